@@ -1,0 +1,27 @@
+/*
+ * Everything that arch code calls upwards; each is defined once, on the floor
+ * named. Any other upward need is an operations structure (docs/floors.md).
+ */
+#pragma once
+#include "arch/arm64/trap.h"
+
+/* main.c: first C code in the upper half, boot CPU, interrupts masked. dtb is mapped read-only, or NULL. */
+noreturn void kernel_entry(const void *dtb, u64 dtb_phys, u64 entry_counter);
+/* main.c: the same for another CPU. */
+noreturn void secondary_entry(u32 cpu);
+/* sched: first code of a new thread, on its own stack; finishes the switch, calls fn(arg), exits. */
+noreturn void thread_begin(void (*fn)(void *), void *arg);
+/* irq: an IRQ exception; interrupts masked. Runs handlers, then softirqs. frame is what was interrupted. */
+void irq_dispatch(struct trap_frame *frame);
+/* sys: a system call; interrupts enabled. frame->x[8] is the number. Sets frame->x[0]. */
+void syscall_dispatch(struct trap_frame *frame);
+/* vm: a fault at a user address. Interrupts enabled, may sleep. 0, or -EFAULT (kernel copy: the copy routine
+ * then fails), or a user fault delivered as a signal (returns 0). */
+int vm_fault(struct trap_frame *frame, u64 address, u32 flags);
+/* proc: any other synchronous exception of a program. Interrupts enabled. */
+void user_exception(struct trap_frame *frame, enum user_fault kind, u64 address, u32 esr);
+/* proc: before every return to user mode, called while work_pending(current) says so: reschedule,
+ * signals, restart of calls. Interrupts enabled on entry. */
+void user_return(struct trap_frame *frame);
+/* core: a fault of the kernel itself; prints and ends the machine. */
+noreturn void kernel_fault(struct trap_frame *frame, u64 esr, u64 far, const char *what);

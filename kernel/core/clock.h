@@ -1,0 +1,18 @@
+/*
+ * Time. One hardware counter, converted by multiply and shift; nanoseconds
+ * since boot as u64. Any context.
+ */
+#pragma once
+#include "base/defs.h"
+
+#define NSEC_PER_SEC	1000000000ull
+#define NSEC_PER_MSEC	1000000ull
+#define NSEC_PER_USEC	1000ull
+
+void clock_init(u64 frequency_hz);
+u64 clock_ns(void);			/* CLOCK_MONOTONIC = CLOCK_BOOTTIME: since the kernel's entry */
+u64 clock_ns_to_ticks(u64 ns);		/* of the hardware counter, for a delta */
+u64 clock_ticks_to_ns(u64 ticks);
+u64 clock_realtime_ns(void);		/* since 1970 UTC; 0-based at boot until an RTC or settime sets it */
+void clock_realtime_set(u64 ns);
+u64 clock_from_counter(u64 counter);	/* ns of a raw counter value */

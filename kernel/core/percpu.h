@@ -1,0 +1,32 @@
+/*
+ * Per-CPU variables. They live in the .percpu section; each CPU has its own
+ * copy, and TPIDR_EL1 holds the distance from the section to that copy (the
+ * boot CPU uses the section itself: distance 0). Callers keep from migrating
+ * (preemption disabled, or a lock held) between this_cpu() and the last use.
+ */
+#pragma once
+#include "base/defs.h"
+
+#define DEFINE_PERCPU(type, name)	section(".percpu") __typeof__(type) name
+#define DECLARE_PERCPU(type, name)	extern __typeof__(type) name
+
+#ifndef percpu_offset
+static inline u64 percpu_offset(void)
+{
+	u64 v;
+
+	__asm__("mrs %0, tpidr_el1" : "=r"(v));
+	return v;
+}
+#endif
+
+extern u64 percpu_offsets[];		/* [cpu]: distance of that CPU's copy; set before it starts */
+#define MAX_CPUS 256			/* bound of the offset table only: 2 KiB */
+
+/* Pointers to this CPU's, or to a given CPU's, copy. */
+#define this_cpu(name)	((__typeof__(name) *)((u64)&(name) + percpu_offset()))
+#define per_cpu(name, cpu) ((__typeof__(name) *)((u64)&(name) + percpu_offsets[cpu]))
+
+DECLARE_PERCPU(u32, cpu_number);
+#define cpu_id()	(*this_cpu(cpu_number))
+extern u32 cpus_present;		/* CPUs that run; ids are 0..cpus_present-1 */

@@ -1,0 +1,51 @@
+/*
+ * What firmware said of this machine: the only source of addresses. fw/fdt.c
+ * fills it from the DTB (fw/acpi.c will from ACPI); drivers read it. Arrays
+ * are allocated to the size found. Nothing is guessed: absent means count 0 or
+ * present false, and who needs it says so.
+ */
+#pragma once
+#include "base/defs.h"
+#include "irq/irq.h"
+
+struct platform_range { u64 base, size; };
+
+struct platform_cpu { u64 mpidr; const char *enable_method; };
+
+/* A PCI host bridge: ECAM window, address windows, INTx routing, MSI mapping. */
+struct platform_pci_window { u64 cpu, pci, size; u8 kind; /* 1 I/O, 2 mem32, 3 mem64 */ bool prefetch; };
+struct platform_pci_intx { u32 devfn_mask_slot, pin, intid; enum irq_trigger trigger; };
+struct platform_pci {
+	struct platform_range ecam;
+	u16 segment; u8 bus_first, bus_last;
+	struct platform_pci_window *windows; u32 window_count;
+	/* interrupt-map rows: (slot & intx_slot_mask, pin 1..4) -> line */
+	struct platform_pci_intx *intx; u32 intx_count; u32 intx_slot_mask;
+	/* msi-map or msi-parent: firmware reference of the MSI controller, 0 when none; requester = (rid & mask) + offset */
+	u64 msi_ref;
+	u32 msi_rid_base, msi_id_base;
+};
+
+struct platform {
+	const char *model;			/* "linux,dummy-virt" */
+	const char *bootargs;			/* command line, "" when none */
+	struct platform_range *memory; u32 memory_count;
+	struct platform_range initrd;		/* physical; size 0: none */
+	u8 rng_seed[64]; u32 rng_seed_len;
+	struct platform_cpu *cpus; u32 cpu_count;
+	struct { u8 version; struct platform_range dist, cpu, *redist; u32 redist_count; } gic; /* version 0: none */
+	struct platform_msi_frame { struct platform_range reg; u64 ref; u32 spi_base, spi_count; /* 0: read MSI_TYPER */ } *v2m; u32 v2m_count;
+	struct { bool present; struct platform_range reg; u64 ref; } its;
+	struct { u32 virt_intid, phys_intid; enum irq_trigger trigger; } timer; /* 0: none */
+	struct { bool present; struct platform_range reg; u32 intid; enum irq_trigger trigger; u32 clock_hz; } uart; /* PL011 of stdout-path */
+	struct { bool present; struct platform_range reg; u32 intid; } rtc; /* PL031 */
+	struct { bool present, hvc; } psci;
+	struct platform_pci *pci; u32 pci_count;
+};
+
+extern struct platform platform;
+
+/* Before memory exists: the RAM banks, reservations, initrd and command line, by call-back. -EINVAL: not a DTB. */
+int fdt_early(const void *dtb, void (*memory)(u64 base, u64 size), void (*reserve)(u64 base, u64 size), char *bootargs, size_t bootargs_size);
+/* After slab: the rest. Process or boot context. -EINVAL with a message for a broken tree. */
+int platform_from_fdt(const void *dtb);

@@ -1,0 +1,77 @@
+/*
+ * Physical pages: the buddy allocator, with per-CPU caches of single pages in
+ * front, and 16 bytes of metadata a frame. All RAM is in the linear map, so
+ * every page has a kernel address.
+ */
+#pragma once
+#include "base/atomic.h"
+
+#define PAGE_SHIFT	12
+#define PAGE_SIZE	4096ul
+#define PAGE_MASK	(PAGE_SIZE - 1)
+#define PAGE_MAX_ORDER	10		/* 4 MiB */
+
+/* arch's layout of the upper half: docs in arch/arm64/pgtable.h. */
+#define LINEAR_BASE	0xffff000000000000ul	/* + physical address */
+#define VMEMMAP_BASE	0xfffffc0000000000ul	/* + pfn * sizeof(struct page) */
+
+enum { PAGE_FREE, PAGE_ALLOCATED, PAGE_SLAB, PAGE_RESERVED };
+
+struct page {
+	u32 refs;		/* atomic; holders of the frame. 0 when free */
+	u8 state;		/* PAGE_*                          [zone lock when free, else the holder] */
+	u8 order;		/* of the block this page heads */
+	u16 slab_used;		/* objects in use (slab)           [slab] */
+	union {
+		struct { u32 next, prev; };	/* free lists, by pfn + 1      [zone lock] */
+		void *owner;			/* the holder's own word */
+	};
+};
+_Static_assert(sizeof(struct page) == 16, "page metadata is 16 bytes");
+
+#define PA_NOWAIT	0	/* any context; NULL when nothing is free at once */
+#define PA_ZERO		1	/* filled with zeros */
+#define PA_RECLAIM	2	/* may sleep, reclaim and kill for memory (user pages) */
+#define PA_NOFAIL_RESERVE 4	/* may dip into the reserve kept for the receive path */
+
+/* 2^order pages, each with refs 1 (the head counts for the block). NULL: no memory. Any context unless PA_RECLAIM. */
+struct page *page_alloc(u32 order, u32 flags);
+void page_free(struct page *p, u32 order);
+static inline void page_get(struct page *p) { ref_get(&p->refs); }
+/* Drop one reference to a single page; frees it with the last. Any context. */
+void page_put(struct page *p);
+
+static inline struct page *pfn_to_page(u64 pfn) { return (struct page *)VMEMMAP_BASE + pfn; }
+static inline u64 page_to_pfn(const struct page *p) { return p - (struct page *)VMEMMAP_BASE; }
+static inline u64 page_to_phys(const struct page *p) { return page_to_pfn(p) << PAGE_SHIFT; }
+static inline struct page *phys_to_page(u64 pa) { return pfn_to_page(pa >> PAGE_SHIFT); }
+static inline void *phys_to_virt(u64 pa) { return (void *)(pa + LINEAR_BASE); }
+/* Of a linear-map address only (page_alloc, kmalloc, slab): not of stacks, globals, or mapped devices. */
+static inline u64 virt_to_phys(const void *v) { return (u64)v - LINEAR_BASE; }
+static inline void *page_to_virt(const struct page *p) { return phys_to_virt(page_to_phys(p)); }
+static inline struct page *virt_to_page(const void *v) { return phys_to_page(virt_to_phys(v)); }
+
+struct page_counts {
+	u64 total;		/* RAM that firmware reported, in pages */
+	u64 managed;		/* given to the allocator */
+	u64 free;		/* free now, per-CPU caches included */
+	u64 slab;		/* held by slab */
+};
+void page_counts_get(struct page_counts *c);
+void page_drain_caches(void);		/* per-CPU caches back to the buddy lists */
+/* Is this frame RAM that the kernel manages (has a struct page)? */
+bool page_is_ram(u64 pfn);
+
+/* Called when page_alloc finds nothing and may wait: reclaim, then kill. Registered by proc. docs/floors.md. */
+struct memory_ops {
+	u64 (*reclaim)(u64 pages);	/* frees what it can; returns pages freed */
+	bool (*out_of_memory)(void);	/* end somebody; true if waiting may help */
+};
+extern struct memory_ops memory_ops;
+
+/* Boot only: called by main with what firmware reported, in this order. */
+void page_init_region(u64 phys, u64 size);	/* RAM */
+void page_init_reserve(u64 phys, u64 size);	/* firmware, DTB, initramfs, the image: not to be given out */
+void page_init_finish(void);			/* maps RAM and metadata, builds the free lists; panics if memory is too small */
+/* Give back a region that was reserved at boot (initramfs after unpacking). */
+void page_release_reserved(u64 phys, u64 size);

@@ -1,0 +1,25 @@
+/*
+ * Work deferred out of interrupt handlers: runs on the way out of the
+ * interrupt with interrupts enabled, on the CPU that raised it. Past its
+ * share it goes on in a per-CPU thread, so that programs are not starved.
+ */
+#pragma once
+#include "base/defs.h"
+
+enum softirq { SOFTIRQ_TIMER, SOFTIRQ_NET, SOFTIRQ_TASK, SOFTIRQ_COUNT };
+
+/* fn returns true if work is left: then the thread takes over. Boot only. */
+void softirq_register(enum softirq nr, bool (*fn)(void));
+/* Mark pending on this CPU. Any context; outside interrupts it runs at the next local_bh_enable or interrupt. */
+void softirq_raise(enum softirq nr);
+void softirq_init(void);
+/* Runs what is pending; called by irq_dispatch on the way out (interrupts masked), see core/preempt.h. */
+void softirq_run(void);
+
+/* One piece of work in thread context (may sleep), in order, one at a time a queue. */
+struct work {
+	struct work *next;		/* [work lock] */
+	void (*fn)(struct work *);
+	bool queued;			/* [work lock] */
+};
+void work_queue(struct work *w);	/* any context; queued twice runs once */

@@ -1,0 +1,119 @@
+/*
+ * Threads: what the scheduler runs. A kernel thread has no process; a user
+ * thread carries its process and what system calls look up often (files,
+ * credentials), so that floors below proc/ need not see struct process.
+ *
+ * Lock keys: [T] the thread itself only; [q] its run queue's lock;
+ * [s] signal lock of its process (sched/signal.h); [a] atomic.
+ */
+#pragma once
+#include "base/list.h"
+#include "core/preempt.h"
+#include "core/spinlock.h"
+
+struct process; struct vm_space; struct fd_table; struct fs_context; struct cred; struct sched_signal; struct fp_state;
+
+enum thread_state {
+	THREAD_RUNNABLE,	/* running or on a run queue */
+	THREAD_SLEEPING,	/* until woken or a signal comes */
+	THREAD_SLEEPING_DEEP,	/* until woken: signals don't wake it */
+	THREAD_STOPPED,		/* by job control */
+	THREAD_DEAD,
+};
+
+/* What switch.S saves: callee-saved registers, stack, return address. Layout known to switch.S. */
+struct switch_context { u64 x19_x28[10]; u64 fp, sp, pc; };
+
+/* thread.work bits, checked on the way to user mode (work_pending). [a] */
+#define WORK_SIGNAL	1u	/* a signal may be deliverable */
+#define WORK_STOP	2u	/* die or stop: look at the process */
+#define WORK_NOTIFY	4u	/* proc-private */
+
+#define NICE_MIN (-20)
+#define NICE_MAX 19
+
+struct thread {
+	struct preempt preempt;		/* first: core/preempt.h    [T] */
+	u32 work;			/* WORK_*                   [a] */
+	u32 state;			/* enum thread_state        [q] */
+	u32 cpu;			/* where it runs or ran     [q] */
+	bool on_cpu, queued;		/*                          [q] */
+	struct switch_context context;	/* while switched out       [q] */
+	u64 stack;			/* lowest address of the kernel stack; 0 for the boot thread's own */
+	struct fp_state *fp;		/* user FP/SIMD registers, NULL for kernel threads [T] */
+	u64 tpidr;			/* user TLS register (TPIDR_EL0) [T] */
+
+	struct list_node run_node;	/* run queue                [q] */
+	s8 nice;			/*                          [q] */
+	u8 policy, rt_priority;		/* SCHED_*; 0, or 1..99     [q] */
+	u32 prio;			/* queue index derived from them [q] */
+	u64 slice_left;			/* ns                       [q] */
+	u64 run_since, run_ns;		/* CPU time; run_ns is up to run_since [q] */
+	u64 user_ns;			/* share of run_ns in user mode, estimated [T] */
+	u64 affinity;			/* CPUs allowed, bit mask (first 64) [q] */
+	u64 switches_voluntary, switches_forced; /* [q] */
+
+	struct list_node wait_node;	/* core list of a mutex     [that lock] */
+	struct list_node all_node;	/* all threads              [threads_lock] */
+	char name[16];			/* comm                     [T], torn reads are harmless */
+	u32 refs;			/* [a] */
+	u64 start_ns;
+
+	/* User threads. Pointers are set before the thread runs. */
+	struct process *process;	/* NULL for kernel threads */
+	struct vm_space *space;		/* NULL for kernel threads [T] */
+	struct fd_table *files;		/* [T] */
+	struct fs_context *fs;		/* cwd, root, umask [T] */
+	const struct cred *cred;	/* [T]; others read under rcu-less ref: cred_get_of(thread) */
+	s32 tid;			/* in the init namespace; 0 for kernel threads without one */
+	u64 sig_blocked, sig_pending;	/* masks, bit signo-1 [s] */
+	struct list_node sig_queue;	/* queued siginfo of this thread [s] */
+	struct list_node process_node;	/* threads of the process [s] */
+	u64 clear_child_tid;		/* user address [T] */
+	u64 robust_list;		/* user address [T] */
+	void *proc_data;		/* proc-private per-thread state (restart block, sigaltstack, ...) [T] */
+	void (*on_exit)(struct thread *);/* proc's hook, run by the dying thread; NULL for kernel threads */
+#ifdef CONFIG_LOCKCHECK
+	struct lockcheck_held *held;	/* spin locks held, newest first [T] */
+	u32 held_count;
+	struct { void *lock, *class; u64 pc; } held_locks[16]; /* [T] */
+#endif
+};
+
+/* A kernel thread, runnable at once. NULL: no memory. Process context. */
+struct thread *thread_create(const char *name, void (*fn)(void *), void *arg);
+/* The same but not started, for callers that fill in more (fork); then thread_start, or thread_put to drop it. */
+struct thread *thread_new(const char *name, void (*fn)(void *), void *arg);
+void thread_start(struct thread *t);
+noreturn void thread_exit(void);	/* the current one; its stack goes at once, the struct with its last reference */
+void thread_get(struct thread *t);
+void thread_put(struct thread *t);	/* any context */
+
+/* Make it runnable if it sleeps. true if it did. Any context. */
+bool thread_wake(struct thread *t);
+/* The same, but only from THREAD_SLEEPING (a signal has come); sets WORK_SIGNAL. Any context. */
+void thread_interrupt(struct thread *t);
+/* Is there a reason for an interruptible wait to end? */
+static inline bool signal_pending(void) { return unlikely(READ_ONCE(current()->work) & (WORK_SIGNAL | WORK_STOP)); }
+
+/* Must user_return run before user mode? Read by vectors.S (offsets of preempt and work). */
+static inline bool work_pending(struct thread *t) { return t->work || !t->preempt.no_resched; }
+
+/* Give up the CPU as current->state says; interrupts may be in either state. Count must be 0 or one lock's. */
+void schedule(void);
+void thread_yield(void);
+/* For wait and stop: set current->state, then re-check the condition, then schedule(). */
+void thread_set_state(enum thread_state s);
+
+void thread_set_nice(struct thread *t, int nice);
+void thread_set_policy(struct thread *t, u32 policy, u32 rt_priority);
+u64 thread_cpu_ns(struct thread *t);	/* CPU time so far. Any context */
+void thread_for_each(bool (*fn)(struct thread *, void *), void *arg); /* fn false: stop; under the list's lock: no sleep */
+
+void sched_init(void);			/* makes the boot context the first thread */
+noreturn void sched_idle(void);		/* the boot thread ends here: the idle loop */
+
+struct sched_stats { u64 context_switches, threads_created, runnable; u64 idle_ns; };
+void sched_stats_get(struct sched_stats *s);	/* sums over CPUs */
+void sched_cpu_idle_ns(u32 cpu, u64 *idle_ns);
+void sched_loadavg(u64 avg[3]);			/* fixed point, 11 bits of fraction */
