@@ -1,0 +1,163 @@
+# Builds the kernel, the first user programs and the initramfs.
+#
+#   make          build/Image, build/initramfs.cpio and .cpio.gz, and the floor check
+#   make run      boot it; commands are read from standard input if that is no terminal
+#   make debug    build/debug/Image: lock checking and assertions on
+#   make test     every test; make check: the quick ones; make unit: those on the host
+#   make bench    the figures beside Linux's
+#   make kcc FILES="a.c b.c"   compile these alone, for their warnings
+#
+# One makefile, no recursion. Kernel sources are found, not listed: a file under
+# kernel/ is in the kernel. V=1 prints the commands.
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+B     := build
+CROSS ?= aarch64-linux-gnu-
+KCC   := $(CROSS)gcc
+UCC   := aarch64-linux-musl-gcc
+Q     := $(if $(V),,@)
+say    = $(if $(V),,@printf '  %-6s %s\n' $1 $2)
+
+# ---- packages ---------------------------------------------------------------
+# tools/setup installs what is missing and unpacks the arm64 packages of which
+# only a file or two is needed into build/pkg.
+
+READY := $B/pkg/.ready
+FDT   := $B/pkg/libfdt-dev/usr
+UAPI  := $B/uapi
+LIBFDT := $(FDT)/lib/aarch64-linux-gnu/libfdt.a
+
+$(READY): tools/setup
+	$(Q)tools/setup run
+	$(Q)mkdir -p $(UAPI)
+	$(Q)for d in linux asm asm-generic drm; do \
+		ln -sfn /usr/aarch64-linux-gnu/include/$$d $(UAPI)/$$d; done
+	$(Q)touch $@
+
+# ---- kernel -----------------------------------------------------------------
+
+KSRC := $(sort $(shell find kernel -name '*.c' -o -name '*.S'))
+KLDS := kernel/arch/arm64/kernel.ld
+
+# The compiler's own headers; asked for once, and only after the packages are there.
+KINC  = $(eval KINC := $(shell $(KCC) -print-file-name=include))$(KINC)
+
+# Parameters go unused wherever a function fills a slot of an operations structure,
+# so that warning alone is off.
+KCPPFLAGS = -nostdinc -isystem $(KINC) -Ikernel -idirafter $(UAPI) -idirafter $(FDT)/include
+KCFLAGS   = -std=gnu11 -ffreestanding -mgeneral-regs-only -mno-outline-atomics \
+	-fpie -fvisibility=hidden -include kernel/base/hidden.h -fno-common -fno-strict-aliasing \
+	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-unwind-tables \
+	-fno-stack-protector -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wvla
+KLDFLAGS  = -pie -Bsymbolic --no-dynamic-linker -z notext -z noexecstack -z max-page-size=4096 \
+	--build-id=none --no-warn-rwx-segments
+DEBUGFLAGS := -DCONFIG_DEBUG=1 -DCONFIG_LOCKCHECK=1
+
+# $1: the variant's folder, $2: its extra flags.
+#
+# A link is done twice: the second time with the table of function names that
+# backtraces read, made from the first. Should the table itself have moved a
+# function, it is made once more; its size no longer changes then.
+define variant
+$1/obj/%.c.o: %.c Makefile | $(READY)
+	$$(call say,CC,$$<)
+	$(Q)mkdir -p $$(@D)
+	$(Q)$$(KCC) $$(KCPPFLAGS) $$(KCFLAGS) $2 -MMD -MP -c -o $$@ $$<
+$1/obj/%.S.o: %.S Makefile | $(READY)
+	$$(call say,AS,$$<)
+	$(Q)mkdir -p $$(@D)
+	$(Q)$$(KCC) $$(KCPPFLAGS) -D__ASSEMBLER__ -g $2 -MMD -MP -c -o $$@ $$<
+
+$1/kernel.ld: $(KLDS) Makefile | $(READY)
+	$(Q)mkdir -p $$(@D)
+	$(Q)$$(KCC) $$(KCPPFLAGS) -D__ASSEMBLER__ -D__LINKER__ -Ulinux -Uunix $2 -E -P -x c -o $$@ $$<
+
+$1/dunlin.elf: $(KSRC:%=$1/obj/%.o) $1/kernel.ld tools/mksymbols
+	$$(call say,LINK,$$@)
+	$(Q)tools/mksymbols </dev/null >$1/symbols.S
+	$(Q)for pass in 1 2 3; do \
+		$$(KCC) -c -o $1/symbols.o $1/symbols.S && \
+		$(CROSS)ld $$(KLDFLAGS) -T $1/kernel.ld -o $$@ $$(filter %.o,$$^) $1/symbols.o $$(LIBFDT) && \
+		$(CROSS)nm -n -S --defined-only $$@ | tools/mksymbols >$1/symbols.new || exit 1; \
+		cmp -s $1/symbols.S $1/symbols.new && break; \
+		mv $1/symbols.new $1/symbols.S; \
+	done; rm -f $1/symbols.new
+
+$1/Image: $1/dunlin.elf
+	$(Q)$(CROSS)objcopy -O binary $$< $$@
+	$(Q)printf '  %-6s %s: %d KiB\n' IMAGE $$@ $$$$(($$$$(stat -c %s $$@) / 1024))
+
+-include $(KSRC:%=$1/obj/%.d)
+endef
+$(eval $(call variant,$B,))
+$(eval $(call variant,$B/debug,$(DEBUGFLAGS)))
+
+# ---- user programs and the initramfs ----------------------------------------
+# user/NAME.c is a program of its own. Programs under tests/vm/guest/ are packed
+# into an archive that the tests add to the initramfs.
+
+USER     := $(patsubst user/%.c,$B/user/%,$(wildcard user/*.c))
+GUEST    := $(patsubst tests/vm/guest/%.c,$B/guest/%,$(wildcard tests/vm/guest/*.c))
+UCFLAGS   = -std=gnu11 -O2 -g -Wall -Wextra -Werror -static -mno-outline-atomics \
+	-fno-asynchronous-unwind-tables -fno-unwind-tables -idirafter $(UAPI) \
+	-s -Wl,-z,noseparate-code,-z,max-page-size=4096,--build-id=none
+
+$B/user/%: user/%.c Makefile | $(READY)
+	$(call say,UCC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(UCC) $(UCFLAGS) -MMD -MP -MF $@.d -o $@ $<
+$B/guest/%: tests/vm/guest/%.c Makefile | $(READY)
+	$(call say,UCC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(UCC) $(UCFLAGS) -pthread -MMD -MP -MF $@.d -o $@ $<
+-include $(USER:%=%.d) $(GUEST:%=%.d)
+
+$B/initramfs.cpio: tools/mkinitramfs tools/lib/cpio.py $(USER) $(READY) $(shell find user/etc -type f 2>/dev/null)
+	$(call say,CPIO,$@)
+	$(Q)tools/mkinitramfs --busybox $B/pkg/busybox-static/bin/busybox --etc user/etc \
+		--init $B/user/init $(filter-out --program=$B/user/init,$(USER:%=--program=%)) $@
+$B/initramfs.cpio.gz: $B/initramfs.cpio
+	$(Q)gzip -9nc $< >$@
+$B/guest.cpio: tools/mkinitramfs tools/lib/cpio.py $(GUEST)
+	$(Q)mkdir -p $(@D)
+	$(Q)tools/mkinitramfs $(GUEST:%=--program=%) $@
+
+# ---- what people call -------------------------------------------------------
+
+IMAGES := $B/Image $B/initramfs.cpio $B/initramfs.cpio.gz
+
+.PHONY: all debug run test check unit bench kcc floors tests-ready clean
+all: $(IMAGES) floors
+debug: $B/debug/Image
+
+floors: $B/.floors
+$B/.floors: tools/check-floors docs/floors.md $(KSRC) $(shell find kernel -name '*.h')
+	$(Q)tools/check-floors
+	$(Q)mkdir -p $B && touch $@
+
+run: $(IMAGES)
+	$(Q)tools/run $(RUNFLAGS)
+
+tests-ready: all debug $B/guest.cpio
+	$(Q)tools/setup test
+test: tests-ready
+	$(Q)tests/run
+check: tests-ready
+	$(Q)tests/run --quick
+unit: $(READY)
+	$(Q)tests/unit/run
+bench: all $B/guest.cpio
+	$(Q)tools/setup test
+	$(Q)bench/run
+
+kcc: | $(READY)
+	$(Q)st=0; for f in $(FILES); do \
+		$(KCC) $(KCPPFLAGS) $(KCFLAGS) -c -o /dev/null $$f || st=1; \
+		$(KCC) $(KCPPFLAGS) $(KCFLAGS) $(DEBUGFLAGS) -c -o /dev/null $$f || st=1; done; exit $$st
+
+clean:
+	rm -rf $B
