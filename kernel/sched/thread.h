@@ -74,9 +74,8 @@ struct thread {
 	void *proc_data;		/* proc-private per-thread state (restart block, sigaltstack, ...) [T] */
 	void (*on_exit)(struct thread *);/* proc's hook, run by the dying thread; NULL for kernel threads */
 #ifdef CONFIG_LOCKCHECK
-	struct lockcheck_held *held;	/* spin locks held, newest first [T] */
-	u32 held_count;
-	struct { void *lock, *class; u64 pc; } held_locks[16]; /* [T] */
+	u32 held_count;			/* spin locks held [T] */
+	struct { void *lock, *class; u64 pc; } held_locks[16];
 #endif
 };
 

@@ -178,8 +178,8 @@ memset:
 	cbnz	x1, .Lset_loop
 	cmp	x2, #512
 	b.hs	.Lset_zva
-.Lset_loop:
-	sub	x2, x5, x3		/* from the aligned start: more than 64 */
+.Lset_loop:				/* all is set up to x3 + 16 */
+	sub	x2, x5, x3
 	sub	x2, x2, #(16 + 64)
 	tbnz	x2, #63, 2f
 1:	stp	x1, x1, [x3, #16]
@@ -195,13 +195,13 @@ memset:
 
 	/*
 	 * Zeros by the cache block: DC ZVA, whose block is 4 << DCZID_EL0.BS bytes unless DZP
-	 * forbids it (Arm ARM D19.2.43). Up to the first block by stores, then four a turn.
+	 * forbids it (Arm ARM, DCZID_EL0). Up to the first block by stores, then four a turn.
 	 */
 .Lset_zva:
 	mrs	x6, dczid_el0
 	tbnz	x6, #4, .Lset_loop
 	and	x6, x6, #15
-	cmp	x6, #5			/* 128 bytes: 512 then surely hold a turn's worth of blocks less one */
+	cmp	x6, #5			/* past 128 bytes 512 may hold no whole block */
 	b.hi	.Lset_loop
 	mov	x4, #4
 	lsl	x4, x4, x6		/* block */
@@ -209,7 +209,7 @@ memset:
 	add	x7, x7, x0
 	neg	x6, x4
 	and	x7, x7, x6		/* first whole block */
-1:	cmp	x3, x7			/* stores reach at least to it; they may reach into it */
+1:	cmp	x3, x7			/* stores go 16 bytes ahead of x3 */
 	b.hs	2f
 	stp	x1, x1, [x3, #16]
 	add	x3, x3, #16
@@ -235,20 +235,8 @@ memset:
 	dc	zva, x3
 	add	x3, x3, x4
 	b	5b
-6:	sub	x3, x3, #16		/* the rest, less than a block, by stores; the last 64 below */
-	sub	x2, x5, x3
-	sub	x2, x2, #(16 + 64)
-	tbz	x2, #63, 7f
-	stp	x1, x1, [x5, #-64]
-	stp	x1, x1, [x5, #-48]
-	ret
-7:	stp	x1, x1, [x3, #16]
-	stp	x1, x1, [x3, #32]
-	stp	x1, x1, [x3, #48]
-	stp	x1, x1, [x3, #64]
-	stp	x1, x1, [x5, #-64]
-	stp	x1, x1, [x5, #-48]
-	ret
+6:	sub	x3, x3, #16		/* the rest, less than a block */
+	b	.Lset_loop
 
 .Lset_under16:
 	tbz	x2, #3, 1f

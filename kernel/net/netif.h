@@ -1,0 +1,77 @@
+/*
+ * Network interfaces: what drivers register and what the stack sends through.
+ */
+#pragma once
+#include "base/list.h"
+#include "core/percpu.h"
+#include "core/spinlock.h"
+#include "net/pkt.h"
+
+#define ETH_ALEN 6
+#define NETIF_NAME_SIZE 16
+
+enum { NETIF_F_CSUM = 1 /* finishes PKT_CSUM_PARTIAL */, NETIF_F_RXCSUM = 2, NETIF_F_SG = 4 /* chains */, NETIF_F_LOOPBACK = 8 };
+/* flags, values of IFF_* as Linux's ioctl shows them are made in the socket layer */
+enum { NETIF_UP = 1, NETIF_RUNNING = 2 /* has carrier */, NETIF_PROMISC = 4, NETIF_ALLMULTI = 8, NETIF_NOARP = 16, NETIF_BROADCAST = 32, NETIF_MULTICAST = 64 };
+
+struct netif_ops {
+	int (*open)(struct netif *);	/* ip link up: fill rings, enable vectors. Process context. -errno */
+	void (*stop)(struct netif *);
+	/* Takes the pkt: 0 (sent or queued by the driver), or -errno with the pkt still the caller's: -ENOBUFS when the ring
+	 * is full (the interface queues it and the driver calls netif_tx_wake when there is room). bh disabled. */
+	int (*xmit)(struct netif *, struct pkt *);
+	int (*set_mac)(struct netif *, const u8 mac[ETH_ALEN]);	/* NULL: -EOPNOTSUPP */
+	int (*set_mtu)(struct netif *, u32 mtu);		/* NULL: any up to max_mtu */
+	void (*set_rx_mode)(struct netif *);			/* promiscuous, multicast list changed; NULL: nothing to do */
+	/* Reclaim sent packets now (someone waits for buffer space), and arm the transmit interrupt. NULL: nothing to do. */
+	void (*tx_reclaim)(struct netif *);
+};
+
+struct netif_stats { u64 rx_packets, rx_bytes, rx_errors, rx_dropped, tx_packets, tx_bytes, tx_errors, tx_dropped, multicast, rx_length_errors, rx_crc_errors, rx_fifo_errors; };
+
+struct in_ifaddr {			/* one IPv4 address */
+	struct list_node node;		/* netif.addrs [config lock] */
+	be32 local, mask, broadcast;
+	u8 prefix; u8 scope; u8 flags;
+	char label[NETIF_NAME_SIZE];
+};
+
+struct netif {
+	char name[NETIF_NAME_SIZE];	/* [config] */
+	u32 index;			/* ifindex, from 1; lo is 1 */
+	const struct netif_ops *ops;
+	void *priv;
+	const char *bus_info;		/* sysfs device, or NULL */
+	u8 mac[ETH_ALEN], perm_mac[ETH_ALEN]; /* [config] */
+	u32 features;			/* NETIF_F_* fixed before register */
+	u32 flags;			/* NETIF_* [config]; read anywhere */
+	u32 mtu, max_mtu, min_mtu;	/* [config] */
+	u16 link_header;		/* 14 for Ethernet, 0 for loopback */
+	struct list_node addrs;		/* struct in_ifaddr [config] */
+	be32 addr, mask, broadcast;	/* the primary one, for the fast path */
+	struct netif_stats stats;	/* rx: the poll; tx: tx_lock */
+	struct spinlock tx_lock;	/* bh kind; serialises ops->xmit */
+	struct pkt_queue tx_queue;	/* waits for ring space [tx_lock] */
+	u32 tx_queue_limit;
+	bool tx_stopped;		/* [tx_lock] */
+	struct list_node node;		/* all interfaces [config] */
+	u32 refs;
+};
+
+/* Boot or probe. Fills index and, when name[0] is 0, "ethN". -ENOMEM, -EEXIST. The caller keeps the memory until unregister returns. */
+int netif_register(struct netif *nif);
+void netif_unregister(struct netif *nif);	/* process context; waits for users */
+/* A received frame, link header at data, from poll: takes the pkt. Sets protocol, flags; delivers. Softirq. */
+void netif_rx(struct netif *nif, struct pkt *p);
+/* Send a frame whose link header is in place. Takes the pkt in every case; counts drops. Any context but hard irq. 0 or -errno (dropped). */
+int netif_xmit(struct netif *nif, struct pkt *p);
+/* The driver has ring space again: send what waits. Softirq, or bh disabled. */
+void netif_tx_wake(struct netif *nif);
+/* Carrier changed: announces, gratuitous ARP, netlink. Process or softirq context. */
+void netif_carrier(struct netif *nif, bool on);
+/* Up/down as ip link does; config lock taken inside. Process context. */
+int netif_set_up(struct netif *nif, bool up);
+struct netif *netif_find_index(u32 index);	/* referenced, or NULL */
+struct netif *netif_find_name(const char *name);
+void netif_put(struct netif *nif);
+extern struct netif *loopback_netif;
