@@ -47,7 +47,7 @@ static inline u16 cksum_fold(u64 sum)
 /* Partial sum of the TCP and UDP pseudo-header (RFC 9293, 3.1); len is the segment's, in host order. */
 static inline u64 cksum_pseudo(be32 src, be32 dst, u8 proto, u16 len)
 {
-	return (u64)src + dst + ((u64)(proto + len) << 8) + ((u64)(proto + len) >> 16);
+	return (u64)src + dst + ((u64)(proto + len) << 8);	/* times 256 exchanges the bytes, modulo 0xffff */
 }
 
 /*

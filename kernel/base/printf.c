@@ -54,7 +54,6 @@ static void out_padded(struct out *o, const struct spec *s, const char *text, si
 		out_fill(o, ' ', pad);
 }
 
-
 static char *digits_make(char *end, u64 v, unsigned base, bool upper)
 {
 	const char *set = upper ? "0123456789ABCDEF" : "0123456789abcdef";
