@@ -1,0 +1,54 @@
+/*
+ * Open files: what a descriptor refers to. Regular files, directories,
+ * devices, pipes, sockets, epolls and the rest implement file_ops.
+ */
+#pragma once
+#include "base/atomic.h"
+#include "mm/uio.h"
+#include "sched/mutex.h"
+#include "fs/poll.h"
+
+struct vnode; struct vm_object; struct file; struct dir_sink; struct statfs_info;
+
+/* Every operation may be NULL: the call then fails with the errno named. Process context, may sleep. */
+struct file_ops {
+	/* At *pos (advanced by the callee for seekable files; ignored by streams). Bytes, 0 at end, or -errno. EINVAL */
+	s64 (*read)(struct file *, struct uio *, u64 *pos);
+	s64 (*write)(struct file *, struct uio *, u64 *pos);
+	/* Events ready now (EPOLL* bits); queues the poller by poll_wait. NULL: always readable and writable. */
+	u32 (*poll)(struct file *, struct poll_table *);
+	long (*ioctl)(struct file *, u32 cmd, u64 arg);		/* ENOTTY */
+	s64 (*seek)(struct file *, s64 offset, int whence);	/* ESPIPE */
+	int (*readdir)(struct file *, struct dir_sink *);	/* ENOTDIR */
+	/* The object that backs [offset, offset+len) of this file; a new reference. err_ptr. ENODEV */
+	struct vm_object *(*mmap)(struct file *, u64 offset, u64 len, u32 prot, bool shared);
+	int (*fsync)(struct file *, bool data_only);		/* EINVAL */
+	/* The last reference is going. */
+	void (*release)(struct file *);
+	int (*set_flags)(struct file *, u32 flags);		/* F_SETFL changed O_NONBLOCK/O_APPEND/...; NULL: nothing to do */
+	const char *kind;	/* "socket", "pipe", "anon_inode:[eventpoll]"... for /proc/PID/fd of files without a path; NULL: by vnode */
+};
+
+struct file {
+	u32 refs;			/* [a] */
+	u32 flags;			/* O_* status and access flags [a]: F_SETFL writes, all read */
+	const struct file_ops *ops;
+	void *priv;			/* the implementation's */
+	struct vnode *vnode;		/* NULL for anonymous ones; referenced */
+	struct path *path;		/* how it was opened, NULL for anonymous ones; owned */
+	u64 pos;			/* [pos_lock] */
+	struct mutex pos_lock;		/* also keeps two reads of one seekable file from interleaving */
+	const struct cred *cred;	/* opener's; referenced */
+	struct list_node epolls;	/* epoll's items on this file [epoll's global lock] */
+	void *locks_owner;		/* flock/OFD locks: fs/lock private */
+	u64 anon_id;			/* inode number shown for anonymous files */
+};
+
+/* A file without a name over ops; refs 1. flags: O_*. NULL: no memory. */
+struct file *file_new_anonymous(const struct file_ops *ops, void *priv, u32 flags);
+static inline void file_get(struct file *f) { ref_get(&f->refs); }
+void file_put(struct file *f);		/* process context: the last one calls release */
+
+/* Read or write as read(2)/pread(2) would: access mode checked, pos and its lock handled. pos NULL: the file's own. */
+s64 file_read(struct file *f, struct uio *u, u64 *pos);
+s64 file_write(struct file *f, struct uio *u, u64 *pos);

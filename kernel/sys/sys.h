@@ -1,0 +1,21 @@
+/*
+ * System calls. One table (sys/table.c) by Linux's arm64 numbers; each call is
+ * a thin function in sys_*.c: check the arguments, call the floor that does
+ * the work, return its value or -errno.
+ *
+ * A handler gets the six argument registers as they came in.
+ */
+#pragma once
+#include "base/defs.h"
+#include "base/errno.h"
+
+typedef s64 (*syscall_fn)(const u64 a[6]);
+
+#define SYSCALL(name) s64 sys_##name(const u64 a[6]); s64 sys_##name(const u64 a[6])
+
+struct syscall_entry {
+	syscall_fn fn;		/* NULL: ENOSYS, logged once by name */
+	const char *name;
+};
+extern const struct syscall_entry syscall_table[];
+extern const u32 syscall_table_size;
