@@ -47,5 +47,7 @@ extern struct platform platform;
 
 /* Before memory exists: the RAM banks, reservations, initrd and command line, by call-back. -EINVAL: not a DTB. */
 int fdt_early(const void *dtb, void (*memory)(u64 base, u64 size), void (*reserve)(u64 base, u64 size), char *bootargs, size_t bootargs_size);
-/* After slab: the rest. Process or boot context. -EINVAL with a message for a broken tree. */
+/* Bytes of the tree at dtb; 0: not a DTB. Any context. */
+u32 fdt_size(const void *dtb);
+/* After slab: the rest. Copies what it keeps: the tree's memory may be given back afterwards. Process or boot context. -EINVAL with a message for a broken tree. */
 int platform_from_fdt(const void *dtb);
