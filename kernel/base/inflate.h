@@ -26,8 +26,8 @@ struct inflate_state {
 };
 
 /*
- * Decompress the gzip member at src[len], handing the output to out() in order, in pieces of up to
- * INFLATE_PIECE bytes that are valid during the call. An error of out() (< 0) ends the run and is
+ * Decompress the gzip member at src[len], handing the output to out() in order, in pieces (about
+ * INFLATE_PIECE bytes each) that are valid during the call. An error of out() (< 0) ends the run and is
  * returned.
  *
  * Returns 0 when the whole member was right, its CRC-32 and length checked; *consumed is then its length:
