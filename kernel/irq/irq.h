@@ -37,6 +37,8 @@ struct irq {
 	struct list_node node;		/* all irqs         [irq list lock] */
 	void *chip_data;		/* the domain's word */
 	u64 msi_address; u32 msi_data;	/* composed message of an MSI irq, set by its msi_controller */
+	u32 refs;			/* irq_create calls not yet undone [irq list lock] */
+	bool net;			/* irq_count_as_net [set before unmask] */
 };
 
 /* Attach a handler; the line stays masked until irq_unmask (deferred enable). -ENOMEM, -EBUSY (not shareable). Process context. */
@@ -62,5 +64,9 @@ void irq_count_as_net(struct irq *irq);		/* a driver declares a vector a network
 struct irq_root {
 	/* Acknowledge and handle until spurious (irq_handle for each). Hard interrupt context. */
 	void (*dispatch)(void);
+	/* Prepare the calling CPU's private part of the controller; interrupts masked. The boot CPU's is done at probe. */
+	void (*cpu_init)(void);
 };
 void irq_root_register(const struct irq_root *root);
+/* For another CPU as it starts, interrupts masked. */
+void irq_cpu_init(void);

@@ -1,0 +1,190 @@
+/*
+ * Interrupt lines: attach a handler, mask, unmask, and the way of an interrupt
+ * through the kernel.
+ *
+ * vectors.S calls irq_dispatch, which lets the root controller acknowledge
+ * (drivers/intc); that calls irq_handle for each line, which calls the
+ * handlers. On the way out softirqs run (NAPI polls, timers), and a kernel
+ * thread that was interrupted is rescheduled if a better one woke; on the way
+ * to user mode vectors.S sees to that itself. domain.c makes and lists lines.
+ */
+#include "irq/internal.h"
+#include "arch/arm64/upcall.h"
+#include "base/errno.h"
+#include "core/log.h"
+#include "core/panic.h"
+#include "core/param.h"
+#include "core/random.h"
+#include "mm/slab.h"
+#include "sched/softirq.h"
+
+#define IRQ_STORM	100000	/* times in a row that nobody knew: then the line is shut */
+
+static const struct irq_root *root;
+static bool mask_while_polling;		/* napi.mask_irq=1 */
+
+/* Odd while this CPU runs handlers: irq_detach waits for it to move. [its CPU; others read] */
+static DEFINE_PERCPU(u32, dispatch_sequence);
+
+static int set_mask_irq(const char *value)
+{
+	u64 v;
+
+	if (parse_u64(value, NULL, 10, &v) || v > 1)
+		return -EINVAL;
+	mask_while_polling = v;
+	return 0;
+}
+PARAM("napi.mask_irq", set_mask_irq);
+
+void irq_root_register(const struct irq_root *r)
+{
+	root = r;
+}
+
+void irq_cpu_init(void)
+{
+	if (root && root->cpu_init)
+		root->cpu_init();
+}
+
+void irq_dispatch(struct trap_frame *frame)
+{
+	struct preempt *p = preempt_current();
+	u32 *sequence = this_cpu(dispatch_sequence);
+
+	p->count += HARDIRQ_ONE;
+	WRITE_ONCE(*sequence, *sequence + 1);
+	barrier();
+	root->dispatch();
+	barrier();
+	WRITE_ONCE(*sequence, *sequence + 1);
+	p->count -= HARDIRQ_ONE;
+
+	/* Interrupted a softirq, or code that keeps them off: that runs what we raised when it ends. */
+	if (p->count & (SOFTIRQ_MASK | HARDIRQ_MASK))
+		return;
+	softirq_run();
+	if (p->both == 0 && !trap_from_user(frame))
+		preempt_ops.reschedule();
+}
+
+/* No handler knew the interrupt. A line that does nothing else would starve the machine: shut it. */
+static noinline void irq_unhandled(struct irq *irq)
+{
+	if (++irq->unhandled < IRQ_STORM)
+		return;
+	irq->unhandled = 0;
+	irq_mask(irq);
+	log_err("irq %u: %s %u: %u interrupts that no driver knew; the line is masked", irq->number, irq->domain->name,
+		irq->hwirq, IRQ_STORM);
+}
+
+void irq_handle(struct irq *irq)
+{
+	u32 *count = &irq->counts[cpu_id()];
+	bool handled = false;
+
+	/* The times of interrupts are worth a little to the random generator; one in 64 keeps that cheap. */
+	if (unlikely((++*count & 63) == 0))
+		random_event(counter_read());
+	for (struct irq_action *a = atomic_load(&irq->actions); a; a = atomic_load(&a->next))
+		handled |= a->handler(a->arg) == IRQ_HANDLED;
+	if (likely(handled))
+		irq->unhandled = 0;
+	else
+		irq_unhandled(irq);
+}
+
+int irq_attach(struct irq *irq, irq_handler handler, void *arg, const char *name)
+{
+	struct irq_action *a = kmalloc(sizeof(*a)), **at;
+	bool shareable = irq->trigger == IRQ_LEVEL_HIGH || irq->trigger == IRQ_LEVEL_LOW;
+	u64 flags;
+
+	if (!a)
+		return -ENOMEM;
+	*a = (struct irq_action){ .handler = handler, .arg = arg, .name = name };
+	flags = spin_lock_irqsave(&irq->lock);
+	if (irq->actions && !shareable) {
+		spin_unlock_irqrestore(&irq->lock, flags);
+		kfree(a);
+		return -EBUSY;
+	}
+	for (at = &irq->actions; *at; at = &(*at)->next)
+		;
+	/* Published complete: irq_handle reads the list without the lock. */
+	atomic_store(at, a);
+	spin_unlock_irqrestore(&irq->lock, flags);
+	return 0;
+}
+
+/* Wait until no other CPU is inside a dispatch that began before now. */
+static void irq_wait_handlers(void)
+{
+	for (u32 cpu = 0; cpu < cpus_present; cpu++) {
+		u32 *sequence = per_cpu(dispatch_sequence, cpu);
+		u32 seen = atomic_load(sequence);
+
+		while (cpu != cpu_id() && seen & 1 && atomic_load(sequence) == seen)
+			cpu_relax();
+	}
+}
+
+void irq_detach(struct irq *irq, void *arg)
+{
+	struct irq_action *a, **at;
+	u64 flags = spin_lock_irqsave(&irq->lock);
+
+	for (at = &irq->actions; (a = *at) && a->arg != arg; at = &a->next)
+		;
+	if (a) {
+		atomic_store(at, a->next);
+		if (!irq->actions && irq->mask_depth++ == 0)
+			irq->domain->ops->mask(irq);
+	}
+	spin_unlock_irqrestore(&irq->lock, flags);
+	atomic_fence();		/* unlinked before the sequences are read: a later dispatch does not find it */
+	irq_wait_handlers();
+	kfree(a);
+}
+
+void irq_mask(struct irq *irq)
+{
+	u64 flags = spin_lock_irqsave(&irq->lock);
+
+	if (irq->mask_depth++ == 0)
+		irq->domain->ops->mask(irq);
+	spin_unlock_irqrestore(&irq->lock, flags);
+}
+
+void irq_unmask(struct irq *irq)
+{
+	u64 flags = spin_lock_irqsave(&irq->lock);
+
+	ASSERT(irq->mask_depth > 0);
+	if (irq->mask_depth > 0 && --irq->mask_depth == 0)
+		irq->domain->ops->unmask(irq);
+	spin_unlock_irqrestore(&irq->lock, flags);
+}
+
+int irq_set_cpu(struct irq *irq, u32 cpu)
+{
+	u64 flags;
+	int err = -EOPNOTSUPP;
+
+	if (cpu >= cpus_present)
+		return -EINVAL;
+	flags = spin_lock_irqsave(&irq->lock);
+	if (irq->domain->ops->set_affinity)
+		err = irq->domain->ops->set_affinity(irq, cpu);
+	if (err == 0)
+		irq->cpu = cpu;
+	spin_unlock_irqrestore(&irq->lock, flags);
+	return err;
+}
+
+bool irq_masks_while_polling(struct irq *irq)
+{
+	return mask_while_polling || irq->domain->flags & IRQ_MASK_WHILE_POLLING;
+}
