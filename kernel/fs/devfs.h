@@ -1,0 +1,26 @@
+/*
+ * Devices in the tree: character devices by number, whichever file system
+ * holds the node, and devtmpfs, where each registered one appears by itself.
+ */
+#pragma once
+#include "fs/vnode.h"
+
+struct chardev {
+	const char *name;		/* in /dev; may hold slashes (input/event0); NULL: no node */
+	u32 major, minor;
+	u32 mode;			/* permissions of the node */
+	const struct file_ops *ops;
+	int (*open)(struct file *f, struct chardev *dev);	/* may set f->priv, f->ops; NULL: nothing to do */
+	void *arg;
+	struct chardev *next;		/* registry's */
+};
+
+/* The structure stays the caller's until unregister. 0, -EEXIST, -ENOMEM. Process context. */
+int chardev_register(struct chardev *dev);
+void chardev_unregister(struct chardev *dev);
+int chardev_open(struct vnode *v, struct file *f);	/* fs/: -ENXIO when nobody has the number */
+
+/* Linux's dev_t as user space has it (new_encode_dev). */
+static inline u64 dev_make(u32 major, u32 minor) { return (minor & 0xff) | (u64)major << 8 | (u64)(minor & ~0xffu) << 12; }
+static inline u32 dev_major(u64 dev) { return (dev >> 8) & 0xfff; }
+static inline u32 dev_minor(u64 dev) { return (dev & 0xff) | ((dev >> 12) & 0xfff00); }

@@ -1,0 +1,108 @@
+/*
+ * Places in the tree, and the walk to them (path_resolution(7)). A path is a
+ * mount and a dentry; everything here checks permissions by current()->cred
+ * and starts from the current thread's fs_context (the boot one for kernel
+ * threads). Process context, may sleep.
+ */
+#pragma once
+#include "fs/vnode.h"
+
+struct fs_context;
+
+struct mount {
+	u32 refs;			/* [a] */
+	u32 flags;			/* MNT_* [d] */
+	u32 id;
+	struct superblock *sb;		/* referenced */
+	struct dentry *root;		/* referenced: what is seen at the mount point */
+	struct mount *parent;		/* referenced; itself for the first [d] */
+	struct dentry *mountpoint;	/* referenced, in parent [d] */
+	struct list_node node;		/* all mounts, in order of mounting [d] */
+	bool attached;			/* [d] */
+	char *source;			/* for /proc/mounts */
+};
+
+/* Values are MS_*'s of mount(2). */
+#define MNT_RDONLY	1u
+#define MNT_NOSUID	2u
+#define MNT_NODEV	4u
+#define MNT_NOEXEC	8u
+#define MNT_NOATIME	1024u
+#define MNT_NODIRATIME	2048u
+#define MNT_RELATIME	(1u << 21)
+
+struct path {
+	struct mount *mount;		/* referenced */
+	struct dentry *dentry;		/* referenced */
+};
+
+void path_get(const struct path *p);	/* one more reference of both */
+void path_put(const struct path *p);
+/* A copy of one's own on the heap (process.exe, file.path); NULL: no memory. And its end (NULL: nothing). */
+struct path *path_dup(const struct path *p);
+void path_free(struct path *p);
+static inline bool path_equal(const struct path *a, const struct path *b)
+{
+	return a->mount == b->mount && a->dentry == b->dentry;
+}
+
+#define LOOKUP_FOLLOW		1u	/* a link at the end is followed */
+#define LOOKUP_DIRECTORY	2u	/* -ENOTDIR for anything else */
+#define LOOKUP_EMPTY		4u	/* "" is the starting point */
+#define LOOKUP_NO_AUTOMOUNT	8u
+
+/*
+ * Walk name from at (NULL: the working directory; ignored by absolute names).
+ * 0 and a referenced path, or -ENOENT, -ENOTDIR, -EACCES, -ELOOP (40 links), -ENAMETOOLONG.
+ */
+int path_lookup(const struct path *at, const char *name, u32 flags, struct path *out);
+/*
+ * Walk all but the last component: its directory, and the component as it
+ * stands in name (of *len bytes, trailing slashes cut). last_special: it is "/", "." or "..".
+ * must_be_dir: a slash followed it.
+ */
+struct path_last { const char *name; u32 len; bool special, must_be_dir; };
+int path_lookup_parent(const struct path *at, const char *name, struct path *dir, struct path_last *last);
+
+/*
+ * The path as text from the current root, in buf: a pointer into it, or
+ * err_ptr(-ENAMETOOLONG). " (deleted)" is added when the name is gone;
+ * "(unreachable)" in front when the root does not contain it.
+ */
+char *path_format(const struct path *p, char *buf, size_t size);
+/* The same seen from a given root. */
+char *path_format_from(const struct path *p, const struct path *root, char *buf, size_t size);
+
+/* open(2) for the kernel: relative to the current fs_context. 0 and a file with one reference, or -errno. */
+int path_open(const char *name, u32 oflags, u32 mode, struct file **out);
+int path_open_at(const struct path *at, const char *name, u32 oflags, u32 mode, struct file **out);
+/* An open of a place already found (exec of /proc/self/exe, opens of memory files). */
+int path_open_found(const struct path *p, u32 oflags, struct file **out);
+
+int path_mknod(const struct path *at, const char *name, u32 mode, u64 rdev);	/* mode with S_IFMT; umask applied */
+int path_mkdir(const struct path *at, const char *name, u32 mode);
+int path_symlink(const char *target, const struct path *at, const char *name);
+int path_link(const struct path *from, const struct path *at, const char *name);
+int path_unlink(const struct path *at, const char *name);
+int path_rmdir(const struct path *at, const char *name);
+int path_rename(const struct path *from_at, const char *from, const struct path *to_at, const char *to, u32 flags);
+s64 path_readlink(const struct path *p, char *buf, size_t size);
+int path_truncate(const struct path *p, u64 size);
+int path_setattr(const struct path *p, struct vnode_attr *a);	/* -EROFS, then as vnode_setattr */
+/* May the mount of p be written to? 0 or -EROFS. */
+int path_writable(const struct path *p);
+
+/* mount(2), umount2(2): flags as theirs. */
+int mount_add(const char *source, const struct path *at, const char *type, u32 flags, const char *options);
+int mount_bind(const struct path *from, const struct path *at, bool recursive);
+int mount_move(const struct path *from, const struct path *at);
+int mount_remount(const struct path *at, u32 flags, const char *options);
+int mount_remove(const struct path *at, u32 flags);
+void mount_put(struct mount *m);
+/* In order of mounting, referenced (drop with mount_put); after NULL: the first. Drops after. */
+struct mount *mount_next(struct mount *after);
+/* "rw,nosuid,..." */
+size_t mount_flags_format(const struct mount *m, char *buf, size_t size);
+
+/* The root file system: a tmpfs, mounted at boot; and the boot context. INIT_CORE is enough for it. */
+int fs_init(void);
