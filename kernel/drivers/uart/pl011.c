@@ -1,0 +1,246 @@
+/*
+ * The PL011 UART: console of Arm machines, both ways by interrupt.
+ *
+ * Two callers write: the log (pl011_log_write) and the tty layer
+ * (pl011_console_write). Both put bytes into the FIFO while it has room and
+ * into a ring behind it, which the transmit interrupt drains. What arrives
+ * goes to console_input. In a panic bytes are written by polling.
+ *
+ * Source: Arm DDI 0183G, chapter 3.
+ */
+#include "arch/arm64/cpu.h"
+#include "base/errno.h"
+#include "base/printf.h"
+#include "base/string.h"
+#include "core/log.h"
+#include "dev/device.h"
+#include "fw/platform.h"
+#include "irq/domain.h"
+#include "mm/kmap.h"
+#include "tty/console.h"
+
+#define UARTDR		0x000
+#define UARTFR		0x018
+#define UARTIBRD	0x024
+#define UARTFBRD	0x028
+#define UARTLCR_H	0x02c
+#define UARTCR		0x030
+#define UARTIFLS	0x034
+#define UARTIMSC	0x038
+#define UARTMIS		0x040
+#define UARTICR		0x044
+#define REGS_SIZE	0x1000
+
+#define DR_ERRORS	0xf00	/* overrun, break, parity, framing */
+#define FR_RXFE		0x10
+#define FR_TXFF		0x20
+#define LCR_8N1_FIFO	0x70
+#define CR_ENABLE	0x301	/* UARTEN, TXE, RXE */
+#define IFLS_LEVELS	0x10	/* transmit at 1/8, receive at 1/2 full */
+#define INT_RX		0x50	/* receive level, receive timeout */
+#define INT_TX		0x20
+#define INT_ALL		0x7ff
+#define BAUD		115200
+
+#define RING_SIZE	4096	/* a power of two */
+
+static struct pl011 {
+	u8 *regs;
+	struct spinlock lock;		/* irq kind */
+	u32 head, tail;			/* ring positions, running freely [lock] */
+	bool tx_wanted;			/* a console write was cut short [lock] */
+	u32 log_lost;			/* bytes of log that found no room [lock] */
+	struct log_sink sink;
+	struct console console;
+	char ring[RING_SIZE];		/* [lock] */
+} pl011;
+
+/* Ring into FIFO while there is room; the interrupt is on only while the ring holds something. [lock] */
+static void pl011_fill_fifo(struct pl011 *u)
+{
+	bool was_empty = u->head == u->tail;
+
+	while (u->tail != u->head && !(mmio_read32(u->regs + UARTFR) & FR_TXFF))
+		mmio_write32(u->regs + UARTDR, (u8)u->ring[u->tail++ % RING_SIZE]);
+	if (!was_empty && u->tail == u->head)
+		mmio_write32(u->regs + UARTIMSC, INT_RX);
+}
+
+/* [lock] */
+static size_t pl011_put(struct pl011 *u, const char *s, size_t n)
+{
+	size_t done = 0;
+
+	if (u->head == u->tail)
+		while (done < n && !(mmio_read32(u->regs + UARTFR) & FR_TXFF))
+			mmio_write32(u->regs + UARTDR, (u8)s[done++]);
+	if (done == n)
+		return done;
+	while (done < n && u->head - u->tail < RING_SIZE)
+		u->ring[u->head++ % RING_SIZE] = s[done++];
+	/* The FIFO is full, so the level that raises the interrupt will be passed. */
+	mmio_write32(u->regs + UARTIMSC, INT_RX | INT_TX);
+	return done;
+}
+
+static size_t pl011_console_write(struct console *c, const char *s, size_t n)
+{
+	struct pl011 *u = container_of(c, struct pl011, console);
+	u64 flags = spin_lock_irqsave(&u->lock);
+	size_t done = pl011_put(u, s, n);
+
+	if (done < n)
+		u->tx_wanted = true;
+	spin_unlock_irqrestore(&u->lock, flags);
+	return done;
+}
+
+/* Lines for people: a newline also returns the carriage. The log itself keeps what the ring has no room for. */
+static void pl011_log_write(struct log_sink *sink, const char *s, size_t n)
+{
+	struct pl011 *u = container_of(sink, struct pl011, sink);
+	u64 flags = spin_lock_irqsave(&u->lock);
+
+	while (n) {
+		const char *nl = memchr(s, '\n', n);
+		size_t part = nl ? (size_t)(nl - s) : n;
+
+		u->log_lost += part - pl011_put(u, s, part);
+		if (nl) {
+			u->log_lost += 2 - pl011_put(u, "\r\n", 2);
+			part++;
+		}
+		s += part;
+		n -= part;
+	}
+	spin_unlock_irqrestore(&u->lock, flags);
+}
+
+static void pl011_poll_out(struct pl011 *u, char c)
+{
+	while (mmio_read32(u->regs + UARTFR) & FR_TXFF)
+		cpu_relax();
+	mmio_write32(u->regs + UARTDR, (u8)c);
+}
+
+/* The machine is ending: other CPUs are stopped, the lock may be held by one of them. First what waits in the ring. */
+static void pl011_log_panic(struct log_sink *sink, const char *s, size_t n)
+{
+	struct pl011 *u = container_of(sink, struct pl011, sink);
+
+	while (u->tail != u->head)
+		pl011_poll_out(u, u->ring[u->tail++ % RING_SIZE]);
+	for (; n; n--, s++) {
+		if (*s == '\n')
+			pl011_poll_out(u, '\r');
+		pl011_poll_out(u, *s);
+	}
+}
+
+static void pl011_receive(struct pl011 *u)
+{
+	char buf[32];
+	size_t n = 0;
+
+	while (!(mmio_read32(u->regs + UARTFR) & FR_RXFE)) {
+		u32 c = mmio_read32(u->regs + UARTDR);
+
+		if (c & DR_ERRORS)
+			continue;
+		buf[n++] = c;
+		if (n == sizeof(buf)) {
+			console_input(&u->console, buf, n);
+			n = 0;
+		}
+	}
+	if (n)
+		console_input(&u->console, buf, n);
+}
+
+static enum irq_result pl011_irq(void *arg)
+{
+	struct pl011 *u = arg;
+	u32 cause = mmio_read32(u->regs + UARTMIS);
+	bool ready = false;
+
+	if (!cause)
+		return IRQ_NONE;
+	mmio_write32(u->regs + UARTICR, cause);
+	if (cause & INT_RX)
+		pl011_receive(u);
+	if (cause & INT_TX) {
+		u64 flags = spin_lock_irqsave(&u->lock);
+
+		pl011_fill_fifo(u);
+		if (u->log_lost && u->head - u->tail < RING_SIZE / 2) {
+			char note[64];
+			u32 lost = u->log_lost;
+
+			u->log_lost = 0;
+			pl011_put(u, note, scnprintf(note, sizeof(note), "(%u bytes of log not shown)\r\n", lost));
+		}
+		if (u->tx_wanted && u->head - u->tail < RING_SIZE / 2) {
+			u->tx_wanted = false;
+			ready = true;
+		}
+		spin_unlock_irqrestore(&u->lock, flags);
+	}
+	if (ready)
+		console_tx_ready(&u->console);
+	return IRQ_HANDLED;
+}
+
+/* A line that firmware has already enabled keeps its speed; otherwise 115200 8N1 if the clock is known (3.3.6). */
+static void pl011_setup(struct pl011 *u)
+{
+	u32 control = mmio_read32(u->regs + UARTCR);
+
+	mmio_write32(u->regs + UARTIMSC, 0);
+	mmio_write32(u->regs + UARTICR, INT_ALL);
+	if (!(control & 1)) {
+		if (platform.uart.clock_hz >= 16 * BAUD) {
+			u32 divisor = (platform.uart.clock_hz * 4ull + BAUD / 2) / BAUD;
+
+			mmio_write32(u->regs + UARTIBRD, divisor >> 6);
+			mmio_write32(u->regs + UARTFBRD, divisor & 0x3f);
+		}
+		mmio_write32(u->regs + UARTLCR_H, LCR_8N1_FIFO);
+	}
+	mmio_write32(u->regs + UARTIFLS, IFLS_LEVELS);
+	mmio_write32(u->regs + UARTCR, control | CR_ENABLE);
+}
+
+static int pl011_probe(void)
+{
+	struct pl011 *u = &pl011;
+	struct irq *irq;
+	int err;
+
+	if (!platform.uart.present)
+		return -ENODEV;
+	u->regs = mmio_map(platform.uart.reg.base, REGS_SIZE);
+	if (!u->regs)
+		return -ENOMEM;
+	spin_init(&u->lock, "pl011");
+	pl011_setup(u);
+	u->sink.write = pl011_log_write;
+	u->sink.write_panic = pl011_log_panic;
+	log_sink_add(&u->sink);
+
+	/* Without its interrupt the line still shows the log. */
+	irq = irq_from_firmware(platform.uart.intid, platform.uart.trigger);
+	if (is_err(irq))
+		return ptr_err(irq);
+	err = irq_attach(irq, pl011_irq, u, "uart-pl011");
+	if (err) {
+		irq_destroy(irq);
+		return err;
+	}
+	u->console.name = "ttyAMA0";
+	u->console.write = pl011_console_write;
+	console_register(&u->console);
+	mmio_write32(u->regs + UARTIMSC, INT_RX | (u->head != u->tail ? INT_TX : 0));
+	irq_unmask(irq);
+	return 0;
+}
+PLATFORM_DRIVER(pl011, DRIVER_CONSOLE, pl011_probe);
