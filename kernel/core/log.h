@@ -23,6 +23,9 @@ struct log_sink {
 };
 void log_sink_add(struct log_sink *s);
 
+/* From now on lines go to the sinks at once, without locks: the machine is going down. */
+void log_panic_mode(void);
+
 extern int log_console_level;		/* lines with level < this reach the sinks (loglevel=, quiet) */
 
 /* Text of the ring from absolute position *pos on, formatted as "<level>[seconds.micro] line\n"; returns bytes

@@ -6,6 +6,8 @@
 #include "base/defs.h"
 
 noreturn void panic(const char *fmt, ...) printf_like(1, 2);
+/* Power off, or reset: what reboot(2) ends with. Halts if firmware refuses. Any context. */
+noreturn void machine_end(bool reboot);
 /* Return addresses from this frame pointer, symbolised, one a line. Any context. */
 void backtrace_print(u64 fp, u64 pc);
 /* The same into an array; returns how many. */
@@ -19,7 +21,7 @@ size_t backtrace_save(u64 *pcs, size_t max);
 #define ASSERT(c) ((void)sizeof(!(c)))
 #endif
 
-/* What drivers register to end the machine; tried in the order of registration at panic. docs/floors.md. */
+/* How the machine ends: registered by main (PSCI) and drivers (pvpanic). docs/floors.md. */
 struct machine_ops {
 	void (*panic_notify)(void);	/* tell the hypervisor (pvpanic); may return */
 	void (*power_off)(void);	/* returns only if it failed */

@@ -20,6 +20,7 @@ static inline u64 percpu_offset(void)
 }
 #endif
 
+DECLARE_PERCPU(u32, softirq_pending);	/* bits of enum softirq: sched/softirq.h [own CPU, interrupts masked] */
 extern u64 percpu_offsets[];		/* [cpu]: distance of that CPU's copy; set before it starts */
 #define MAX_CPUS 256			/* bound of the offset table only: 2 KiB */
 

@@ -38,6 +38,8 @@ static inline struct preempt *preempt_current(void) { return (struct preempt *)c
 static inline u32 preempt_count(void) { return preempt_current()->count; }
 static inline bool in_hardirq(void) { return preempt_count() & HARDIRQ_MASK; }
 static inline bool in_softirq(void) { return preempt_count() & SOFTIRQ_MASK; }
+/* Running a softirq now, rather than merely keeping them off: an odd count of the field's low bit says which. */
+bool softirq_serving(void);
 static inline bool in_atomic(void) { return preempt_count() != 0; }
 
 static inline void preempt_disable(void)

@@ -3,7 +3,7 @@
  * a guard page below.
  */
 #pragma once
-#include "base/defs.h"
+#include "arch/arm64/memory.h"
 
 /* Map device registers (Device-nGnRE, not executable); NULL: no memory or address space. Process context. */
 void *mmio_map(u64 phys, u64 size);
@@ -11,9 +11,6 @@ void mmio_unmap(void *va, u64 size);
 /* Ordinary memory of firmware outside the managed RAM (tables, initramfs): cacheable, read-only. */
 const void *memory_map_ro(u64 phys, u64 size);
 
-#define KSTACK_SIZE	16384ul
-/* Lowest address of a kernel stack; its pages are backed, the page below is not. */
+/* Lowest address of a kernel stack; KSTACK_SIZE above it are backed, what lies below is not. */
 void *kstack_alloc(void);
 void kstack_free(void *stack);
-/* Is this address in the guard page of some kernel stack? For fault messages. */
-bool kstack_is_guard(u64 va);

@@ -4,16 +4,10 @@
  * every page has a kernel address.
  */
 #pragma once
+#include "arch/arm64/memory.h"
 #include "base/atomic.h"
 
-#define PAGE_SHIFT	12
-#define PAGE_SIZE	4096ul
-#define PAGE_MASK	(PAGE_SIZE - 1)
 #define PAGE_MAX_ORDER	10		/* 4 MiB */
-
-/* arch's layout of the upper half: docs in arch/arm64/pgtable.h. */
-#define LINEAR_BASE	0xffff000000000000ul	/* + physical address */
-#define VMEMMAP_BASE	0xfffffc0000000000ul	/* + pfn * sizeof(struct page) */
 
 enum { PAGE_FREE, PAGE_ALLOCATED, PAGE_SLAB, PAGE_RESERVED };
 
@@ -45,9 +39,6 @@ static inline struct page *pfn_to_page(u64 pfn) { return (struct page *)VMEMMAP_
 static inline u64 page_to_pfn(const struct page *p) { return p - (struct page *)VMEMMAP_BASE; }
 static inline u64 page_to_phys(const struct page *p) { return page_to_pfn(p) << PAGE_SHIFT; }
 static inline struct page *phys_to_page(u64 pa) { return pfn_to_page(pa >> PAGE_SHIFT); }
-static inline void *phys_to_virt(u64 pa) { return (void *)(pa + LINEAR_BASE); }
-/* Of a linear-map address only (page_alloc, kmalloc, slab): not of stacks, globals, or mapped devices. */
-static inline u64 virt_to_phys(const void *v) { return (u64)v - LINEAR_BASE; }
 static inline void *page_to_virt(const struct page *p) { return phys_to_virt(page_to_phys(p)); }
 static inline struct page *virt_to_page(const void *v) { return phys_to_page(virt_to_phys(v)); }
 

@@ -34,6 +34,10 @@ struct switch_context { u64 x19_x28[10]; u64 fp, sp, pc; };
 
 struct thread {
 	struct preempt preempt;		/* first: core/preempt.h    [T] */
+#ifdef CONFIG_LOCKCHECK
+	u32 held_count;			/* second: core/lockcheck.c [T] */
+	struct { void *lock, *class; u64 pc; } held_locks[16];
+#endif
 	u32 work;			/* WORK_*                   [a] */
 	u32 state;			/* enum thread_state        [q] */
 	u32 cpu;			/* where it runs or ran     [q] */
@@ -73,10 +77,6 @@ struct thread {
 	u64 robust_list;		/* user address [T] */
 	void *proc_data;		/* proc-private per-thread state (restart block, sigaltstack, ...) [T] */
 	void (*on_exit)(struct thread *);/* proc's hook, run by the dying thread; NULL for kernel threads */
-#ifdef CONFIG_LOCKCHECK
-	u32 held_count;			/* spin locks held [T] */
-	struct { void *lock, *class; u64 pc; } held_locks[16];
-#endif
 };
 
 /* A kernel thread, runnable at once. NULL: no memory. Process context. */

@@ -15,8 +15,8 @@ noreturn void thread_begin(void (*fn)(void *), void *arg);
 void irq_dispatch(struct trap_frame *frame);
 /* sys: a system call; interrupts enabled. frame->x[8] is the number. Sets frame->x[0]. */
 void syscall_dispatch(struct trap_frame *frame);
-/* vm: a fault at a user address. Interrupts enabled, may sleep. 0, or -EFAULT (kernel copy: the copy routine
- * then fails), or a user fault delivered as a signal (returns 0). */
+/* vm: a fault at a user address. Interrupts enabled, may sleep. 0: try again, or a program's fault became a signal.
+ * -EFAULT for a kernel copy that can't go on: no mapping, no user space, or preemption is disabled. */
 int vm_fault(struct trap_frame *frame, u64 address, u32 flags);
 /* proc: any other synchronous exception of a program. Interrupts enabled. */
 void user_exception(struct trap_frame *frame, enum user_fault kind, u64 address, u32 esr);

@@ -1,0 +1,55 @@
+/*
+ * Constants shared by the assembly files: control registers' values, the trap
+ * frame's and struct thread's offsets (checked against C in trap.c).
+ */
+#pragma once
+
+/* SCTLR_EL1: RES1 bits, MMU and caches off. */
+#define SCTLR_RES1	((1 << 11) | (1 << 20) | (1 << 22) | (1 << 28) | (1 << 29))
+#define SCTLR_OFF	SCTLR_RES1
+/* On: M, C, I, SA, SA0; EL0 may use DC ZVA, CTR, IC/DC by address, WFE and WFI as on Linux; SPAN 0: PAN is set on entry. */
+#define SCTLR_ON	(((SCTLR_RES1) | 1 | (1 << 2) | (1 << 3) | (1 << 4) | (1 << 12) | (1 << 14) | (1 << 15) | (1 << 16) | (1 << 18) | (1 << 26)) & 0xffffffff)
+
+/* 48-bit halves, 4 KiB granules, inner shareable write-back walks; user addresses ignore their top byte. */
+#define TCR_FIXED	(16 | (16 << 16) | (1 << 8) | (1 << 10) | (3 << 12) | (1 << 24) | (1 << 26) | (3 << 28) | (2 << 30) | (1 << 37))
+#define MAIR_ALL	0x4404ff
+
+#define FRAME_SIZE	288
+#define FRAME_SP	248
+#define FRAME_PC	256
+#define FRAME_PSTATE	264
+#define FRAME_SYSCALL	272
+#define FRAME_ORIG_X0	280
+
+#define THREAD_PREEMPT	0
+#ifdef CONFIG_LOCKCHECK
+#define THREAD_WORK	400		/* behind the locks held */
+#else
+#define THREAD_WORK	8
+#endif
+
+#ifdef __ASSEMBLER__
+/* An access at `from` that may fault: go on at `to`. */
+.macro	extable from, to
+	.pushsection .extable, "a"
+	.balign	4
+	.long	\from - ., \to - .
+	.popsection
+.endm
+
+/* Open and close user memory to privileged accesses. boot_map.c turns them into NOPs on a CPU without PAN. */
+.macro	user_access_begin
+	.pushsection .pan_sites, "a"
+	.balign 4
+	.long	7771f - .
+	.popsection
+7771:	.inst	0xd500409f		// msr pan, #0
+.endm
+.macro	user_access_end
+	.pushsection .pan_sites, "a"
+	.balign 4
+	.long	7772f - .
+	.popsection
+7772:	.inst	0xd500419f		// msr pan, #1
+.endm
+#endif

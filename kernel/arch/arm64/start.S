@@ -1,0 +1,179 @@
+/*
+ * The image header and the first instructions. Boot loaders start us at
+ * _start with the MMU off, x0 = the DTB's physical address, at EL1 or EL2
+ * (arm64 Linux boot protocol). We drop to EL1, build the first tables
+ * (boot_map.c), turn the MMU on and go on in the upper half at kernel_entry.
+ *
+ * The header is laid out so that a PE/COFF header fits behind it: res3 is the
+ * offset of "PE\0\0" and stays 0 while there is no UEFI stub.
+ */
+#include "arch/arm64/asm.h"
+
+	.section .head, "ax"
+	.globl _start
+_start:
+	add	x13, x18, #0x16		// "MZ" as an instruction without effect
+	b	boot_primary
+	.quad	0			// text offset from a 2 MiB boundary
+	.quad	_image_end - _image_start
+	.quad	0xa			// little endian, 4 KiB pages, anywhere in memory
+	.quad	0, 0, 0
+	.ascii	"ARM\x64"
+	.long	0
+
+	.balign	8
+boot_primary:
+	mrs	x19, cntvct_el0		// time of entry
+	mov	x20, x0			// DTB
+	bl	boot_drop_to_el1
+
+	// Clear .bss, with the MMU off: pairs of stores, 64 bytes a turn.
+	adrp	x0, _bss_start
+	add	x0, x0, :lo12:_bss_start
+	adrp	x1, _bss_end
+	add	x1, x1, :lo12:_bss_end
+	and	x0, x0, #~63
+1:	stp	xzr, xzr, [x0]
+	stp	xzr, xzr, [x0, #16]
+	stp	xzr, xzr, [x0, #32]
+	stp	xzr, xzr, [x0, #48]
+	add	x0, x0, #64
+	cmp	x0, x1
+	b.lo	1b
+
+	adrp	x0, _boot_stack
+	add	x0, x0, #16384
+	mov	sp, x0
+	mov	x29, xzr
+	adrp	x0, _image_start	// where we were loaded
+	mov	x1, x20
+	bl	boot_map		// x0: TTBR1 root, x1: TTBR0 root for the switch
+	mov	x21, x0
+	mov	x22, x1
+
+	// What was written with the caches off must not be hidden by stale lines.
+	adrp	x0, _image_start
+	adrp	x1, _image_end
+	mrs	x2, ctr_el0
+	ubfx	x2, x2, #16, #4
+	mov	x3, #4
+	lsl	x2, x3, x2
+1:	dc	ivac, x0
+	add	x0, x0, x2
+	cmp	x0, x1
+	b.lo	1b
+	dsb	sy
+
+	mov	x0, x21
+	mov	x1, x22
+	ldr	x2, =.Lupper
+	bl	mmu_on			// returns in the upper half
+
+.Lupper:
+	adrp	x0, _boot_stack
+	add	x0, x0, #16384
+	sub	sp, x0, #16
+	adrp	x0, vectors
+	add	x0, x0, :lo12:vectors
+	msr	vbar_el1, x0
+	msr	tpidr_el1, xzr
+	mov	x29, xzr
+	adrp	x0, boot_dtb
+	ldr	x0, [x0, :lo12:boot_dtb]
+	mov	x1, x20
+	mov	x2, x19
+	adrp	x3, boot_thread
+	add	x3, x3, :lo12:boot_thread
+	msr	sp_el0, x3
+	str	x3, [sp]		// see vectors.S: the thread's address tops its stack
+	adrp	x4, empty_root
+	ldr	x4, [x4, :lo12:empty_root]
+	msr	ttbr0_el1, x4
+	isb
+	tlbi	vmalle1
+	dsb	nsh
+	isb
+	user_access_end
+	b	kernel_entry
+
+/* Leave EL2 if we are there. Uses x0-x3; returns at EL1 with interrupts masked. */
+boot_drop_to_el1:
+	msr	daifset, #15
+	mrs	x0, CurrentEL
+	cmp	x0, #8
+	b.eq	2f
+	ldr	x0, =SCTLR_OFF
+	msr	sctlr_el1, x0
+	isb
+	ret
+2:	mov	x0, #(1 << 31)		// EL1 is AArch64, nothing trapped
+	msr	hcr_el2, x0
+	ldr	x0, =SCTLR_OFF
+	msr	sctlr_el1, x0
+	mrs	x0, cnthctl_el2
+	orr	x0, x0, #3		// EL1 may use the counters and timers
+	msr	cnthctl_el2, x0
+	msr	cntvoff_el2, xzr
+	mrs	x0, midr_el1
+	msr	vpidr_el2, x0
+	mrs	x0, mpidr_el1
+	msr	vmpidr_el2, x0
+	msr	vttbr_el2, xzr
+	mov	x0, #0x33ff		// no trap of FP/SIMD
+	msr	cptr_el2, x0
+	msr	hstr_el2, xzr
+	mrs	x0, id_aa64dfr0_el1
+	ubfx	x0, x0, #8, #4
+	cbz	x0, 3f
+	mrs	x0, pmcr_el0
+	ubfx	x0, x0, #11, #5		// all event counters to EL1
+	msr	mdcr_el2, x0
+3:	mrs	x0, id_aa64pfr0_el1
+	ubfx	x0, x0, #24, #4
+	cbz	x0, 4f
+	mrs	x0, S3_4_C12_C9_5	// ICC_SRE_EL2: system registers for EL1's GIC
+	orr	x0, x0, #9
+	msr	S3_4_C12_C9_5, x0
+	isb
+	msr	S3_4_C12_C11_0, xzr	// ICH_HCR_EL2
+4:	mov	x0, #0x3c5
+	msr	spsr_el2, x0
+	msr	elr_el2, x30
+	eret
+
+/*
+ * Turn the MMU on. x0: TTBR1 root, x1: TTBR0 root that maps this page to
+ * itself, x2: where to go on. Lives in the one page mapped both ways.
+ */
+	.section .idmap, "ax"
+	.globl mmu_on
+mmu_on:
+	ldr	x3, =MAIR_ALL
+	msr	mair_el1, x3
+	ldr	x3, =TCR_FIXED
+	mrs	x4, id_aa64mmfr0_el1
+	and	x5, x4, #0xf		// physical address size
+	mov	x6, #5			// at most 48 bits with this granule
+	cmp	x5, x6
+	csel	x5, x5, x6, lo
+	bfi	x3, x5, #32, #3
+	ubfx	x4, x4, #4, #4		// 16-bit ASIDs?
+	cbz	x4, 1f
+	orr	x3, x3, #(1 << 36)
+1:	msr	tcr_el1, x3
+	msr	ttbr1_el1, x0
+	msr	ttbr0_el1, x1
+	isb
+	tlbi	vmalle1
+	ic	iallu
+	dsb	nsh
+	isb
+	ldr	x3, =SCTLR_ON
+	mrs	x4, id_aa64mmfr1_el1
+	ubfx	x4, x4, #20, #4
+	cbnz	x4, 2f
+	orr	x3, x3, #(1 << 23)	// no PAN: the bit that enables it on entry is RES1
+2:	msr	sctlr_el1, x3
+	isb
+	br	x2
+	.ltorg

@@ -1,0 +1,54 @@
+/*
+ * Time from the generic timer's counter (clock.h). Ticks become nanoseconds
+ * by one 64x64->128-bit multiply and a shift; the factor is exact to 2^-32 ns a
+ * tick, less than a second in a century.
+ */
+#include "core/clock.h"
+#include "arch/arm64/cpu.h"
+#include "base/atomic.h"
+
+static u64 counter_start;		/* set once at boot, before other threads */
+static u64 ns_per_tick_q32, ticks_per_ns_q32;
+static u64 realtime_offset;		/* [a] ns to add to clock_ns() */
+
+void clock_init(u64 frequency_hz, u64 start)
+{
+	counter_start = start;
+	ns_per_tick_q32 = ((unsigned __int128)NSEC_PER_SEC << 32) / frequency_hz;
+	ticks_per_ns_q32 = ((unsigned __int128)frequency_hz << 32) / NSEC_PER_SEC;
+}
+
+u64 clock_ticks_to_ns(u64 ticks)
+{
+	return (unsigned __int128)ticks * ns_per_tick_q32 >> 32;
+}
+
+u64 clock_ns_to_ticks(u64 ns)
+{
+	return (unsigned __int128)ns * ticks_per_ns_q32 >> 32;
+}
+
+u64 clock_from_counter(u64 counter)
+{
+	return clock_ticks_to_ns(counter - counter_start);
+}
+
+u64 clock_counter_from_ns(u64 ns)
+{
+	return counter_start + clock_ns_to_ticks(ns);
+}
+
+u64 clock_ns(void)
+{
+	return clock_from_counter(counter_read());
+}
+
+u64 clock_realtime_ns(void)
+{
+	return clock_ns() + atomic_load_relaxed(&realtime_offset);
+}
+
+void clock_realtime_set(u64 ns)
+{
+	atomic_store_relaxed(&realtime_offset, ns - clock_ns());
+}

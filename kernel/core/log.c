@@ -1,0 +1,164 @@
+/*
+ * The log ring (log.h). Records are whole lines with their level and time;
+ * positions are absolute and only grow, so that a reader knows what it missed.
+ * Any context writes; sinks are called with the ring's lock held.
+ */
+#include "core/log.h"
+#include "base/printf.h"
+#include "base/string.h"
+#include "core/clock.h"
+#include "core/param.h"
+#include "core/spinlock.h"
+
+#define LOG_SIZE	16384u		/* bytes of text kept; a power of two */
+#define LOG_LINE	512u		/* longest line, cut beyond */
+
+static struct spinlock log_lock = SPINLOCK_INIT("log");	/* irq kind */
+static char log_ring[LOG_SIZE];		/* [log_lock] */
+static u64 log_head;			/* [log_lock] position past the newest byte */
+static u64 log_tail;			/* [log_lock] of the oldest whole line */
+static struct list_node log_sinks = LIST_INIT(log_sinks); /* [log_lock] */
+int log_console_level = LOG_DEBUG;
+static bool log_panicking;		/* set once, by the CPU that panics */
+
+/* One past the newline of the line that starts at pos. [log_lock] */
+static u64 line_end(u64 pos)
+{
+	while (pos < log_head && log_ring[pos & (LOG_SIZE - 1)] != '\n')
+		pos++;
+	return pos < log_head ? pos + 1 : pos;
+}
+
+static void ring_put(const char *s, size_t n)
+{
+	while (log_head + n - log_tail > LOG_SIZE)
+		log_tail = line_end(log_tail);
+	for (size_t i = 0; i < n; i++)
+		log_ring[log_head++ & (LOG_SIZE - 1)] = s[i];
+}
+
+static void sinks_write(const char *s, size_t n)
+{
+	struct log_sink *k;
+
+	list_for_each(k, &log_sinks, node) {
+		if (log_panicking && k->write_panic)
+			k->write_panic(k, s, n);
+		else
+			k->write(k, s, n);
+	}
+}
+
+static void log_line(enum log_level level, const char *line, size_t n, size_t prefix)
+{
+	bool panicking = atomic_load_relaxed(&log_panicking);
+	u64 flags = 0;
+
+	if (!panicking)
+		flags = spin_lock_irqsave(&log_lock);
+	ring_put(line, n);
+	if ((int)level < log_console_level || panicking)
+		sinks_write(line + prefix, n - prefix);
+	if (!panicking)
+		spin_unlock_irqrestore(&log_lock, flags);
+}
+
+void log_at(enum log_level level, const char *fmt, ...)
+{
+	char line[LOG_LINE];
+	u64 us = clock_ns() / 1000;
+	size_t prefix = snprintf(line, sizeof line, "<%d>", level);
+	size_t n = prefix;
+	va_list ap;
+
+	n += snprintf(line + n, sizeof line - n, "[%5llu.%06llu] ", (unsigned long long)(us / 1000000),
+		      (unsigned long long)(us % 1000000));
+	va_start(ap, fmt);
+	n += vsnprintf(line + n, sizeof line - n, fmt, ap);
+	va_end(ap);
+	if (n > sizeof line - 2)
+		n = sizeof line - 2;
+	line[n++] = '\n';
+	log_line(level, line, n, prefix);
+}
+
+void log_sink_add(struct log_sink *s)
+{
+	u64 flags = spin_lock_irqsave(&log_lock);
+	u64 pos = log_tail;
+
+	list_push_back(&log_sinks, &s->node);
+	/* What was said before there was a console. */
+	while (pos < log_head) {
+		u64 end = line_end(pos);
+		int level = log_ring[(pos + 1) & (LOG_SIZE - 1)] - '0';
+		char line[LOG_LINE];
+		size_t n = 0;
+
+		for (pos += 3; pos < end && n < sizeof line; pos++)
+			line[n++] = log_ring[pos & (LOG_SIZE - 1)];
+		if (level < log_console_level)
+			s->write(s, line, n);
+		pos = end;
+	}
+	spin_unlock_irqrestore(&log_lock, flags);
+}
+
+void log_panic_mode(void)
+{
+	atomic_store_relaxed(&log_panicking, true);
+}
+
+size_t log_read(u64 *pos, char *buf, size_t size)
+{
+	u64 flags = spin_lock_irqsave(&log_lock);
+	size_t n = 0;
+
+	if (*pos < log_tail)
+		*pos = log_tail;
+	while (*pos < log_head) {
+		u64 end = line_end(*pos);
+
+		if (n + (end - *pos) > size)
+			break;
+		for (; *pos < end; ++*pos)
+			buf[n++] = log_ring[*pos & (LOG_SIZE - 1)];
+	}
+	spin_unlock_irqrestore(&log_lock, flags);
+	return n;
+}
+
+u64 log_end(void)
+{
+	return atomic_load_relaxed(&log_head);
+}
+
+u64 log_start(void)
+{
+	return atomic_load_relaxed(&log_tail);
+}
+
+static int set_loglevel(const char *v)
+{
+	u64 n;
+	int r = parse_u64(v, NULL, 10, &n);
+
+	if (!r)
+		log_console_level = MIN(n, 8u);
+	return r;
+}
+PARAM("loglevel", set_loglevel);
+
+static int set_quiet(const char *v)
+{
+	log_console_level = LOG_WARNING;
+	return 0;
+}
+PARAM("quiet", set_quiet);
+
+static int set_debug(const char *v)
+{
+	log_console_level = 8;
+	return 0;
+}
+PARAM("debug", set_debug);
