@@ -7,6 +7,7 @@
 #include "arch/arm64/cpu.h"
 #include "arch/arm64/memory.h"
 #include "arch/arm64/upcall.h"
+#include "base/atomic.h"
 #include "base/printf.h"
 #include "base/string.h"
 #include "core/log.h"

@@ -14,7 +14,7 @@ void local_bh_enable(void)
 	struct preempt *p = preempt_current();
 
 	barrier();
-	if (unlikely(*this_cpu(softirq_pending)) && (p->count & ~(SOFTIRQ_ONE - 1)) == SOFTIRQ_ONE && irqs_enabled()) {
+	if (unlikely(*this_cpu(softirq_pending)) && (p->count & (SOFTIRQ_MASK | HARDIRQ_MASK)) == SOFTIRQ_ONE && irqs_enabled()) {
 		/* Leave the count raised by one preemption, so that softirqs run on this CPU, then look again. */
 		p->count -= SOFTIRQ_ONE - PREEMPT_ONE;
 		irq_disable();

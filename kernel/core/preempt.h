@@ -22,7 +22,8 @@ struct preempt {
 };
 
 #define PREEMPT_ONE	1u
-#define SOFTIRQ_ONE	0x100u		/* softirq running, or disabled by local_bh_disable */
+#define SOFTIRQ_SERVING	0x100u		/* a softirq runs */
+#define SOFTIRQ_ONE	0x200u		/* kept off by local_bh_disable */
 #define HARDIRQ_ONE	0x10000u
 #define SOFTIRQ_MASK	0xff00u
 #define HARDIRQ_MASK	0xf0000u
@@ -38,8 +39,8 @@ static inline struct preempt *preempt_current(void) { return (struct preempt *)c
 static inline u32 preempt_count(void) { return preempt_current()->count; }
 static inline bool in_hardirq(void) { return preempt_count() & HARDIRQ_MASK; }
 static inline bool in_softirq(void) { return preempt_count() & SOFTIRQ_MASK; }
-/* Running a softirq now, rather than merely keeping them off: an odd count of the field's low bit says which. */
-bool softirq_serving(void);
+/* Running a softirq now, rather than merely keeping them off. */
+static inline bool softirq_serving(void) { return preempt_count() & SOFTIRQ_SERVING; }
 static inline bool in_atomic(void) { return preempt_count() != 0; }
 
 static inline void preempt_disable(void)

@@ -14,3 +14,4 @@ const void *memory_map_ro(u64 phys, u64 size);
 /* Lowest address of a kernel stack; KSTACK_SIZE above it are backed, what lies below is not. */
 void *kstack_alloc(void);
 void kstack_free(void *stack);
+void kstack_drain(void);		/* stacks kept for reuse go back to the page allocator */

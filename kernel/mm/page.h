@@ -9,7 +9,7 @@
 
 #define PAGE_MAX_ORDER	10		/* 4 MiB */
 
-enum { PAGE_FREE, PAGE_ALLOCATED, PAGE_SLAB, PAGE_RESERVED };
+enum { PAGE_RESERVED /* 0: what fresh metadata says */, PAGE_FREE, PAGE_ALLOCATED, PAGE_SLAB };
 
 struct page {
 	u32 refs;		/* atomic; holders of the frame. 0 when free */

@@ -1,0 +1,18 @@
+/*
+ * What the page allocator and its boot half share; nobody else includes this.
+ */
+#pragma once
+#include "core/spinlock.h"
+#include "mm/page.h"
+
+struct page_zone {
+	struct spinlock lock;		/* irq kind */
+	u32 free[PAGE_MAX_ORDER + 1];	/* heads, pfn + 1; 0: empty [lock] */
+	u64 free_pages;			/* [lock] */
+	u64 total, managed;		/* [lock] */
+	u64 slab_pages;			/* [a] */
+};
+extern struct page_zone page_zone;
+
+/* Give a block to the lists, merged with its buddies. [zone lock] */
+void page_block_give(struct page *p, u32 order);
