@@ -1,51 +1,73 @@
 /*
  * Processes: what owns resources. Made by fork and exec, ended by exit,
- * forgotten by wait. Lock keys: [P] processes lock (tree, groups, sessions),
- * [s] signal lock, [S] set before the process runs, [a] atomic.
+ * forgotten by wait. Lock keys: [P] pids_lock (sched/pid.h: tree, groups, sessions),
+ * [s] signal lock (p->sig.lock), [S] set before the process runs, [a] atomic.
  */
 #pragma once
 #include "sched/cred.h"
+#include "sched/pid.h"
 #include "sched/signal.h"
+#include "sched/timer.h"
 #include "sched/wait.h"
 
-struct tty; struct path;
+struct path; struct vm_space; struct signal_actions;
 
 struct process {
+	struct sched_signal sig;	/* first: floors below see this part alone */
 	u32 refs;			/* [a] */
-	s32 pid, pgid, sid;		/* pid [S], others [P] */
+	s32 pid;			/* [S] */
 	struct process *parent;		/* [P] */
 	struct list_node children, sibling; /* [P] */
-	struct list_node all_node, group_node; /* [P] */
-	struct list_node threads;	/* thread.process_node [s] */
-	u32 thread_count;		/* alive [s] */
-	struct thread *leader;		/* first thread */
+	struct thread *leader;		/* whose tid is pid; referenced until the process is a zombie [P] */
 	struct wait_queue child_wait;	/* wait4 sleeps here */
+	struct wait_queue exec_wait;	/* execve waits here for its other threads */
 	u32 exit_status;		/* as wait4 shows it [P] */
-	bool zombie, exiting, stopped, continued, execed; /* [P] */
+	bool zombie;			/* [P] */
+	bool exiting;			/* the last thread is on its way out [s] */
+	bool execed;			/* [P] */
 	bool subreaper;			/* [P] */
+	bool stop_report, continue_report; /* not yet waited for [P] */
 	s32 exit_signal;		/* to the parent, SIGCHLD [S] */
-	struct tty *tty;		/* controlling terminal, by session [P] */
-	struct path *exe;		/* /proc/PID/exe [P] */
-	struct spinlock sig_lock;	/* irq kind: [s] */
-	u64 sig_pending;		/* shared [s] */
-	struct list_node sig_queue;	/* [s] */
-	void *sig_actions;		/* 64 actions, proc-private [s] */
+	struct path *exe;		/* /proc/PID/exe [s] */
+	struct signal_actions *actions;	/* [s] */
+	struct timer itimer_real;
+	u64 itimer_interval[3];		/* ns: real, virtual, prof [s] */
+	u64 itimer_expires[3];		/* clock_ns(), or CPU time at which it fires; 0: off [s] */
+	struct timer itimer_cpu;
+	struct process *vfork_parent;	/* waits until exec or exit [P] */
+	bool vfork_done;		/* [P] */
+	struct cred const *cred;	/* of the leader as last set: what others check against [P] */
 	u64 start_ns;
 	u64 user_ns, system_ns, child_user_ns, child_system_ns; /* of ended threads; children [P] */
+	u64 minflt, majflt, nvcsw, nivcsw; /* of ended threads [P] */
+	u64 child_minflt, child_majflt, child_maxrss, maxrss;	/* [P] */
 	u64 rlimits[16][2];		/* soft, hard [P]; torn reads are harmless */
-	u64 minflt, majflt, nvcsw, nivcsw; /* [a] */
-	char **init_envp;
+	char name[16];			/* of the leader, for a zombie [P] */
+	u32 personality;
+	bool no_new_privs, dumpable;
 };
 
 extern struct process *init_process;	/* pid 1 */
 /* The kernel's first program: becomes pid 1. Called by the init thread; on failure prints what was tried and why and panics. */
 noreturn void process_start_init(void);
+void process_init(void);		/* boot, before process_start_init: caches, signal rules, fault hook */
 struct process *process_find(s32 pid);	/* referenced, or NULL */
-void process_get(struct process *p);
+static inline void process_get(struct process *p) { ref_get(&p->refs); }
 void process_put(struct process *p);
 /* In pid order, for /proc: first with pid >= from, referenced; NULL: none. */
 struct process *process_next(s32 from);
 static inline struct process *process_current(void) { return current()->process; }
+static inline struct process *process_of_signal(struct sched_signal *s) { return (struct process *)s; }
+/* A thread of p that lives, referenced; NULL: none. Any context. */
+struct thread *process_any_thread(struct process *p);
+/* The address space of p, referenced; NULL: gone. */
+struct vm_space *process_space(struct process *p);
+static inline u64 process_rlimit(struct process *p, u32 which) { return READ_ONCE(p->rlimits[which][0]); }
+static inline s32 process_group_of(struct process *p) { return READ_ONCE(p->sig.pgrp)->number; }
+static inline s32 process_session_of(struct process *p) { return READ_ONCE(p->sig.session)->number; }
+/* CPU time and faults of all threads, dead and alive. Process context. */
+struct process_usage { u64 user_ns, system_ns, minflt, majflt, nvcsw, nivcsw, maxrss_pages; };
+void process_usage_get(struct process *p, struct process_usage *u);
 
 struct proc_stats { u64 forks, execs, syscalls; u32 processes, threads; };
 void proc_stats_get(struct proc_stats *s);

@@ -77,6 +77,9 @@ struct thread {
 	u64 robust_list;		/* user address [T] */
 	void *proc_data;		/* proc-private per-thread state (restart block, sigaltstack, ...) [T] */
 	void (*on_exit)(struct thread *);/* proc's hook, run by the dying thread; NULL for kernel threads */
+	u64 syscalls;			/* system calls made; summed for /proc/stat [T] */
+	u64 sig_saved;			/* blocked mask to go back to, while sig_restore (sched/signal.h) [T] */
+	bool sig_restore;
 };
 
 /* A kernel thread, runnable at once. NULL: no memory. Process context. */

@@ -20,6 +20,8 @@
 #define VM_STACK	1024u
 #define VM_VDSO		2048u
 #define VM_MAYWRITE	4096u	/* mprotect may add it */
+#define VM_ANON		8192u	/* a private mapping of an object that has pages of its own by now */
+#define VM_ACCOUNT	16384u	/* its pages are counted as committed */
 
 struct vm_region {
 	struct rb_node node;		/* [space lock] */
@@ -43,8 +45,12 @@ struct vm_space {
 	u64 auxv[48]; u32 auxv_count;
 	u64 pages_rss, pages_total, pages_locked, pages_data, pages_exec, pages_stack, pages_committed; /* [lock] */
 	u64 rss_peak;
-	void (*file_put)(struct file *);	/* set by the creator: drops a region's file */
-	void (*file_get)(struct file *);
+	struct vm_region *last;		/* found last; NULL: none [lock] */
+	u32 region_count;		/* [lock] */
+	u32 pins;			/* CPUs that have it in TTBR0, and one for refs > 0 [a] */
+	u64 stack_limit, data_limit, as_limit;	/* RLIMIT_STACK, _DATA, _AS in bytes; proc keeps them current */
+	u64 vdso;			/* where VM_VDSO was mapped; 0: nowhere */
+	u64 minflt, majflt;		/* faults answered [lock] */
 };
 
 struct vm_space *vm_space_new(void);			/* refs 1; NULL: no memory */
@@ -64,6 +70,42 @@ struct vm_region *vm_region_find(struct vm_space *s, u64 address);	/* containing
 struct vm_region *vm_region_next(struct vm_space *s, u64 address);	/* containing or above [lock] */
 /* Copy bytes of another space (ptrace-like, /proc/PID/cmdline); short counts at holes. May sleep. */
 size_t vm_read_remote(struct vm_space *s, u64 address, void *dst, size_t n);
+
+/* The file that a region holds: fs/ registers how to keep it. docs/floors.md. */
+struct vm_file_ops {
+	void (*get)(struct file *);
+	void (*put)(struct file *);
+};
+extern struct vm_file_ops vm_file_ops;
+
+/* What a program's fault that no mapping answers becomes: proc/ registers it. Process context. docs/floors.md. */
+enum vm_fault_kind { VM_FAULT_UNMAPPED, VM_FAULT_DENIED, VM_FAULT_BEYOND, VM_FAULT_NO_MEMORY };
+struct trap_frame;
+struct vm_fault_ops { void (*report)(struct trap_frame *frame, enum vm_fault_kind kind, u64 address); };
+extern struct vm_fault_ops vm_fault_ops;
+
+/* Writable pages of a space that does not run yet (exec building a stack): copies, faulting pages in. 0, -EFAULT, -ENOMEM. */
+int vm_write_new(struct vm_space *s, u64 address, const void *src, size_t n);
+int vm_zero_new(struct vm_space *s, u64 address, size_t n);
+/* Touch [address, address+length): MAP_POPULATE, mlock. 0, or what the first failing page gave. */
+int vm_populate(struct vm_space *s, u64 address, u64 length);
+/* madvise(DONTNEED): drop private pages; they come back as zeros or the object's. 0, -ENOMEM (hole). */
+int vm_discard(struct vm_space *s, u64 address, u64 length);
+/* madvise: set and clear VM_DONTFORK, VM_WIPEONFORK, VM_LOCKED. */
+int vm_flags_change(struct vm_space *s, u64 address, u64 length, u32 set, u32 clear);
+/* mincore(2): one byte a page. 0, -ENOMEM. */
+int vm_resident(struct vm_space *s, u64 address, u64 pages, u8 *vec);
+/* What names a futex word for all who share it: (object, offset) for shared mappings, (space, address) for private ones.
+ * The object is referenced. 0, -EFAULT. */
+int vm_futex_key(struct vm_space *s, u64 address, struct vm_object **object, u64 *offset);
+/* An object of pages that nothing else backs: shared anonymous memory. NULL: no memory. */
+struct vm_object *vm_object_new_anonymous(u64 pages);
+void vm_init(void);			/* boot: caches, the zero page */
+
+extern u32 vm_overcommit_mode;		/* /proc/sys/vm/overcommit_memory */
+extern u32 vm_overcommit_ratio;
+u64 vm_committed_pages(void);
+u64 vm_commit_limit(void);
 
 struct vm_stats { u64 faults, faults_major, cow_faults, zero_faults; };
 void vm_stats_get(struct vm_stats *st);

@@ -1,0 +1,86 @@
+/*
+ * What the files of proc/ share among themselves.
+ */
+#pragma once
+#include "arch/arm64/trap.h"
+#include "arch/arm64/fp.h"
+#include "proc/process.h"
+
+struct vm_space; struct file; struct clone_request;
+
+/* What execve, nanosleep and others leave behind to be gone on with (restart_syscall). */
+struct restart_block {
+	s64 (*fn)(struct restart_block *);
+	u64 a[6];
+};
+
+/* thread.proc_data of a user thread. */
+struct proc_thread {
+	struct trap_frame start;	/* where a new thread begins [S] */
+	struct restart_block restart;	/* [T] */
+	u64 altstack_base, altstack_size; /* [T] */
+	u32 altstack_flags;		/* [T] */
+	u32 set_tid_flags;		/* CLONE_CHILD_SETTID pending: value at start */
+	u64 set_tid_address;		/* [S] */
+	u64 robust_length;		/* [T] */
+	struct fp_state fp;		/* thread.fp points here [T] */
+};
+
+static inline struct proc_thread *proc_thread(struct thread *t) { return t->proc_data; }
+
+/* Linux's struct sigaction of the arm64 kernel. */
+struct signal_action { u64 handler, flags, restorer, mask; };
+struct signal_actions {
+	u32 refs;			/* [a] CLONE_SIGHAND without CLONE_THREAD shares them */
+	struct signal_action action[64];/* [s] */
+};
+
+/* process.c */
+struct process *process_new(struct process *parent);	/* refs 1, not visible; NULL */
+struct thread *process_thread_new(const char *name, void (*fn)(void *));	/* with proc_thread; NULL */
+void process_attach_thread(struct process *p, struct thread *t, struct pid *tid);
+struct signal_actions *signal_actions_new(void);
+void signal_actions_put(struct signal_actions *a);
+extern u64 stat_forks, stat_execs, stat_dead_syscalls;	/* [a] */
+
+/* exec.c: replace the current program; on success the frame is the new one's start. kernel_strings: argv, envp are kernel's. */
+int exec_program(const char *name, const struct path *at, u32 lookup_flags, u64 argv, u64 envp, bool kernel_strings,
+		 struct trap_frame *frame);
+
+/* exit.c */
+noreturn void exit_thread(u32 status);		/* this thread; status as wait4's if it is the last */
+noreturn void exit_group(u32 status);		/* all threads */
+void exit_group_start_locked(struct process *p, u32 status);	/* [s] held: mark and poke */
+void exit_release_space(struct thread *t);	/* clear_child_tid, robust list, vfork's parent, the space itself */
+void exit_kill_other_threads(struct process *p);/* exec: returns when current() is the only one; -EAGAIN never */
+void process_notify_parent(struct process *p, s32 code, u32 status);	/* SIGCHLD and child_wait [P] held */
+void process_forget_locked(struct process *p);	/* unlink a dead one for good [P] held; then process_put */
+
+/* wait.c */
+struct wait_request { s32 which; s32 id; u32 options; };	/* P_*, W* */
+struct wait_result { s32 pid; u32 uid; s32 code; u32 status, raw_status; struct process_usage usage; };
+s32 process_wait(const struct wait_request *r, struct wait_result *out);
+
+/* signal.c */
+void signal_setup(void);
+u64 signal_default_ignored_mask(void);
+void signal_actions_exec(struct process *p);	/* handlers back to default */
+int signal_action_set(u32 signo, const struct signal_action *new_action, struct signal_action *old);
+void signal_fault(struct trap_frame *f, s32 signo, s32 code, u64 address);
+s64 signal_return(struct trap_frame *f);
+
+/* futex.c */
+int futex_wake(u64 address, bool shared, u32 count, u32 bitset);
+void futex_exit_robust(struct thread *t);
+
+/* itimer.c */
+void itimer_init(struct process *p);
+void itimer_stop_all(struct process *p);
+
+/* fork.c */
+noreturn void fork_child_start(void *arg);
+
+/* vdso_page.c: the page with the return from signal handlers. */
+void vdso_page_init(void);
+int vdso_page_map(struct vm_space *s);
+#define VDSO_SIGRETURN_OFFSET	0

@@ -1,0 +1,60 @@
+/*
+ * What the files of vm/ share among themselves.
+ */
+#pragma once
+#include "arch/arm64/pgtable.h"
+#include "vm/vm_space.h"
+
+#define PTE_NOPAGE	PTE_SOFT(0)	/* device memory: no struct page behind it */
+/* A page that nobody may touch (PROT_NONE) keeps its entry without PTE_VALID: non-zero, and nothing to the walker. */
+
+#define ASID_MASK	0xffffull
+
+/* Entries of one level-3 table from a given address on. */
+struct vm_leaf { u64 *pte; u64 va, end; };
+
+/* The first table with entries in [va, end), holes skipped: false when there is none. *leaf covers va up to its end. */
+bool vm_leaf_next(struct vm_space *s, u64 va, u64 end, struct vm_leaf *leaf);
+u64 *vm_pte_make(struct vm_space *s, u64 va);	/* NULL: no memory */
+u64 vm_table_alloc(void);
+
+/* Pages to be put once the TLB has forgotten them. */
+#define VM_GATHER 120
+struct vm_gather {
+	struct vm_space *space;
+	u32 count;
+	bool flush_all;
+	u64 first;			/* the only address, while count is 1 */
+	u64 pa[VM_GATHER];
+};
+void vm_gather_add(struct vm_gather *g, u64 va, u64 pte);
+void vm_gather_finish(struct vm_gather *g);
+void vm_clear_range(struct vm_space *s, u64 start, u64 end, bool private_only, bool flush);
+
+void vm_flush_page(struct vm_space *s, u64 va);
+void vm_flush_space(struct vm_space *s);
+
+struct vm_region *vm_region_new(void);
+void vm_region_free(struct vm_region *r);	/* drops object and file */
+void vm_region_insert(struct vm_space *s, struct vm_region *r);
+void vm_region_unlink(struct vm_space *s, struct vm_region *r);
+struct vm_region *vm_region_after(struct vm_region *r);
+struct vm_region *vm_region_before(struct vm_region *r);
+/* Cut r at address: r keeps the lower part. 0, -ENOMEM. */
+int vm_region_split(struct vm_space *s, struct vm_region *r, u64 address);
+/* Join r with its neighbours where they continue one another. */
+struct vm_region *vm_region_merge(struct vm_space *s, struct vm_region *r);
+void vm_count_region(struct vm_space *s, struct vm_region *r, s64 sign);
+int vm_commit(u64 pages);			/* 0, -ENOMEM */
+void vm_uncommit(u64 pages);
+
+/* [lock] held: bring in the page at address, as a fault with flags would. 0, -EFAULT, -ENOMEM, -EIO; -EACCES: region forbids. */
+int vm_fault_region(struct vm_space *s, struct vm_region *r, u64 address, u32 flags);
+/* [lock] held: the region for a fault, the stack grown to it. NULL: none. */
+struct vm_region *vm_fault_find(struct vm_space *s, u64 address);
+
+u32 vm_pte_prot(u32 region_flags);
+
+/* asid.c */
+void asid_activate(struct vm_space *s);		/* interrupts masked */
+extern struct page *vm_zero_page;
