@@ -28,7 +28,7 @@ typedef u64 be64, le64;
 #define packed		__attribute__((packed))
 #define aligned(n)	__attribute__((aligned(n)))
 #define section(s)	__attribute__((section(s)))
-#define used		__attribute__((used))
+#define kept		__attribute__((used))
 #define noinline	__attribute__((noinline))
 #define always_inline	inline __attribute__((always_inline))
 #define printf_like(f, a) __attribute__((format(printf, f, a)))

@@ -57,9 +57,12 @@ struct run {
 	bool fixed;		/* the tables are those of the fixed codes */
 };
 
+/* Note what is wrong; when bits behind the input's end were used, it is that. */
 static int bad(struct run *r, const char *why)
 {
-	*r->why = why;
+	const struct reader *in = &r->in;
+
+	*r->why = (size_t)__builtin_clzll(in->bits) > 8 * (size_t)(in->end - in->next) ? "cut off" : why;
 	return -EINVAL;
 }
 
@@ -436,6 +439,7 @@ static int block_decode(struct run *r)
 			return bad(r, "cut off");				\
 		bits = r->in.bits, next = r->in.next;				\
 	} while (0)
+#define BAD(why)	(r->in.bits = bits, r->in.next = next, bad(r, why))
 /* Base and extra bits of an entry whose bits were dropped; saved are those before. */
 #define VALUE(e)	(((saved & ~(~0ull << ((e) & 63))) >> ((e) >> 8 & 63)) + ((u64)(e) >> 16))
 
@@ -490,7 +494,7 @@ static int block_decode(struct run *r)
 				break;
 			e &= ~(SPECIAL | EXTRA);
 			if (!(e >> 16))
-				return bad(r, "a code that means nothing");
+				return BAD("a code that means nothing");
 			len = VALUE(e);
 			if (BITS_FEW(DIST_BITS_MAX))
 				REFILL_SLOW();
@@ -502,17 +506,17 @@ static int block_decode(struct run *r)
 		e = DIST_LOOK();
 		if (unlikely(e & DIST_SPECIAL)) {
 			if (!(e >> 16 & 0x7ff))
-				return bad(r, "a distance code that means nothing");
+				return BAD("a distance code that means nothing");
 			e = dists[(e >> 16 & 0x7ff) + (bits >> INFLATE_DIST_BITS & ((1u << (e >> 8 & 15)) - 1))];
 			if (e & DIST_SPECIAL)
-				return bad(r, "a distance code that means nothing");
+				return BAD("a distance code that means nothing");
 		}
 		saved = bits;
 		BITS_DROP(e);
 		dist = VALUE(e);
 		from = (const u8 *)((uintptr_t)out - dist);
 		if (unlikely((uintptr_t)from < (uintptr_t)window))
-			return bad(r, "a match reaches before the start");
+			return BAD("a match reaches before the start");
 		if (unlikely(dist < 16)) {
 			out = match_near(out, dist, len);
 			continue;
@@ -531,6 +535,7 @@ static int block_decode(struct run *r)
 #undef BITS_FEW
 #undef REFILL_SLOW
 #undef VALUE
+#undef BAD
 }
 
 /* RFC 1951, 3.2.4. */
@@ -646,6 +651,7 @@ int inflate_gzip(struct inflate_state *st, const void *src, size_t len,
 	struct run r = {
 		.st = st, .out = st->window, .piece = st->window, .full = st->window + INFLATE_HISTORY + INFLATE_PIECE,
 		.put = out, .arg = arg, .why = why,
+		.in = { .bits = MARKER, .next = p, .end = end },
 	};
 	int n;
 
@@ -655,8 +661,6 @@ int inflate_gzip(struct inflate_state *st, const void *src, size_t len,
 	if (n < 0)
 		return n;
 	r.in.next = p + n;
-	r.in.end = end;
-	r.in.bits = MARKER;
 	r.in.fast = len >= 16 ? end - 15 : p;	/* eight bytes behind up to seven that are used up */
 	n = stream_decode(&r);
 	if (n < 0)

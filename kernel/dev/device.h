@@ -13,7 +13,7 @@ struct platform_driver {
 	int (*probe)(void);	/* 0, -ENODEV (not this machine: silent), other errors are logged */
 };
 #define PLATFORM_DRIVER(id, stage_, probe_) \
-	static const struct platform_driver platform_driver_##id used section(".platform_drivers") aligned(8) = \
+	static const struct platform_driver platform_driver_##id kept section(".platform_drivers") aligned(8) = \
 		{ .name = #id, .stage = (stage_), .probe = (probe_) }
 /* Run the probes of a stage. Thread context; returns how many succeeded. */
 int drivers_probe(enum driver_stage stage);
@@ -26,6 +26,6 @@ struct initialiser { const char *name; u32 level; int (*fn)(void); };
 #define INIT_PROC 3
 #define INIT_LATE 4
 #define INIT(id, level_, fn_) \
-	static const struct initialiser initialiser_##id used section(".initialisers") aligned(8) = \
+	static const struct initialiser initialiser_##id kept section(".initialisers") aligned(8) = \
 		{ .name = #id, .level = (level_), .fn = (fn_) }
 void initialisers_run(u32 level);

@@ -118,11 +118,6 @@ static u64 seed_take(void)
 	return (u64)seed_tables[seed_tables_used++] - (u64)_image_start + image_phys;
 }
 
-u64 page_image_phys(void)
-{
-	return kernel_root - page_root_offset;
-}
-
 static void map_linear(u64 start, u64 end)
 {
 	u64 image = image_phys, image_end = image + (_image_end - _image_start);
