@@ -140,8 +140,10 @@ void irq_detach(struct irq *irq, void *arg)
 		;
 	if (a) {
 		atomic_store(at, a->next);
-		if (!irq->actions && irq->mask_depth++ == 0)
+		if (!irq->actions && irq->mask_depth == 0) {
+			irq->mask_depth = 1;
 			irq->domain->ops->mask(irq);
+		}
 	}
 	spin_unlock_irqrestore(&irq->lock, flags);
 	atomic_fence();		/* unlinked before the sequences are read: a later dispatch does not find it */

@@ -1,0 +1,91 @@
+/*
+ * PCI hosts: the configuration space of each bus, mapped a megabyte at a time
+ * as buses are found (PCIe 4.0, 7.2.2: bus in address bits 27:20, device in
+ * 19:15, function in 14:12).
+ *
+ * main.c's bus stage runs pci_probe: for each host of struct platform the
+ * devices are found (scan.c), placed (bar.c), then given to their drivers.
+ */
+#include "drivers/pci/pci.h"
+#include "base/errno.h"
+#include "core/log.h"
+#include "dev/device.h"
+#include "mm/kmap.h"
+#include "mm/slab.h"
+
+#define BUS_CONFIG_SIZE	0x100000
+
+struct list_node pci_hosts = LIST_INIT(pci_hosts);
+
+struct pci_bus *pci_bus_create(struct pci_host *h, struct pci_bus *parent, struct pci_device *bridge, u8 number)
+{
+	struct pci_bus *b = kzalloc(sizeof(*b));
+
+	if (!b)
+		return NULL;
+	b->config = mmio_map(h->fw->ecam.base + (u64)(number - h->fw->bus_first) * BUS_CONFIG_SIZE, BUS_CONFIG_SIZE);
+	if (!b->config) {
+		kfree(b);
+		return NULL;
+	}
+	b->host = h;
+	b->parent = parent;
+	b->bridge = bridge;
+	b->number = b->last = number;
+	list_init(&b->devices);
+	list_push_back(&h->buses, &b->node);
+	return b;
+}
+
+/* The largest window of each kind; what little there may be beside it is left alone. */
+static const struct platform_pci_window *pci_window(const struct platform_pci *fw, u8 kind)
+{
+	const struct platform_pci_window *best = NULL;
+
+	for (u32 i = 0; i < fw->window_count; i++)
+		if (fw->windows[i].kind == kind && (!best || fw->windows[i].size > best->size))
+			best = &fw->windows[i];
+	return best;
+}
+
+static int pci_host_add(const struct platform_pci *fw)
+{
+	struct pci_host *h = kzalloc(sizeof(*h));
+	struct pci_bus *root;
+
+	if (!h)
+		return -ENOMEM;
+	h->fw = fw;
+	list_init(&h->buses);
+	for (u32 space = PCI_IO; space < PCI_SPACES; space++) {
+		const struct platform_pci_window *w = pci_window(fw, space);
+
+		if (w)
+			h->cpu_offset[space] = w->cpu - w->pci;
+	}
+	root = pci_bus_create(h, NULL, NULL, fw->bus_first);
+	if (!root) {
+		kfree(h);
+		return -ENOMEM;
+	}
+	root->mem64 = pci_window(fw, PCI_MEM64) != NULL;
+	list_push_back(&pci_hosts, &h->node);
+	pci_scan(h);
+	pci_place(h);
+	return 0;
+}
+
+static int pci_probe(void)
+{
+	int err = -ENODEV;
+
+	for (u32 i = 0; i < platform.pci_count; i++) {
+		int one = pci_host_add(&platform.pci[i]);
+
+		if (one == 0 || err == -ENODEV)
+			err = one;
+	}
+	pci_match_drivers();
+	return err;
+}
+PLATFORM_DRIVER(pci, DRIVER_BUS, pci_probe);

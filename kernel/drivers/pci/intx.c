@@ -1,0 +1,38 @@
+/*
+ * INTx: the four wires of old PCI. Each bridge on the way to the root turns
+ * the pin by the slot (Bridge 1.2, 9.1); at the root firmware's interrupt-map
+ * says which line of the interrupt controller it is. Level, and shared.
+ */
+#include "drivers/pci/pci.h"
+#include "base/errno.h"
+
+int pci_intx_alloc(struct pci_device *d, const char **why)
+{
+	const struct platform_pci *fw = d->bus->host->fw;
+	u32 pin = pci_read8(d, PCI_INT_PIN), slot = pci_slot(d);
+	struct irq *irq;
+
+	*why = "the device has no interrupt pin";
+	if (pin < 1 || pin > 4)
+		return -ENODEV;
+	for (struct pci_bus *b = d->bus; b->parent; b = b->parent) {
+		pin = (pin - 1 + slot) % 4 + 1;
+		slot = pci_slot(b->bridge);
+	}
+	*why = "firmware says of no line for the pin";
+	for (u32 i = 0; i < fw->intx_count; i++) {
+		const struct platform_pci_intx *x = &fw->intx[i];
+
+		if (x->devfn_mask_slot != (slot & fw->intx_slot_mask) || x->pin != pin)
+			continue;
+		*why = "no interrupt controller";
+		irq = irq_from_firmware(x->intid, x->trigger);
+		if (is_err(irq))
+			return ptr_err(irq);
+		pci_write16(d, PCI_COMMAND, pci_read16(d, PCI_COMMAND) | PCI_COMMAND_INTX_OFF);
+		d->irqs[0] = irq;
+		*why = NULL;
+		return 1;
+	}
+	return -ENODEV;
+}

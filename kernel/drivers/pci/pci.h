@@ -1,0 +1,169 @@
+/*
+ * PCI: hosts, buses, devices, and what a driver of a PCI device calls.
+ *
+ *   ecam.c  hosts and configuration space      scan.c  finding devices, buses behind bridges, drivers
+ *   bar.c   sizing and placing of BARs         irq.c   the ladder MSI-X, MSI, INTx over msix.c, msi.c, intx.c
+ *
+ * Devices are found once, at boot, and stay: the lists change only then, and
+ * are read without a lock.
+ *
+ * Source: PCI Local Bus 3.0, PCI-to-PCI Bridge 1.2, PCI Express Base 4.0.
+ */
+#pragma once
+#include "arch/arm64/cpu.h"
+#include "base/list.h"
+#include "fw/platform.h"
+#include "irq/msi.h"
+
+/* Configuration space, PCI 3.0 chapter 6. */
+#define PCI_VENDOR_ID		0x00
+#define PCI_DEVICE_ID		0x02
+#define PCI_COMMAND		0x04
+#define  PCI_COMMAND_IO		0x001
+#define  PCI_COMMAND_MEMORY	0x002
+#define  PCI_COMMAND_MASTER	0x004
+#define  PCI_COMMAND_INTX_OFF	0x400
+#define PCI_STATUS		0x06
+#define  PCI_STATUS_CAPS	0x10
+#define PCI_REVISION		0x08
+#define PCI_HEADER_TYPE		0x0e
+#define  PCI_HEADER_MULTI	0x80
+#define PCI_BAR0		0x10
+#define PCI_SUBSYSTEM_VENDOR	0x2c
+#define PCI_SUBSYSTEM_ID	0x2e
+#define PCI_ROM			0x30
+#define PCI_CAP_POINTER		0x34
+#define PCI_INT_PIN		0x3d
+#define PCI_CFG_SIZE		4096
+
+#define PCI_CAP_MSI		0x05
+#define PCI_CAP_VENDOR		0x09
+#define PCI_CAP_MSIX		0x11
+
+enum pci_space { PCI_NONE, PCI_IO, PCI_MEM32, PCI_MEM64, PCI_SPACES };
+
+/* A range that a device decodes: a BAR, or one of a bridge's three windows. */
+struct pci_range {
+	u64 address;		/* on the bus; meaningful once placed */
+	u64 size, align;
+	u8 space;		/* enum pci_space: the window that it is placed in; PCI_NONE: there is none */
+	bool is64, prefetch, placed;
+};
+
+#define PCI_BARS	6
+#define PCI_BRIDGE_RANGES PCI_BARS	/* ranges[] of a bridge's windows, by pci_space - 1 from here */
+#define PCI_RANGES	(PCI_BARS + 3)
+
+struct pci_host {
+	const struct platform_pci *fw;
+	struct list_node buses;		/* parents before children */
+	u64 cpu_offset[PCI_SPACES];	/* CPU address less bus address */
+	struct list_node node;
+};
+
+struct pci_bus {
+	struct pci_host *host;
+	struct pci_bus *parent;		/* NULL: the root bus */
+	struct pci_device *bridge;	/* the bridge that leads here, on parent */
+	u8 number, last;		/* itself, and the highest below it */
+	bool mem64;			/* 64-bit prefetchable addresses reach it */
+	u8 *config;			/* its megabyte of ECAM */
+	struct list_node devices;
+	struct list_node node;
+};
+
+enum pci_irq_type { PCI_IRQ_NONE = 0, PCI_IRQ_MSIX = 1, PCI_IRQ_MSI = 2, PCI_IRQ_INTX = 4 };
+
+struct pci_device {
+	struct pci_bus *bus;
+	u8 devfn;
+	u8 header_type, revision;
+	u16 vendor, device, subsystem_vendor, subsystem_device;
+	u32 class;			/* 24 bits: base, sub, interface */
+	char name[16];			/* "0000:00:01.0" */
+	u8 *config;			/* its configuration space */
+	struct pci_range ranges[PCI_RANGES];
+	struct pci_bus *below;		/* of a bridge */
+	const struct pci_driver *driver; /* NULL: nobody claimed it */
+	void *driver_data;
+	struct list_node node;
+
+	/* irq.c's */
+	enum pci_irq_type irq_type;
+	u32 irq_count;
+	struct irq **irqs;
+	struct msi_controller *msi;
+	u32 *msix_table;
+	const char *irq_why[3];		/* why MSI-X, MSI, INTx did not serve; NULL: not tried, or it did */
+};
+
+struct pci_id { u16 vendor, device; u32 class, class_mask; };
+#define PCI_ANY		0xffff
+#define PCI_ID(v, d)	{ .vendor = (v), .device = (d) }
+#define PCI_CLASS(c, m)	{ .vendor = PCI_ANY, .device = PCI_ANY, .class = (c), .class_mask = (m) }
+
+struct pci_driver {
+	const char *name;
+	const struct pci_id *ids;	/* ends with a vendor of 0 */
+	/* Thread context. 0: claimed; -ENODEV: not for this driver after all; other errors are logged. */
+	int (*probe)(struct pci_device *dev);
+};
+#define PCI_DRIVER(id, ...) static const struct pci_driver pci_driver_##id kept section(".pci_drivers") aligned(8) = \
+	{ __VA_ARGS__ }
+
+static inline u8 pci_read8(struct pci_device *d, u32 at) { return mmio_read8(d->config + at); }
+static inline u16 pci_read16(struct pci_device *d, u32 at) { return mmio_read16(d->config + at); }
+static inline u32 pci_read32(struct pci_device *d, u32 at) { return mmio_read32(d->config + at); }
+static inline void pci_write8(struct pci_device *d, u32 at, u8 v) { mmio_write8(d->config + at, v); }
+static inline void pci_write16(struct pci_device *d, u32 at, u16 v) { mmio_write16(d->config + at, v); }
+static inline void pci_write32(struct pci_device *d, u32 at, u32 v) { mmio_write32(d->config + at, v); }
+
+static inline u32 pci_rid(const struct pci_device *d) { return d->bus->number << 8 | d->devfn; }
+static inline u32 pci_slot(const struct pci_device *d) { return d->devfn >> 3; }
+
+/* Let the device decode its BARs and master the bus. Probe. */
+void pci_enable(struct pci_device *d);
+void pci_disable(struct pci_device *d);
+/* Offset of the next capability of this kind after `after` (0: from the first); 0: none. A list that loops ends. */
+u8 pci_find_cap(struct pci_device *d, u8 id, u8 after);
+
+/* Map n bytes at an offset of a BAR, memory or I/O. NULL: no such range, not placed, or no memory. Process context. */
+void *pci_map(struct pci_device *d, u32 bar, u64 offset, u64 n);
+void pci_unmap(void *va, u64 n);
+
+/*
+ * Interrupt vectors: the best of the types (PCI_IRQ_* mask) that the machine and the command line allow: MSI-X, else MSI,
+ * else INTx (one, shared). Between min and max vectors, all masked. Returns how many; -ENXIO: none of them served, and
+ * irq_why says why for each. Process context.
+ */
+int pci_irq_alloc(struct pci_device *d, u32 min, u32 max, u32 types);
+void pci_irq_free(struct pci_device *d);
+/* The i-th vector. */
+struct irq *pci_irq(struct pci_device *d, u32 i);
+/* irq_attach and irq_detach of vector i. With INTx the line is shared and the device's own switch masks it. */
+must_check int pci_irq_attach(struct pci_device *d, u32 i, irq_handler handler, void *arg, const char *name);
+void pci_irq_detach(struct pci_device *d, u32 i, void *arg);
+/* Deferred enable: let the vector through, or stop it. Each enable is undone by one disable. Process context. */
+void pci_irq_enable(struct pci_device *d, u32 i);
+void pci_irq_disable(struct pci_device *d, u32 i);
+/* "MSI-X, 3 vectors via GICv2m, SPI 80-82", with the reasons of the steps before it. For the boot log. */
+void pci_irq_describe(struct pci_device *d, char *buf, size_t size);
+
+/* All devices of all hosts, in the order they were found: the first for NULL, NULL after the last. Any context. */
+struct pci_device *pci_next(struct pci_device *d);
+
+/* ---- among the files of pci/ ---- */
+extern struct list_node pci_hosts;
+struct pci_bus *pci_bus_create(struct pci_host *h, struct pci_bus *parent, struct pci_device *bridge, u8 number);
+void pci_scan(struct pci_host *h);
+void pci_bar_size(struct pci_device *d);
+void pci_place(struct pci_host *h);
+void pci_match_drivers(void);
+/* Each: vectors made (>= min), or -errno with *why set. */
+int pci_msix_alloc(struct pci_device *d, u32 min, u32 max, const char **why);
+void pci_msix_free(struct pci_device *d);
+int pci_msi_alloc(struct pci_device *d, u32 min, u32 max, const char **why);
+void pci_msi_free(struct pci_device *d);
+int pci_intx_alloc(struct pci_device *d, const char **why);
+/* The controller that serves this device's messages, and its ID there. NULL: none. */
+struct msi_controller *pci_msi_controller(struct pci_device *d, u32 *device_id);
