@@ -1,23 +1,34 @@
 /*
- * Consoles: the serial lines under the tty layer. A driver registers a struct
- * console and hands in what arrives; the tty layer keeps the terminal
- * (termios, line discipline) and calls write. tty/console.c implements the
- * three functions.
+ * Hardware consoles under the terminal layer. A UART driver fills a struct
+ * console and registers it; the terminal drains and fills it by the
+ * operations, the driver reports by the two functions below.
+ *
+ * Nothing is lost on either side: a console whose input is not all taken
+ * stops reading its FIFO (the sender waits) until input_resume; the terminal's
+ * writers sleep until console_tx_ready.
  */
 #pragma once
 #include "base/list.h"
 
+struct file;
+
 struct console {
-	const char *name;		/* device name: "ttyAMA0" */
-	struct list_node node;		/* the tty layer's list */
-	/* Takes as much of s[n] as its ring has room for and returns how much; the rest is the caller's to offer again
-	 * after console_tx_ready. Any context; nothing sleeps. */
-	size_t (*write)(struct console *c, const char *s, size_t n);
+	const char *name;		/* "ttyAMA0" */
+	u32 major, minor;		/* of its /dev node; 204, 64 for the first PL011 */
+	struct list_node node;		/* all consoles, in order of registration */
+	/* Takes what fits its ring, any context; fewer than n: console_tx_ready follows when there is room. */
+	size_t (*write)(struct console *, const char *s, size_t n);
+	/* The terminal has room again after console_input took less than it was given. Any context. NULL: nothing to do */
+	void (*input_resume)(struct console *);
+	/* Has all that was written left the device? (tcdrain). NULL: always */
+	bool (*drained)(struct console *);
+	void *tty;			/* the terminal's */
 };
 
-/* Boot or probe, thread context. c lives for ever; write may be called from now on. */
-void console_register(struct console *c);
-/* Bytes that arrived. Hard interrupt context. */
-void console_input(struct console *c, const char *s, size_t n);
-/* A write that was not taken in full would find room now. Hard interrupt context. */
-void console_tx_ready(struct console *c);
+void console_register(struct console *c);	/* process context, before or after INIT_FS */
+/* Bytes that came in: how many were taken. Hard interrupt context, one call at a time a console. */
+size_t console_input(struct console *c, const char *s, size_t n);
+void console_tx_ready(struct console *c);	/* room in the ring, or drained. Hard interrupt context */
+
+/* The system console opened for reading and writing, for init's descriptors: refs 1, or NULL. Process context. */
+struct file *console_open(void);

@@ -230,24 +230,14 @@ void pci_place(struct pci_host *h)
 
 void *pci_map(struct pci_device *d, u32 bar, u64 offset, u64 n)
 {
-	const struct pci_range *r;
-	u64 at, base;
-	u8 *va;
+	const struct pci_range *r = bar < PCI_BARS ? &d->ranges[bar] : NULL;
 
-	if (bar >= PCI_BARS)
+	if (!r || !r->placed || !n || offset > r->size || n > r->size - offset)
 		return NULL;
-	r = &d->ranges[bar];
-	if (!r->placed || !n || offset > r->size || n > r->size - offset)
-		return NULL;
-	at = r->address + d->bus->host->cpu_offset[r->space] + offset;
-	base = ALIGN_DOWN(at, PAGE_SIZE);
-	va = mmio_map(base, ALIGN_UP(at + n, PAGE_SIZE) - base);
-	return va ? va + (at - base) : NULL;
+	return mmio_map(r->address + d->bus->host->cpu_offset[r->space] + offset, n);
 }
 
 void pci_unmap(void *va, u64 n)
 {
-	u64 base = ALIGN_DOWN((u64)va, PAGE_SIZE);
-
-	mmio_unmap((void *)base, ALIGN_UP((u64)va + n, PAGE_SIZE) - base);
+	mmio_unmap(va, n);
 }

@@ -17,6 +17,7 @@
 #include "fw/platform.h"
 #include "irq/domain.h"
 #include "mm/kmap.h"
+#include "sched/softirq.h"
 #include "tty/console.h"
 
 #define UARTDR		0x000
@@ -48,12 +49,25 @@ static struct pl011 {
 	u8 *regs;
 	struct spinlock lock;		/* irq kind */
 	u32 head, tail;			/* ring positions, running freely [lock] */
-	bool tx_wanted;			/* a console write was cut short [lock] */
+	u32 enabled;			/* what UARTIMSC holds [lock] */
+	bool tx_wanted;			/* a console write was cut short, or somebody waits for the end [lock] */
 	u32 log_lost;			/* bytes of log that found no room [lock] */
+	u32 held_count;			/* of held [receive interrupt; resume while that is off] */
+	char held[32];			/* read from the FIFO, not yet taken by the terminal [same] */
+	struct work resume;
 	struct log_sink sink;
 	struct console console;
 	char ring[RING_SIZE];		/* [lock] */
 } pl011;
+
+/* Interrupts on and off. [lock] */
+static void pl011_enable(struct pl011 *u, u32 on, u32 off)
+{
+	u32 want = (u->enabled | on) & ~off;
+
+	if (want != u->enabled)
+		mmio_write32(u->regs + UARTIMSC, u->enabled = want);
+}
 
 /* Ring into FIFO while there is room; the interrupt is on only while the ring holds something. [lock] */
 static void pl011_fill_fifo(struct pl011 *u)
@@ -63,7 +77,7 @@ static void pl011_fill_fifo(struct pl011 *u)
 	while (u->tail != u->head && !(mmio_read32(u->regs + UARTFR) & FR_TXFF))
 		mmio_write32(u->regs + UARTDR, (u8)u->ring[u->tail++ % RING_SIZE]);
 	if (!was_empty && u->tail == u->head)
-		mmio_write32(u->regs + UARTIMSC, INT_RX);
+		pl011_enable(u, 0, INT_TX);
 }
 
 /* [lock] */
@@ -79,7 +93,7 @@ static size_t pl011_put(struct pl011 *u, const char *s, size_t n)
 	while (done < n && u->head - u->tail < RING_SIZE)
 		u->ring[u->head++ % RING_SIZE] = s[done++];
 	/* The FIFO is full, so the level that raises the interrupt will be passed. */
-	mmio_write32(u->regs + UARTIMSC, INT_RX | INT_TX);
+	pl011_enable(u, INT_TX, 0);
 	return done;
 }
 
@@ -137,24 +151,68 @@ static void pl011_log_panic(struct log_sink *sink, const char *s, size_t n)
 	}
 }
 
+static void pl011_set(struct pl011 *u, u32 on, u32 off)
+{
+	u64 flags = spin_lock_irqsave(&u->lock);
+
+	pl011_enable(u, on, off);
+	spin_unlock_irqrestore(&u->lock, flags);
+}
+
+/* Held bytes to the terminal: false when it has no room. The rest stays held, and the FIFO fills until it has. */
+static bool pl011_hand_over(struct pl011 *u)
+{
+	size_t taken = u->held_count ? console_input(&u->console, u->held, u->held_count) : 0;
+
+	u->held_count -= taken;
+	memmove(u->held, u->held + taken, u->held_count);
+	return u->held_count == 0;
+}
+
 static void pl011_receive(struct pl011 *u)
 {
-	char buf[32];
-	size_t n = 0;
+	bool room = pl011_hand_over(u);
 
-	while (!(mmio_read32(u->regs + UARTFR) & FR_RXFE)) {
+	while (room && !(mmio_read32(u->regs + UARTFR) & FR_RXFE)) {
 		u32 c = mmio_read32(u->regs + UARTDR);
 
-		if (c & DR_ERRORS)
-			continue;
-		buf[n++] = c;
-		if (n == sizeof(buf)) {
-			console_input(&u->console, buf, n);
-			n = 0;
-		}
+		if (!(c & DR_ERRORS))
+			u->held[u->held_count++] = c;
+		if (u->held_count == sizeof(u->held))
+			room = pl011_hand_over(u);
 	}
-	if (n)
-		console_input(&u->console, buf, n);
+	if (room)
+		room = pl011_hand_over(u);
+	pl011_set(u, room ? INT_RX : 0, room ? 0 : INT_RX);
+	/* Room that came before the interrupt was off had no one to tell; from here on input_resume is called. */
+	if (!room && pl011_hand_over(u))
+		work_queue(&u->resume);
+}
+
+/* The terminal has room. What is held, or lies in the FIFO with its interrupt acknowledged, raises no new one: read it. */
+static void pl011_resume(struct work *w)
+{
+	u64 flags = irq_save();
+
+	pl011_receive(container_of(w, struct pl011, resume));
+	irq_restore(flags);
+}
+
+static void pl011_input_resume(struct console *c)
+{
+	work_queue(&container_of(c, struct pl011, console)->resume);
+}
+
+static bool pl011_drained(struct console *c)
+{
+	struct pl011 *u = container_of(c, struct pl011, console);
+	u64 flags = spin_lock_irqsave(&u->lock);
+	bool empty = u->head == u->tail;
+
+	if (!empty)
+		u->tx_wanted = true;
+	spin_unlock_irqrestore(&u->lock, flags);
+	return empty;
 }
 
 static enum irq_result pl011_irq(void *arg)
@@ -179,10 +237,9 @@ static enum irq_result pl011_irq(void *arg)
 			u->log_lost = 0;
 			pl011_put(u, note, scnprintf(note, sizeof(note), "(%u bytes of log not shown)\r\n", lost));
 		}
-		if (u->tx_wanted && u->head - u->tail < RING_SIZE / 2) {
+		ready = u->tx_wanted && u->head - u->tail < RING_SIZE / 2;
+		if (u->head == u->tail)
 			u->tx_wanted = false;
-			ready = true;
-		}
 		spin_unlock_irqrestore(&u->lock, flags);
 	}
 	if (ready)
@@ -237,9 +294,14 @@ static int pl011_probe(void)
 		return err;
 	}
 	u->console.name = "ttyAMA0";
+	u->resume.fn = pl011_resume;
+	u->console.major = 204;
+	u->console.minor = 64;
 	u->console.write = pl011_console_write;
+	u->console.input_resume = pl011_input_resume;
+	u->console.drained = pl011_drained;
 	console_register(&u->console);
-	mmio_write32(u->regs + UARTIMSC, INT_RX | (u->head != u->tail ? INT_TX : 0));
+	pl011_set(u, INT_RX, 0);
 	irq_unmask(irq);
 	return 0;
 }
