@@ -55,3 +55,8 @@ void icmp_send_error(const struct pkt *p, u8 type, u8 code, u32 info);
 
 /* Is it one of our addresses? */
 bool ip_is_local(be32 a);
+
+/* An ICMP error said that packets to destination may be at most mtu bytes (0: an old router that tells nothing; then size,
+ * that of the packet which did not fit, is taken down to the next plateau). Transports call it once the error matched one
+ * of their packets. True if the path's MTU got smaller. Kept for 10 minutes. Softirq. */
+bool ip_pmtu_update(be32 destination, u32 mtu, u32 size);

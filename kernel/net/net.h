@@ -27,6 +27,8 @@ extern struct list_node netif_list;	/* struct netif.node [net_config_lock] */
 /* Some route, address or link changed: cached routes are looked up again. Any context. */
 static inline void route_cache_flush(void) { atomic_add(&route_generation, 1); }
 
+extern u32 net_timestamp_users;	/* sockets that want arrival times on packets [a] */
+
 /* Addresses. net_config_mutex held. */
 struct in_ifaddr *ifaddr_find(struct netif *nif, be32 local, int prefix);	/* prefix -1: any */
 /* broadcast 0: none. label NULL: the name. 0, -EEXIST, -ENOMEM, -EINVAL. */
@@ -35,6 +37,8 @@ int ifaddr_delete(struct netif *nif, struct in_ifaddr *a);
 void ifaddr_delete_all(struct netif *nif);
 be32 prefix_mask(u32 prefix);
 int mask_prefix(be32 mask);		/* -1: not a mask */
+/* Connected routes of an interface that came up. */
+void ifaddr_link_up(struct netif *nif);
 /* Gratuitous ARP for each address; also when a link comes up. */
 void ifaddr_announce(struct netif *nif);
 /* nif's primary address, or another interface's; as the source towards next_hop (0: any). 0: none. */

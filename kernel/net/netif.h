@@ -56,6 +56,9 @@ struct netif {
 	bool tx_stopped;		/* [tx_lock] */
 	struct list_node node;		/* all interfaces [config] */
 	u32 refs;
+	struct list_node groups;	/* multicast groups joined [config] */
+	u32 promisc_count, allmulti_count; /* [config] */
+	bool carrier_event;		/* a change of carrier is to be announced [a] */
 };
 
 /* Boot or probe. Fills index and, when name[0] is 0, "ethN". -ENOMEM, -EEXIST. The caller keeps the memory until unregister returns. */
@@ -75,3 +78,17 @@ struct netif *netif_find_index(u32 index);	/* referenced, or NULL */
 struct netif *netif_find_name(const char *name);
 void netif_put(struct netif *nif);
 extern struct netif *loopback_netif;
+
+/* The interface with the least index above after, referenced, or NULL: for walks that may sleep. */
+struct netif *netif_next(u32 after);
+/* The rest is for the configuration's side. Process context; net_config_mutex held but for the two of waiting. */
+int netif_set_up_locked(struct netif *nif, bool up);
+int netif_set_mtu(struct netif *nif, u32 mtu);			/* -EINVAL */
+int netif_set_mac(struct netif *nif, const u8 mac[ETH_ALEN]);	/* -EADDRNOTAVAIL, -EOPNOTSUPP */
+int netif_rename(struct netif *nif, const char *name);		/* -EBUSY (up), -EEXIST */
+/* Count users of promiscuous and all-multicast reception up or down. */
+void netif_rx_mode(struct netif *nif, int promisc, int allmulti);
+/* Links come, go and change: wait until something did since seen was read. 0 or -ETIMEDOUT. */
+void netif_changed(struct netif *nif);
+u32 netif_change_count(void);
+int netif_change_wait(u32 seen, u64 deadline_ns);

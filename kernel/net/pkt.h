@@ -116,3 +116,5 @@ static inline struct pkt *pkt_queue_pop(struct pkt_queue *q)
 void pkt_queue_purge(struct pkt_queue *q);
 
 void pkt_drain_caches(void);
+/* Boot. */
+void pkt_init(void);
