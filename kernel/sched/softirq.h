@@ -12,7 +12,8 @@ enum softirq { SOFTIRQ_TIMER, SOFTIRQ_NET, SOFTIRQ_TASK, SOFTIRQ_COUNT };
 void softirq_register(enum softirq nr, bool (*fn)(void));
 /* Mark pending on this CPU. Any context; outside interrupts it runs at the next local_bh_enable or interrupt. */
 void softirq_raise(enum softirq nr);
-void softirq_init(void);
+void softirq_init(void);			/* boot */
+void softirq_threads_start(void);	/* boot, once threads run: before that, what is left over waits */
 /* Runs what is pending; called by irq_dispatch on the way out (interrupts masked), see core/preempt.h. */
 void softirq_run(void);
 

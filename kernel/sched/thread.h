@@ -50,8 +50,9 @@ struct thread {
 	struct list_node run_node;	/* run queue                [q] */
 	s8 nice;			/*                          [q] */
 	u8 policy, rt_priority;		/* SCHED_*; 0, or 1..99     [q] */
-	u32 prio;			/* queue index derived from them [q] */
 	u64 slice_left;			/* ns                       [q] */
+	u64 epoch;			/* in which slice_left was given [q] */
+	bool yielding;			/* [T] */
 	u64 run_since, run_ns;		/* CPU time; run_ns is up to run_since [q] */
 	u64 user_ns;			/* share of run_ns in user mode, estimated [T] */
 	u64 affinity;			/* CPUs allowed, bit mask (first 64) [q] */
@@ -84,9 +85,11 @@ struct thread {
 
 /* A kernel thread, runnable at once. NULL: no memory. Process context. */
 struct thread *thread_create(const char *name, void (*fn)(void *), void *arg);
-/* The same but not started, for callers that fill in more (fork); then thread_start, or thread_put to drop it. */
+/* The same but not started, for callers that fill in more (fork); the caller has a reference. Then thread_start and,
+ * some day, thread_put; or thread_abandon, which undoes it all. */
 struct thread *thread_new(const char *name, void (*fn)(void *), void *arg);
 void thread_start(struct thread *t);
+void thread_abandon(struct thread *t);
 noreturn void thread_exit(void);	/* the current one; its stack goes at once, the struct with its last reference */
 void thread_get(struct thread *t);
 void thread_put(struct thread *t);	/* any context */
@@ -107,11 +110,17 @@ void thread_yield(void);
 /* For wait and stop: set current->state, then re-check the condition, then schedule(). */
 void thread_set_state(enum thread_state s);
 
+/* Run on with this user half (NULL: none): exec and exit. Process context. */
+void sched_set_space(struct vm_space *s);
+/* Let a thread in THREAD_STOPPED run again. Any context. */
+void sched_wake_stopped(struct thread *t);
+
 void thread_set_nice(struct thread *t, int nice);
 void thread_set_policy(struct thread *t, u32 policy, u32 rt_priority);
 u64 thread_cpu_ns(struct thread *t);	/* CPU time so far. Any context */
 void thread_for_each(bool (*fn)(struct thread *, void *), void *arg); /* fn false: stop; under the list's lock: no sleep */
 
+void threads_init(void);		/* caches; before the first thread_new */
 void sched_init(void);			/* makes the boot context the first thread */
 noreturn void sched_idle(void);		/* the boot thread ends here: the idle loop */
 

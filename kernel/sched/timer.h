@@ -12,7 +12,7 @@ struct timer {
 	u64 deadline;			/* clock_ns() [same] */
 	void (*fn)(struct timer *);
 	u32 cpu;			/* whose tree, when armed [same] */
-	u8 armed, running;		/* [same] */
+	u8 armed;			/* [same] */
 };
 
 void timer_init(struct timer *t, void (*fn)(struct timer *));
@@ -29,5 +29,6 @@ struct timer_hw {
 	void (*set_next)(u64 deadline_ns);	/* one-shot interrupt on this CPU; ~0: none */
 };
 void timer_hw_register(const struct timer_hw *hw);
+void timers_init(void);			/* boot, before the first timer */
 /* Called by the hardware's interrupt handler. Hard interrupt context. */
 void timer_interrupt(void);

@@ -1,0 +1,513 @@
+/*
+ * The scheduler: a run queue a CPU, schedule(), wake-up. thread.c makes and
+ * ends threads, wait.c and mutex.c sleep through here.
+ *
+ * Ordinary threads share the CPU by epochs. Each has a slice by its nice
+ * value; with slice left it waits in the active queue, without it in the
+ * expired one, and when the active queue is empty the epoch ends and the two
+ * change places. A woken thread that has used less of its slice than the
+ * running one preempts it, so that what mostly sleeps answers at once and what
+ * mostly computes still gets its share. Real-time threads come before, by
+ * priority. No tick: a slice's end is a timer, armed while somebody waits.
+ *
+ * Locking: a run queue's lock is an irq lock that is handed over the switch:
+ * the thread that comes in releases it (sched_finish).
+ */
+#include "sched/sched.h"
+#include "arch/arm64/cpu.h"
+#include "base/bitmap.h"
+#include "core/clock.h"
+#include "core/panic.h"
+#include "core/percpu.h"
+#include "mm/kmap.h"
+#include "sched/fp.h"
+#include "sched/timer.h"
+
+struct run_queue {
+	u32 lock;			/* spin word, interrupts masked while held */
+	u32 running;			/* runnable threads, the current one included, idle not [lock] */
+	struct thread *current, *idle;	/* [lock] */
+	struct list_node queues[2];	/* ordinary threads: active, expired [lock] */
+	u32 active;			/* which of the two is active [lock] */
+	u64 epoch;			/* [lock] */
+	struct list_node rt[RT_PRIOS];	/* real-time threads [lock] */
+	u64 rt_map[2];			/* which of them are not empty [lock] */
+	u64 switches, idle_ns;		/* [lock] */
+	u64 slice_end;			/* clock_ns() at which the current one must yield; ~0: nobody waits [lock] */
+	struct vm_space *space;		/* the user half loaded [own CPU] */
+	struct thread *leaving;		/* who was switched away from, for sched_finish [own CPU] */
+	u64 load_at, load[3];		/* load averages and when they were last updated [lock] */
+};
+
+static DEFINE_PERCPU(struct run_queue, run_queue);
+struct sched_ops sched_ops;
+
+#define SLICE_BASE_NS	(4 * NSEC_PER_MSEC)
+#define LOAD_PERIOD_NS	(5 * NSEC_PER_SEC)
+
+/* Share of a nice value against nice 0, times 1024: a factor of about 1.25 a step, as POSIX systems have it. */
+static const u32 nice_weight[40] = {
+	88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904, 3906, 3121, 2501, 1991, 1586, 1277,
+	1024, 820, 655, 526, 423, 335, 272, 215, 172, 137, 110, 87, 70, 56, 45, 36, 29, 23, 18, 15,
+};
+
+static inline u64 slice_of(const struct thread *t)
+{
+	u64 slice = SLICE_BASE_NS * nice_weight[t->nice - NICE_MIN] / 1024;
+
+	return MIN(MAX(slice, 500 * NSEC_PER_USEC), 100 * NSEC_PER_MSEC);
+}
+
+static inline bool is_rt(const struct thread *t) { return t->rt_priority != 0; }
+
+static inline void rq_lock(struct run_queue *q)
+{
+	u32 zero = 0;
+
+	while (unlikely(!__atomic_compare_exchange_n(&q->lock, &zero, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))) {
+		zero = 0;
+		cpu_relax();
+	}
+}
+
+static inline void rq_unlock(struct run_queue *q)
+{
+	atomic_store(&q->lock, 0u);
+}
+
+/* ---- queues; all [lock] ---- */
+
+static void enqueue(struct run_queue *q, struct thread *t, bool front)
+{
+	struct list_node *l;
+
+	t->queued = true;
+	if (is_rt(t)) {
+		u32 i = RT_PRIOS - t->rt_priority;
+
+		l = &q->rt[i];
+		q->rt_map[i / 64] |= BIT(i % 64);
+	} else {
+		if (t->epoch != q->epoch) {
+			t->epoch = q->epoch;
+			t->slice_left = slice_of(t);
+		}
+		l = &q->queues[t->slice_left ? q->active : !q->active];
+	}
+	if (front)
+		list_push_front(l, &t->run_node);
+	else
+		list_push_back(l, &t->run_node);
+}
+
+static void dequeue(struct run_queue *q, struct thread *t)
+{
+	t->queued = false;
+	list_remove(&t->run_node);
+	if (is_rt(t)) {
+		u32 i = RT_PRIOS - t->rt_priority;
+
+		if (list_empty(&q->rt[i]))
+			q->rt_map[i / 64] &= ~BIT(i % 64);
+	}
+}
+
+static struct thread *pick(struct run_queue *q)
+{
+	struct thread *t;
+
+	for (u32 w = 0; unlikely(w < 2); w++)
+		if (q->rt_map[w]) {
+			t = list_first(&q->rt[w * 64 + __builtin_ctzll(q->rt_map[w])], struct thread, run_node);
+			dequeue(q, t);
+			return t;
+		}
+	if (list_empty(&q->queues[q->active])) {
+		if (list_empty(&q->queues[!q->active]))
+			return q->idle;
+		q->active = !q->active;
+		q->epoch++;
+		t = list_first(&q->queues[q->active], struct thread, run_node);
+	} else {
+		t = list_first(&q->queues[q->active], struct thread, run_node);
+	}
+	if (t->epoch != q->epoch) {
+		t->epoch = q->epoch;
+		t->slice_left = slice_of(t);
+	}
+	dequeue(q, t);
+	return t;
+}
+
+/* Charge the running thread for its time so far. */
+static void account(struct run_queue *q, struct thread *t, u64 now)
+{
+	u64 ran = now - t->run_since;
+
+	t->run_since = now;
+	if (t == q->idle) {
+		q->idle_ns += ran;
+		return;
+	}
+	t->run_ns += ran;
+	t->slice_left = ran < t->slice_left ? t->slice_left - ran : 0;
+}
+
+/* avg' = avg e^-x + n (1 - e^-x) every 5 s, in 11 bits of fraction; missed periods are made up with the present count. */
+static void load_update(struct run_queue *q, u64 now)
+{
+	static const u32 decay[3] = { 1884, 2014, 2037 };
+	u64 periods = (now - q->load_at) / LOAD_PERIOD_NS;
+
+	q->load_at += periods * LOAD_PERIOD_NS;
+	for (periods = MIN(periods, 1000u); periods; periods--)
+		for (int i = 0; i < 3; i++)
+			q->load[i] = (q->load[i] * decay[i] + ((u64)q->running << 11) * (2048 - decay[i])) >> 11;
+}
+
+/* Somebody waits while `t` runs: bound its turn. */
+static void slice_arm(struct run_queue *q, struct thread *t, u64 now)
+{
+	if (t == q->idle || q->running < 2) {
+		q->slice_end = ~0ull;
+		return;
+	}
+	q->slice_end = now + (is_rt(t) && t->policy != SCHED_RR_POLICY ? NSEC_PER_SEC : MAX(t->slice_left, 100 * NSEC_PER_USEC));
+	timer_slice(q->slice_end);
+}
+
+static inline void want_resched(struct thread *t)
+{
+	WRITE_ONCE(t->preempt.no_resched, 0);
+}
+
+/* ---- switching ---- */
+
+void switch_context(struct switch_context *from, struct switch_context *to, struct thread *next);
+
+/* First thing on the way in: drop the lock for the thread that left, and bury it if it is dead. */
+void sched_finish(void)
+{
+	struct run_queue *q = this_cpu(run_queue);
+	struct thread *prev = q->leaving;
+	bool dead = prev->state == THREAD_DEAD;
+
+	/* Release: whoever sees on_cpu false may run prev, with everything it stored. */
+	atomic_store(&prev->on_cpu, false);
+	rq_unlock(q);
+	if (unlikely(dead))
+		thread_bury(prev);
+}
+
+static void switch_to(struct run_queue *q, struct thread *prev, struct thread *next)
+{
+	q->current = next;
+	q->leaving = prev;
+	q->switches++;
+	next->on_cpu = true;
+	next->cpu = cpu_id();
+	if (prev->fp)
+		prev->tpidr = sysreg_read(tpidr_el0);
+	if (next->fp) {
+		if (next->space != q->space) {
+			q->space = next->space;
+			sched_ops.switch_space(next->space);
+		}
+		sysreg_write(tpidr_el0, next->tpidr);
+		fp_switch_in(next);
+	}
+	switch_context(&prev->context, &next->context, next);
+	sched_finish();
+}
+
+void schedule(void)
+{
+	u64 flags = irq_save();
+	struct run_queue *q = this_cpu(run_queue);
+	struct thread *prev = current(), *next;
+	u64 now = clock_ns();
+
+#ifdef CONFIG_LOCKCHECK
+	if (prev->state != THREAD_RUNNABLE)
+		lockcheck_sleep();
+#endif
+	rq_lock(q);
+	account(q, prev, now);
+	prev->preempt.no_resched = 1;
+	if (unlikely(now - q->load_at >= LOAD_PERIOD_NS))
+		load_update(q, now);
+	if (prev->state == THREAD_RUNNABLE) {
+		if (prev != q->idle) {
+			enqueue(q, prev, prev->slice_left && !prev->yielding);
+			prev->switches_forced++;
+		}
+	} else {
+		q->running--;
+		prev->switches_voluntary++;
+	}
+	prev->yielding = false;
+	next = pick(q);
+	next->run_since = now;
+	slice_arm(q, next, now);
+	if (next == prev) {
+		prev->switches_forced -= prev != q->idle;
+		rq_unlock(q);
+	} else {
+		switch_to(q, prev, next);
+	}
+	irq_restore(flags);
+}
+
+/* core/preempt's hook: the count is zero and somebody asked. */
+static void reschedule(void)
+{
+	preempt_disable();
+	do {
+		schedule();
+	} while (!READ_ONCE(preempt_current()->no_resched));
+	preempt_enable_no_resched();
+}
+
+/* The slice timer fired, or a timer that happened to be programmed as early. Hard interrupt. */
+void sched_slice_check(u64 now)
+{
+	struct run_queue *q = this_cpu(run_queue);
+
+	if (now >= q->slice_end) {
+		q->slice_end = ~0ull;
+		want_resched(current());
+	}
+}
+
+void thread_yield(void)
+{
+	current()->yielding = true;
+	current()->slice_left = 0;
+	schedule();
+}
+
+void thread_set_state(enum thread_state s)
+{
+	/* Pairs with the waker's order: condition true, then state read under the run queue's lock. */
+	__atomic_store_n(&current()->state, (u32)s, __ATOMIC_RELAXED);
+	atomic_fence();
+}
+
+/* ---- waking ---- */
+
+static bool wake_from(struct thread *t, bool only_interruptible)
+{
+	u64 flags = irq_save();
+	struct run_queue *q;
+	bool woken = false;
+	u32 state;
+
+	for (;;) {
+		q = per_cpu(run_queue, t->cpu);
+		rq_lock(q);
+		if (likely(q == per_cpu(run_queue, t->cpu)))
+			break;
+		rq_unlock(q);
+	}
+	state = t->state;
+	if (state == THREAD_SLEEPING || (state == THREAD_SLEEPING_DEEP && !only_interruptible)) {
+		woken = true;
+		t->state = THREAD_RUNNABLE;
+		if (t != q->current) {
+			struct thread *c = q->current;
+
+			q->running++;
+			enqueue(q, t, false);
+			if (c == q->idle || (is_rt(t) ? t->rt_priority > c->rt_priority :
+					     !is_rt(c) && t->slice_left > c->slice_left))
+				want_resched(c);
+			else if (q->slice_end == ~0ull)
+				slice_arm(q, c, clock_ns());
+			if (unlikely(t->cpu != cpu_id()))
+				sched_ops.kick_cpu(t->cpu);
+		}
+	}
+	rq_unlock(q);
+	irq_restore(flags);
+	/* A plain thread context has no exit path that would look: do it here. */
+	if (woken && unlikely(READ_ONCE(preempt_current()->both) == 0) && irqs_enabled())
+		preempt_ops.reschedule();
+	return woken;
+}
+
+bool thread_wake(struct thread *t)
+{
+	return wake_from(t, false);
+}
+
+void thread_interrupt(struct thread *t)
+{
+	atomic_fetch_or(&t->work, WORK_SIGNAL);
+	wake_from(t, true);
+}
+
+void sched_enqueue_new(struct thread *t)
+{
+	u64 flags = irq_save();
+	struct run_queue *q = this_cpu(run_queue);
+
+	rq_lock(q);
+	t->cpu = cpu_id();
+	t->state = THREAD_RUNNABLE;
+	q->running++;
+	enqueue(q, t, false);
+	if (q->current == q->idle)
+		want_resched(q->current);
+	else if (q->slice_end == ~0ull)
+		slice_arm(q, q->current, clock_ns());
+	rq_unlock(q);
+	irq_restore(flags);
+	if (unlikely(READ_ONCE(preempt_current()->both) == 0) && irqs_enabled())
+		preempt_ops.reschedule();
+}
+
+void sched_wake_stopped(struct thread *t)
+{
+	u64 flags = irq_save();
+	struct run_queue *q = per_cpu(run_queue, t->cpu);
+
+	rq_lock(q);
+	if (t->state == THREAD_STOPPED) {
+		t->state = THREAD_RUNNABLE;
+		if (t != q->current) {
+			q->running++;
+			enqueue(q, t, false);
+			if (q->current == q->idle)
+				want_resched(q->current);
+		}
+	}
+	rq_unlock(q);
+	irq_restore(flags);
+}
+
+/* ---- attributes ---- */
+
+/* Change what places a thread in its queue. */
+static void change(struct thread *t, s8 nice, u8 policy, u8 rt_priority)
+{
+	u64 flags = irq_save();
+	struct run_queue *q = per_cpu(run_queue, t->cpu);
+	bool queued;
+
+	rq_lock(q);
+	queued = t->queued;
+	if (queued)
+		dequeue(q, t);
+	t->nice = nice;
+	t->policy = policy;
+	t->rt_priority = rt_priority;
+	if (queued)
+		enqueue(q, t, false);
+	want_resched(q->current);
+	rq_unlock(q);
+	irq_restore(flags);
+}
+
+void thread_set_nice(struct thread *t, int nice)
+{
+	change(t, MIN(MAX(nice, NICE_MIN), NICE_MAX), t->policy, t->rt_priority);
+}
+
+void thread_set_policy(struct thread *t, u32 policy, u32 rt_priority)
+{
+	change(t, t->nice, policy, rt_priority);
+}
+
+u64 thread_cpu_ns(struct thread *t)
+{
+	u64 flags = irq_save(), ns;
+	struct run_queue *q = per_cpu(run_queue, t->cpu);
+
+	rq_lock(q);
+	ns = t->run_ns;
+	if (q->current == t)
+		ns += clock_ns() - t->run_since;
+	rq_unlock(q);
+	irq_restore(flags);
+	return ns;
+}
+
+void sched_set_space(struct vm_space *s)
+{
+	u64 flags = irq_save();
+
+	current()->space = s;
+	this_cpu(run_queue)->space = s;
+	sched_ops.switch_space(s);
+	irq_restore(flags);
+}
+
+void sched_stats_get(struct sched_stats *s)
+{
+	*s = (struct sched_stats){ .threads_created = threads_created };
+	for (u32 cpu = 0; cpu < cpus_present; cpu++) {
+		struct run_queue *q = per_cpu(run_queue, cpu);
+		u64 idle_ns;
+
+		s->context_switches += q->switches;
+		s->runnable += q->running;
+		sched_cpu_idle_ns(cpu, &idle_ns);
+		s->idle_ns += idle_ns;
+	}
+}
+
+void sched_cpu_idle_ns(u32 cpu, u64 *idle_ns)
+{
+	u64 flags = irq_save();
+	struct run_queue *q = per_cpu(run_queue, cpu);
+
+	rq_lock(q);
+	*idle_ns = q->idle_ns;
+	if (q->current == q->idle)
+		*idle_ns += clock_ns() - q->idle->run_since;
+	rq_unlock(q);
+	irq_restore(flags);
+}
+
+void sched_loadavg(u64 avg[3])
+{
+	avg[0] = avg[1] = avg[2] = 0;
+	for (u32 cpu = 0; cpu < cpus_present; cpu++) {
+		u64 flags = irq_save();
+		struct run_queue *q = per_cpu(run_queue, cpu);
+
+		rq_lock(q);
+		load_update(q, clock_ns());
+		for (int i = 0; i < 3; i++)
+			avg[i] += q->load[i];
+		rq_unlock(q);
+		irq_restore(flags);
+	}
+}
+
+void sched_init(void)
+{
+	struct run_queue *q = this_cpu(run_queue);
+
+	list_init(&q->queues[0]);
+	list_init(&q->queues[1]);
+	for (u32 i = 0; i < RT_PRIOS; i++)
+		list_init(&q->rt[i]);
+	q->idle = q->current = current();
+	q->slice_end = ~0ull;
+	q->epoch = 1;
+	q->load_at = q->idle->run_since = clock_ns();
+	preempt_ops.reschedule = reschedule;
+}
+
+noreturn void sched_idle(void)
+{
+	for (;;) {
+		irq_disable();
+		if (READ_ONCE(preempt_current()->no_resched))
+			cpu_wait_irq();
+		irq_enable();
+		if (!READ_ONCE(preempt_current()->no_resched))
+			reschedule();
+	}
+}
