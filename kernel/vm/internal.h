@@ -3,11 +3,14 @@
  */
 #pragma once
 #include "arch/arm64/pgtable.h"
+#include "arch/arm64/trap.h"
+#include "mm/page.h"
 #include "vm/vm_space.h"
 
 #define PTE_NOPAGE	PTE_SOFT(0)	/* device memory: no struct page behind it */
 /* A page that nobody may touch (PROT_NONE) keeps its entry without PTE_VALID: non-zero, and nothing to the walker. */
 
+#define STACK_GAP	(256 * PAGE_SIZE) /* kept free below a stack that may grow */
 #define ASID_MASK	0xffffull
 
 /* Entries of one level-3 table from a given address on. */
@@ -29,7 +32,7 @@ struct vm_gather {
 };
 void vm_gather_add(struct vm_gather *g, u64 va, u64 pte);
 void vm_gather_finish(struct vm_gather *g);
-void vm_clear_range(struct vm_space *s, u64 start, u64 end, bool private_only, bool flush);
+void vm_clear_range(struct vm_space *s, u64 start, u64 end, bool flush);
 
 void vm_flush_page(struct vm_space *s, u64 va);
 void vm_flush_space(struct vm_space *s);
@@ -42,6 +45,8 @@ struct vm_region *vm_region_after(struct vm_region *r);
 struct vm_region *vm_region_before(struct vm_region *r);
 /* Cut r at address: r keeps the lower part. 0, -ENOMEM. */
 int vm_region_split(struct vm_space *s, struct vm_region *r, u64 address);
+/* Make address a border between regions. 0, -ENOMEM. */
+int vm_region_cut(struct vm_space *s, u64 address);
 /* Join r with its neighbours where they continue one another. */
 struct vm_region *vm_region_merge(struct vm_space *s, struct vm_region *r);
 void vm_count_region(struct vm_space *s, struct vm_region *r, s64 sign);
@@ -57,4 +62,5 @@ u32 vm_pte_prot(u32 region_flags);
 
 /* asid.c */
 void asid_activate(struct vm_space *s);		/* interrupts masked */
+void asid_release(struct vm_space *s);		/* its last holder is gone, and what its root led to */
 extern struct page *vm_zero_page;

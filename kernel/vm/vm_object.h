@@ -13,6 +13,9 @@ struct vm_object_ops {
 	/* A mapping wrote to it. Any context. NULL: nothing to do. */
 	void (*dirty)(struct vm_object *, u64 index);
 	void (*release)(struct vm_object *);	/* last reference gone */
+	/* Those of count pages from index on that are at hand, referenced, into pages[]; NULL for the others. Does not
+	 * sleep for I/O. NULL operation: none are. For mapping around a fault. */
+	void (*peek_pages)(struct vm_object *, u64 index, u32 count, struct page **pages);
 };
 
 struct vm_object {

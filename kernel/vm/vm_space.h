@@ -64,6 +64,10 @@ s64 vm_map(struct vm_space *s, u64 address, u64 length, u32 flags, bool fixed, b
 	   struct vm_object *object, u64 offset, struct file *file);
 int vm_unmap(struct vm_space *s, u64 address, u64 length);
 int vm_protect(struct vm_space *s, u64 address, u64 length, u32 flags);
+/* remap_flags: */
+#define VM_REMAP_MOVE		1u	/* another place will do */
+#define VM_REMAP_FIXED		2u	/* it is to be new_address */
+#define VM_REMAP_KEEP		4u	/* the old place stays mapped, empty */
 s64 vm_remap(struct vm_space *s, u64 address, u64 old_length, u64 new_length, u32 remap_flags, u64 new_address);
 u64 vm_brk(struct vm_space *s, u64 brk);
 struct vm_region *vm_region_find(struct vm_space *s, u64 address);	/* containing it, or NULL [lock] */

@@ -1,0 +1,106 @@
+/*
+ * A space's translation table as the other files of vm/ see it: entries table
+ * by table, pages that wait for a TLB flush before they are put, and flushes
+ * by address or for the whole space. The format is arch/arm64/pgtable.h's.
+ * The space's lock is held throughout.
+ */
+#include "vm/internal.h"
+
+u64 vm_table_alloc(void)
+{
+	struct page *p = page_alloc(0, PA_ZERO | PA_RECLAIM);
+
+	return p ? page_to_phys(p) : 0;
+}
+
+u64 *vm_pte_make(struct vm_space *s, u64 va)
+{
+	return pgtable_walk(s->pgd_phys, va, vm_table_alloc);
+}
+
+bool vm_leaf_next(struct vm_space *s, u64 va, u64 end, struct vm_leaf *leaf)
+{
+	while (va < end) {
+		u64 *t = phys_to_virt(s->pgd_phys);
+		u32 shift = 39;
+
+		while (shift > PAGE_SHIFT) {
+			u64 e = t[va >> shift & 511];
+
+			if (!pte_valid(e))
+				break;
+			t = phys_to_virt(e & PTE_ADDR);
+			shift -= 9;
+		}
+		if (shift == PAGE_SHIFT) {
+			leaf->pte = &t[va >> PAGE_SHIFT & 511];
+			leaf->va = va;
+			leaf->end = MIN(end, ALIGN_DOWN(va, 512 * PAGE_SIZE) + 512 * PAGE_SIZE);
+			return true;
+		}
+		va = ALIGN_DOWN(va, 1ull << shift) + (1ull << shift);
+	}
+	return false;
+}
+
+void vm_flush_page(struct vm_space *s, u64 va)
+{
+	tlb_flush_page(va, s->asid & ASID_MASK);
+}
+
+void vm_flush_space(struct vm_space *s)
+{
+	/* A space that never ran has nothing in any TLB. */
+	if (s->asid)
+		tlb_flush_asid(s->asid & ASID_MASK);
+}
+
+void vm_gather_finish(struct vm_gather *g)
+{
+	if (g->count && g->flush_all) {
+		if (g->count == 1)
+			vm_flush_page(g->space, g->first);
+		else
+			vm_flush_space(g->space);
+	}
+	for (u32 i = 0; i < g->count; i++)
+		if (g->pa[i])
+			page_put(phys_to_page(g->pa[i]));
+	g->count = 0;
+}
+
+void vm_gather_add(struct vm_gather *g, u64 va, u64 pte)
+{
+	if (!g->count)
+		g->first = va;
+	g->pa[g->count++] = pte & PTE_NOPAGE ? 0 : pte_pa(pte);
+	if (g->count == VM_GATHER)
+		vm_gather_finish(g);
+}
+
+/* Empty the entries of [start, end) and drop their pages. flush false: nobody can use this space any more. */
+void vm_clear_range(struct vm_space *s, u64 start, u64 end, bool flush)
+{
+	struct vm_gather g;
+	struct vm_leaf leaf;
+
+	g.space = s;
+	g.count = 0;
+	g.flush_all = flush;
+	while (vm_leaf_next(s, start, end, &leaf)) {
+		for (u64 va = leaf.va, *pte = leaf.pte; va < leaf.end; va += PAGE_SIZE, pte++) {
+			u64 e = *pte;
+
+			if (!e)
+				continue;
+			pte_set_quick(pte, 0);
+			s->pages_rss--;
+			if (flush)
+				vm_gather_add(&g, va, e);
+			else if (!(e & PTE_NOPAGE))
+				page_put(phys_to_page(pte_pa(e)));
+		}
+		start = leaf.end;
+	}
+	vm_gather_finish(&g);
+}
