@@ -1,0 +1,246 @@
+"""The other side of the wire: a network namespace with a tap for the guest and real peers.
+
+    with Net() as net, Vm(ns=net) as vm:    # dnsmasq answers DHCP and DNS at once
+        net.nginx()
+        vm.boot()
+        vm.run("wget -qO- http://host.test/1k")
+
+Everything lives in one namespace of a unique name and one temporary folder; both go at
+the end, with every process. What a killed test left behind is removed by the next
+one. Needs root and /dev/net/tun; without them Net() raises Skip and says so.
+"""
+import contextlib
+import ctypes
+import glob
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vm"))
+from vmtest import LIMIT, Skip, Vm, VmError, main, qemu  # noqa: E402,F401
+
+PREFIX = "dunlin-test-"
+_libc = ctypes.CDLL(None, use_errno=True)
+_count = 0
+os.environ["PATH"] += ":/usr/sbin:/sbin"
+
+
+def _ip(*args):
+    subprocess.run(["ip", *args], check=True, capture_output=True, text=True)
+
+
+def _why_not():
+    if os.geteuid() != 0:
+        return "network namespaces need root"
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        return "/dev/net/tun is not there: no tap interfaces"
+    for program in ("ip", "dnsmasq"):
+        if not shutil.which(program):
+            return f"{program} is not installed: run tools/setup test"
+    return None
+
+
+def _remove_stale():
+    """Namespaces whose test is dead."""
+    for path in glob.glob(f"/run/netns/{PREFIX}*"):
+        m = re.fullmatch(PREFIX + r"(\d+)-\d+", os.path.basename(path))
+        if m and not os.path.exists(f"/proc/{m[1]}"):
+            subprocess.run(["ip", "netns", "del", os.path.basename(path)], capture_output=True)
+
+
+class Net:
+    """A namespace, a tap up at host_ip, and dnsmasq unless dhcp=False.
+
+    The guest gets guest_ip by DHCP. Names: host.test is the host, guest.test the guest.
+    """
+
+    def __init__(self, dhcp=True, tap="tap0", mtu=1500):
+        global _count
+        reason = _why_not()
+        if reason:
+            raise Skip(reason)
+        _remove_stale()
+        _count += 1
+        self.name = f"{PREFIX}{os.getpid()}-{_count}"
+        self.tap = tap
+        self.host_ip, self.guest_ip, self.bits = "10.77.0.1", "10.77.0.2", 24
+        self.prefix = ["ip", "netns", "exec", self.name]
+        self.processes = []
+        self.dir = tempfile.mkdtemp(prefix="dunlin-net-")
+        os.chmod(self.dir, 0o755)
+        self.www = os.path.join(self.dir, "www")
+        os.mkdir(self.www)
+        try:
+            _ip("netns", "add", self.name)
+        except subprocess.CalledProcessError as e:
+            shutil.rmtree(self.dir)
+            raise Skip(f"no network namespaces here: {e.stderr.strip()}") from None
+        try:
+            _ip("-n", self.name, "link", "set", "lo", "up")
+            _ip("-n", self.name, "tuntap", "add", tap, "mode", "tap", "vnet_hdr")
+            # What the host says by itself (router solicitations) would be counted as the guest's.
+            self.sysctl("net.ipv6.conf.all.disable_ipv6", 1, may_fail=True)
+            self.sysctl("net.ipv4.icmp_ratelimit", 0)
+            _ip("-n", self.name, "addr", "add", f"{self.host_ip}/{self.bits}", "dev", tap)
+            _ip("-n", self.name, "link", "set", tap, "mtu", str(mtu), "txqueuelen", "1000", "up")
+            if dhcp:
+                self.dnsmasq()
+        except BaseException:
+            self.close()
+            raise
+
+    # ---- in the namespace ---------------------------------------------------
+
+    def sysctl(self, name, value, may_fail=False):
+        self.run("sysctl", "-qw", f"{name}={value}", check=not may_fail)
+
+    def run(self, *cmd, check=True, timeout=LIMIT, **kw):
+        """Run a program in the namespace to its end; its output as text."""
+        p = subprocess.run([*self.prefix, *cmd], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                           timeout=timeout, **kw)
+        if check and p.returncode:
+            raise AssertionError(f"{' '.join(cmd)}: status {p.returncode}\n{p.stdout[-2000:]}")
+        return p.stdout
+
+    def spawn(self, *cmd, **kw):
+        """Start a program in the namespace; it ends with this object. Its output is in NAME.log."""
+        log = open(os.path.join(self.dir, os.path.basename(cmd[0]) + ".log"), "a")
+        kw = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, **kw}
+        p = subprocess.Popen([*self.prefix, *cmd], preexec_fn=qemu.die_with_parent, **kw)
+        self.processes.append(p)
+        return p
+
+    @contextlib.contextmanager
+    def inside(self):
+        """This thread is in the namespace: sockets made here belong to it."""
+        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        there = os.open(f"/run/netns/{self.name}", os.O_RDONLY)
+        try:
+            self._enter(there)
+            yield
+        finally:
+            self._enter(home)
+            os.close(home)
+            os.close(there)
+
+    @staticmethod
+    def _enter(fd):
+        if _libc.setns(fd, 0x40000000):         # CLONE_NEWNET
+            raise OSError(ctypes.get_errno(), "setns")
+
+    def socket(self, *args):
+        """A socket of the namespace."""
+        with self.inside():
+            return socket.socket(*args)
+
+    def connect(self, port, host=None, timeout=LIMIT):
+        """A TCP connection from the namespace, to the guest unless told; tried until it is taken."""
+        end = time.monotonic() + timeout
+        while True:
+            s = self.socket()
+            s.settimeout(timeout)
+            try:
+                s.connect((host or self.guest_ip, port))
+                return s
+            except OSError:
+                s.close()
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
+
+    def link_stats(self):
+        """Frames and bytes over the tap, as the guest sees the directions."""
+        import json
+        s = json.loads(subprocess.check_output(["ip", "-n", self.name, "-s", "-j", "link", "show", self.tap]))[0]["stats64"]
+        return {"received": s["tx"]["packets"], "received_bytes": s["tx"]["bytes"],
+                "sent": s["rx"]["packets"], "sent_bytes": s["rx"]["bytes"]}
+
+    # ---- peers --------------------------------------------------------------
+
+    def _ready(self, process, what, port, udp=False):
+        """Wait until somebody listens on the port; AssertionError with its log if it ends instead."""
+        end = time.monotonic() + LIMIT
+        table = "udp" if udp else "tcp"
+        while time.monotonic() < end:
+            if process.poll() is not None:
+                break
+            with self.inside(), open(f"/proc/thread-self/net/{table}") as f:
+                for line in f.readlines()[1:]:
+                    local, state = line.split()[1], line.split()[3]
+                    if int(local.split(":")[1], 16) == port and state in ("0A", "07"):
+                        return process
+            time.sleep(0.02)
+        log = os.path.join(self.dir, what + ".log")
+        said = open(log).read()[-1500:] if os.path.exists(log) else ""
+        raise AssertionError(f"{what} does not serve: {said}")
+
+    def dnsmasq(self, *extra):
+        """DHCP for the guest (lease of an hour) and DNS for *.test."""
+        return self._ready(self.spawn(
+            "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--no-ping",
+            "--log-facility=-", "--user=root", "--bind-interfaces", f"--interface={self.tap}", "--except-interface=lo",
+            f"--dhcp-range={self.guest_ip},{self.guest_ip},1h", "--dhcp-authoritative",
+            f"--dhcp-leasefile={self.dir}/leases", "--log-dhcp", "--pid-file=",
+            f"--address=/host.test/{self.host_ip}", f"--address=/guest.test/{self.guest_ip}", *extra),
+            "dnsmasq", 53, udp=True)
+
+    def nginx(self, port=80, **files):
+        """A web server for self.www, which has 1k and 10m (patterns that repeat at no power of two)."""
+        self.need("nginx", "nginx-light")
+        for name, size in (("1k", 1 << 10), ("10m", 10 << 20)):
+            path = os.path.join(self.www, name)
+            if not os.path.exists(path):
+                pattern = bytes(range(251)) + name.encode()
+                with open(path, "wb") as f:
+                    f.write((pattern * (size // len(pattern) + 1))[:size])
+        conf = os.path.join(self.dir, "nginx.conf")
+        temps = "".join(f"{k}_temp_path {self.dir}/nginx-tmp; "
+                        for k in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        with open(conf, "w") as f:
+            f.write(f"""daemon off; user root; worker_processes 1; pid {self.dir}/nginx.pid;
+                error_log {self.dir}/nginx.log; events {{ worker_connections 1024; }}
+                http {{ access_log {self.dir}/access.log; keepalive_requests 1000000; client_max_body_size 64m;
+                {temps} server {{ listen {self.host_ip}:{port}; root {self.www};
+                location /put/ {{ dav_methods PUT; create_full_put_path on; }} }} }}""")
+        return self._ready(self.spawn("nginx", "-c", conf, "-e", f"{self.dir}/nginx.log"), "nginx", port)
+
+    def iperf3(self, port=5201):
+        self.need("iperf3")
+        return self._ready(self.spawn("iperf3", "-4", "-s", "-p", str(port)), "iperf3", port)
+
+    @staticmethod
+    def need(program, package=None):
+        if not shutil.which(program):
+            raise Skip(f"{program} (package {package or program}) is not installed: run tools/setup test")
+
+    # ---- the end ------------------------------------------------------------
+
+    def close(self):
+        for p in reversed(self.processes):
+            if p.poll() is None:
+                p.terminate()
+        for p in self.processes:
+            try:
+                p.wait(5)
+            except subprocess.TimeoutExpired:
+                p.kill()
+                p.wait()
+        # A server's workers may outlive it for a moment; the namespace must be empty.
+        pids = subprocess.run(["ip", "netns", "pids", self.name], capture_output=True, text=True).stdout.split()
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        subprocess.run(["ip", "netns", "del", self.name], capture_output=True)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

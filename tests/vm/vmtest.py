@@ -1,0 +1,281 @@
+"""What the tests in the VM are written with.
+
+A test file is a program: functions named test_*, and main() at the end. main() runs
+them (or those named on its command line), prints a line for each and the sum as the
+last line, `N passed, N failed`. tests/run runs the files.
+
+    from vmtest import Vm, main
+
+    def test_name():
+        \"\"\"What a user relies on.\"\"\"
+        with Vm() as vm:                    # boots the debug build
+            vm.boot()                       # until the shell answers
+            assert vm.run("cat /etc/hostname") == "dunlin\\n"
+
+    main()
+
+Nothing here sleeps and hopes: wait for a text, a status or an end, with a limit that
+only a broken guest reaches. A guest that ends or panics fails the wait at once, with the
+console's last lines. Every QEMU is killed with its test, however that ends.
+
+DUNLIN_TEST_KERNEL names another kernel to run the tests against (Linux's, to prove a test).
+"""
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "tools", "lib"))
+import cpio  # noqa: E402
+import qemu  # noqa: E402
+
+LIMIT = 120         # seconds; a boot takes one or two on an idle machine
+
+
+class Skip(Exception):
+    """This machine cannot run the test; the text says what it lacks."""
+
+
+class VmError(AssertionError):
+    """The guest did not do what was waited for; the text has the console's end."""
+
+
+class Vm:
+    """One guest. Arguments not named here are those of qemu.Machine (nic, gic, cpu, mem, ...).
+
+    append: words for the command line; files: {path: contents}, added to the initramfs;
+    guest: also add the programs of tests/vm/guest; initrd: other archives instead of ours;
+    ns: a tests/net Net, whose tap the guest gets and in whose namespace QEMU runs;
+    netdev: the text of QEMU's -netdev (id=net0) instead of either; args: more for QEMU.
+    """
+
+    def __init__(self, append="", files=None, guest=False, initrd=None, ns=None, netdev=None,
+                 args=(), debug=True, kernel=None, net="user", **machine):
+        self.dir = tempfile.mkdtemp(prefix="dunlin-vm-")
+        self.console = ""           # everything so far
+        self._at = 0                # what wait() has consumed
+        self._news = threading.Condition()
+        self._eof = False
+        self._tags = 0
+        self._qmp = None
+        self.process = None
+        try:
+            kernel = kernel or os.environ.get("DUNLIN_TEST_KERNEL")
+            m = qemu.Machine(kernel=kernel, debug=debug and not kernel, append=("panic=-1 " + append).strip(),
+                             net=f"tap:{ns.tap}" if ns else net, extra=args, **machine)
+            if netdev:
+                m.netdev = lambda: netdev
+            m.initrd = self._initrd(initrd, files, guest)
+            qemu.check_kernel(m.kernel)
+            cmd = m.command(["-chardev", "stdio,id=con,signal=off", "-serial", "chardev:con", "-monitor", "none",
+                             "-qmp", f"unix:{self.dir}/qmp,server=on,wait=off"])
+            if ns:
+                cmd = ns.prefix + cmd
+            self.command = cmd
+            self._stderr = open(os.path.join(self.dir, "stderr"), "w+")
+            self.process = subprocess.Popen(cmd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr,
+                                            bufsize=0, preexec_fn=qemu.die_with_parent)
+            threading.Thread(target=self._read, daemon=True).start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _initrd(self, initrd, files, guest):
+        parts = []
+        for path in [qemu.built("initramfs.cpio")] if initrd is None else initrd:
+            parts.append(path if isinstance(path, bytes) else _read(path))
+        if guest:
+            parts.append(_read(qemu.built("guest.cpio")))
+        if files:
+            a = cpio.Archive()
+            for name, data in files.items():
+                a.file(name, data, 0o755)
+            parts.append(a.bytes())
+        if not parts:
+            return "none"
+        path = os.path.join(self.dir, "initrd")
+        with open(path, "wb") as f:
+            # A single archive goes as it is: a test may have cut it off on purpose.
+            f.write(cpio.join(parts) if len(parts) > 1 else parts[0])
+        return path
+
+    def _read(self):
+        while True:
+            data = os.read(self.process.stdout.fileno(), 65536)
+            with self._news:
+                if data:
+                    self.console += data.decode("utf-8", "replace").replace("\r", "")
+                else:
+                    self._eof = True
+                self._news.notify_all()
+            if not data:
+                return
+
+    # ---- the console ------------------------------------------------------
+
+    def tail(self, lines=40):
+        self._stderr.seek(0)
+        said = self._stderr.read().strip()
+        return "\n".join(self.console.rstrip().split("\n")[-lines:]) + (f"\nQEMU said: {said}" if said else "")
+
+    def wait(self, pattern, timeout=LIMIT):
+        """Wait for a regular expression in what the console has not shown to wait() yet; the match."""
+        end = time.monotonic() + timeout
+        regex = re.compile(pattern, re.M)
+        with self._news:
+            while True:
+                m = regex.search(self.console, self._at)
+                if m:
+                    self._at = m.end()
+                    return m
+                left = end - time.monotonic()
+                if self._eof:
+                    raise VmError(f"the guest ended; never came: {pattern}\n{self.tail()}")
+                if left <= 0:
+                    raise VmError(f"not within {timeout} s: {pattern}\n{self.tail()}")
+                self._news.wait(left)
+
+    def send(self, text):
+        """Type on the console; a key such as ctrl-c is its control character."""
+        os.write(self.process.stdin.fileno(), text.encode())
+
+    def wait_exit(self, timeout=LIMIT):
+        """Wait for QEMU to end; its status (0: powered off, else a panic)."""
+        try:
+            status = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise VmError(f"the guest did not end within {timeout} s\n{self.tail()}") from None
+        with self._news:
+            while not self._eof:
+                self._news.wait()
+        return status
+
+    # ---- the shell --------------------------------------------------------
+
+    def boot(self, timeout=LIMIT):
+        """Wait for the shell and take it over for sh(): no echo, no line editing, no kernel messages."""
+        self.prompt(timeout)
+        self.send("exec sh -c 'stty -echo -onlcr; dmesg -n 1; echo shell-\"\"ready; "
+                  "while IFS= read -r tag && IFS= read -r line; do "
+                  "eval \"$line\" </dev/null; echo \"$tag:$?\"; done'\n")
+        self.wait(r"^shell-ready\n", timeout)
+        return self
+
+    def prompt(self, timeout=LIMIT):
+        """Wait for the interactive shell's prompt."""
+        return self.wait(r"^\S* # (\x1b\[6n)?", timeout)
+
+    def sh(self, command, timeout=LIMIT):
+        """Run one line in the shell that boot() left; (output, status)."""
+        assert "\n" not in command and len(command) < 4000, "one line, as a terminal takes it"
+        self._tags += 1
+        tag = f"@{os.getpid()}-{self._tags}@"
+        start = self._at
+        self.send(f"{tag}\n{command}\n")
+        m = self.wait(re.escape(tag) + r":(\d+)\n", timeout)
+        return self.console[start:m.start()], int(m[1])
+
+    def run(self, command, timeout=LIMIT):
+        """As sh(), for a command that must succeed; its output."""
+        out, status = self.sh(command, timeout)
+        if status:
+            raise VmError(f"status {status} from: {command}\n{out}")
+        return out
+
+    # ---- the machine ------------------------------------------------------
+
+    def qmp(self, command, **arguments):
+        """A command to QEMU itself: set_link, stop, cont, ... Its answer."""
+        if self._qmp is None:
+            s = socket.socket(socket.AF_UNIX)
+            s.settimeout(LIMIT)
+            s.connect(os.path.join(self.dir, "qmp"))
+            self._qmp = s.makefile("rw")
+            self._qmp.readline()
+            self.qmp("qmp_capabilities")
+        self._qmp.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self._qmp.flush()
+        while True:
+            answer = json.loads(self._qmp.readline())
+            if "error" in answer:
+                raise VmError(f"QEMU refused {command}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+
+    def stat(self):
+        """The one-number lines of the guest's /proc/stat."""
+        return {k: int(v) for k, v in re.findall(r"(?m)^(\w+) (\d+)$", self.run("cat /proc/stat"))}
+
+    def interrupts(self):
+        """/proc/interrupts as {last word of the line: sum over the CPUs}."""
+        sums = {}
+        for m in re.finditer(r"(?m)^\s*\w+:((?:\s+\d+)+)\s+(.*)$", self.run("cat /proc/interrupts")):
+            name = m[2].split()[-1] if m[2].split() else ""
+            sums[name] = sums.get(name, 0) + sum(map(int, m[1].split()))
+        return sums
+
+    def close(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def _read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def tool(name, *args, stdin="", timeout=LIMIT, env=None):
+    """Run a program of tools/ on this machine; the finished process, output as text."""
+    return subprocess.run([os.path.join(TOP, "tools", name), *args], input=stdin, capture_output=True, text=True,
+                          timeout=timeout, env={**os.environ, **(env or {})}, errors="replace")
+
+
+def tool_run(*args, **kw):
+    """tools/run on the debug build, or on the kernel that the tests were given."""
+    kernel = os.environ.get("DUNLIN_TEST_KERNEL")
+    return tool("run", *(["--kernel", kernel] if kernel else ["--debug"]), *args, **kw)
+
+
+def main(scope=None):
+    """Run the caller's test_* functions, or those named on the command line."""
+    scope = scope or sys.modules["__main__"].__dict__
+    tests = {k: v for k, v in scope.items() if k.startswith("test_") and callable(v)}
+    for name in sys.argv[1:]:
+        if name not in tests:
+            sys.exit(f"no test {name}; there are: {', '.join(tests)}")
+    passed = failed = 0
+    for name in sys.argv[1:] or tests:
+        began = time.monotonic()
+        try:
+            tests[name]()
+        except Skip as e:
+            print(f"skip {name}: {e}", flush=True)
+        except Exception as e:
+            failed += 1
+            if not isinstance(e, VmError):
+                traceback.print_exc(file=sys.stdout)
+            else:
+                where = traceback.extract_tb(e.__traceback__)
+                print("".join(f"  {os.path.basename(f.filename)}:{f.lineno}: {f.line}\n" for f in where), end="")
+            print(f"FAIL {name}: {e}", flush=True)
+        else:
+            passed += 1
+            print(f"ok {name} ({time.monotonic() - began:.1f} s)", flush=True)
+    print(f"{passed} passed, {failed} failed", flush=True)
+    sys.exit(1 if failed else 0)
