@@ -33,3 +33,6 @@ int fd_set_cloexec(u32 fd, bool on);
 int fd_next(struct fd_table *t, u32 from, struct file **f);
 /* close_range(2) */
 int fd_close_range(u32 first, u32 last, bool cloexec_only);
+/* RLIMIT_NOFILE of a table: numbers from it on are not given out (setrlimit sets it). Any context. */
+void fd_set_limit(struct fd_table *t, u32 limit);
+u32 fd_limit(void);					/* the current thread's */

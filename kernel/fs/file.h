@@ -41,7 +41,8 @@ struct file {
 	const struct cred *cred;	/* opener's; referenced */
 	struct list_node epolls;	/* epoll's items on this file [epoll's global lock] */
 	void *locks_owner;		/* flock/OFD locks: fs/lock private */
-	u64 anon_id;			/* inode number shown for anonymous files */
+	u64 anon_id;			/* inode number shown for anonymous files, 0 until asked: file_anon_id [a] */
+	u32 open_flags;			/* O_* as open(2) gave them, for the opened thing's own open (O_NOCTTY) */
 };
 
 /* A file without a name over ops; refs 1. flags: O_*. NULL: no memory. */
@@ -52,3 +53,9 @@ void file_put(struct file *f);		/* process context: the last one calls release *
 /* Read or write as read(2)/pread(2) would: access mode checked, pos and its lock handled. pos NULL: the file's own. */
 s64 file_read(struct file *f, struct uio *u, u64 *pos);
 s64 file_write(struct file *f, struct uio *u, u64 *pos);
+/* Events ready now; a file without a poll operation is always readable and writable. */
+u32 file_poll(struct file *f, struct poll_table *t);
+/* May it be read / written at all by its access mode? */
+bool file_readable(const struct file *f);
+bool file_writable(const struct file *f);
+u64 file_anon_id(struct file *f);

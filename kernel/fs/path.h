@@ -57,11 +57,10 @@ static inline bool path_equal(const struct path *a, const struct path *b)
  */
 int path_lookup(const struct path *at, const char *name, u32 flags, struct path *out);
 /*
- * Walk all but the last component: its directory, and the component as it
- * stands in name (of *len bytes, trailing slashes cut). last_special: it is "/", "." or "..".
- * must_be_dir: a slash followed it.
+ * Walk all but the last component: its directory, and a copy of the component.
+ * special: it is nothing ("/"), "." or "..". must_be_dir: a slash followed it.
  */
-struct path_last { const char *name; u32 len; bool special, must_be_dir; };
+struct path_last { u32 len; bool special, must_be_dir; char name[NAME_MAX_LEN + 1]; };
 int path_lookup_parent(const struct path *at, const char *name, struct path *dir, struct path_last *last);
 
 /*
@@ -72,6 +71,9 @@ int path_lookup_parent(const struct path *at, const char *name, struct path *dir
 char *path_format(const struct path *p, char *buf, size_t size);
 /* The same seen from a given root. */
 char *path_format_from(const struct path *p, const struct path *root, char *buf, size_t size);
+
+/* The name in a directory, also one that the tree lacks: referenced, or err_ptr. [n] of dir's superblock held. */
+struct dentry *dentry_lookup(struct dentry *dir, const char *name, u32 len);
 
 /* open(2) for the kernel: relative to the current fs_context. 0 and a file with one reference, or -errno. */
 int path_open(const char *name, u32 oflags, u32 mode, struct file **out);

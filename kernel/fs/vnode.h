@@ -37,6 +37,7 @@ struct vnode_attr {
 	u32 mode, uid, gid;
 	u64 size;
 	u64 atime, mtime, ctime;	/* ns since 1970 */
+	bool touch;			/* the times are "now": who may write may do it */
 };
 
 /* Directory operations run with [n] held, process context, permissions already checked. NULL: -EPERM unless said otherwise. */
@@ -163,8 +164,10 @@ void dentry_put(struct dentry *d);
 void dentry_link(struct dentry *d);
 /* The name goes: out of the tree, pin dropped. [n] held. */
 void dentry_unlink(struct dentry *d);
-/* Another place and name, hashed again. [n] held. -ENOMEM before any change. */
-int dentry_move(struct dentry *d, struct dentry *parent, const char *name, u32 len);
+/* Another place and name, hashed again; spare is what dentry_name_reserve gave for len. [n] held. */
+void dentry_move(struct dentry *d, struct dentry *parent, const char *name, u32 len, char *spare);
+/* Memory that a name of this length needs in dentry_move, in *spare (NULL for short ones; else kfree, or moved). 0, -ENOMEM. */
+int dentry_name_reserve(u32 len, char **spare);
 /* The child in the tree, referenced; NULL. */
 struct dentry *dentry_child(struct dentry *dir, const char *name, u32 len);
 bool dentry_has_children(struct dentry *dir);

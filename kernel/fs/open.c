@@ -1,0 +1,246 @@
+/*
+ * Opening: from a path to a file, open(2). Finds or makes the thing, checks
+ * the rights that the open asks for, and lets the thing's own open say what
+ * reading and writing it means: the file system's operations, the driver's of
+ * a device number, the pipe of a fifo.
+ */
+#include <linux/fcntl.h>
+#include <linux/stat.h>
+#include "base/errno.h"
+#include "fs/devfs.h"
+#include "fs/file_internal.h"
+#include "fs/fs_context.h"
+#include "fs/mount.h"
+#include "fs/names.h"
+#include "fs/pipe.h"
+#include "mm/slab.h"
+#include "sched/cred.h"
+
+#define LINKS_MAX 40
+
+static const struct file_ops path_only_ops;	/* O_PATH: nothing can be done with it */
+
+/* The rights that an open for these flags needs. */
+static u32 access_mask(u32 oflags)
+{
+	static const u8 by_mode[4] = { 4, 2, 6, 6 };
+
+	return by_mode[oflags & O_ACCMODE] | (oflags & O_TRUNC ? 2 : 0);
+}
+
+static int open_check(const struct path *p, u32 oflags)
+{
+	struct vnode *v = p->dentry->vnode;
+	u32 mask = access_mask(oflags);
+	const struct cred *c = current()->cred;
+	int err;
+
+	if (S_ISLNK(v->mode))
+		return -ELOOP;
+	if (S_ISDIR(v->mode)) {
+		if ((mask & 2) || (oflags & O_CREAT))
+			return -EISDIR;
+	} else if (oflags & O_DIRECTORY) {
+		return -ENOTDIR;
+	}
+	err = vnode_permission(v, mask);
+	if (err)
+		return err;
+	if ((mask & 2) && (S_ISREG(v->mode) || S_ISDIR(v->mode)) && (err = path_writable(p)))
+		return err;
+	if ((S_ISCHR(v->mode) || S_ISBLK(v->mode)) && (p->mount->flags & MNT_NODEV))
+		return -EACCES;
+	if ((oflags & O_NOATIME) && c && c->fsuid != 0 && c->fsuid != v->uid)
+		return -EPERM;
+	return S_ISSOCK(v->mode) ? -ENXIO : 0;
+}
+
+static int open_operations(struct vnode *v, struct file *f)
+{
+	f->ops = v->fops;
+	if (S_ISCHR(v->mode))
+		return chardev_open(v, f);
+	if (S_ISFIFO(v->mode))
+		return pipe_open_fifo(v, f);
+	if (S_ISBLK(v->mode))
+		return -ENXIO;
+	return v->ops->open ? v->ops->open(v, f) : f->ops ? 0 : -ENXIO;
+}
+
+/* created: the opener made it just now, so its mode does not bind this open, nor is there anything to truncate. */
+static int open_found(const struct path *p, u32 oflags, bool created, struct file **out)
+{
+	struct vnode *v = p->dentry->vnode;
+	struct file *f;
+	int err = 0;
+
+	if (oflags & O_PATH) {
+		if ((oflags & O_DIRECTORY) && !S_ISDIR(v->mode))
+			return -ENOTDIR;
+	} else if (!created) {
+		err = open_check(p, oflags);
+		if (err)
+			return err;
+	}
+	f = file_new_on_path(p, oflags & ~(u32)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC));
+	if (!f)
+		return -ENFILE;
+	if (oflags & O_PATH) {
+		f->ops = &path_only_ops;
+		f->flags = O_PATH | (oflags & (O_DIRECTORY | O_NOFOLLOW));
+		*out = f;
+		return 0;
+	}
+	f->open_flags = oflags;
+	err = open_operations(v, f);
+	if (err) {
+		f->ops = &path_only_ops;	/* not opened: nothing to release */
+		goto drop;
+	}
+	if ((oflags & O_TRUNC) && S_ISREG(v->mode) && !created) {
+		struct vnode_attr a = { .valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME, .touch = true };
+
+		a.mtime = a.ctime = vnode_now();
+		err = vnode_setattr(v, &a);
+		if (err)
+			goto drop;
+	}
+	*out = f;
+	return 0;
+drop:
+	file_put(f);
+	return err;
+}
+
+int path_open_found(const struct path *p, u32 oflags, struct file **out)
+{
+	return open_found(p, oflags & ~(u32)(O_CREAT | O_EXCL), false, out);
+}
+
+/* The name in dir, or a new file of that name: a referenced path; *created says which. */
+static int find_or_create(const struct path *dir, const struct path_last *last, u32 oflags, u32 mode,
+			  struct path *out, bool *created)
+{
+	struct superblock *sb = dir->dentry->sb;
+	struct dentry *d;
+	int err = 0;
+
+	*created = false;
+	mutex_lock(&sb->names);
+	d = dentry_lookup(dir->dentry, last->name, last->len);
+	if (ptr_err(d) == -ENOENT) {
+		err = name_create(dir, last, S_IFREG | (mode & 07777), 0, &d);
+		*created = !err;
+	} else if (is_err(d)) {
+		err = ptr_err(d);
+	} else if (oflags & O_EXCL) {
+		dentry_put(d);
+		err = -EEXIST;
+	}
+	mutex_unlock(&sb->names);
+	if (err)
+		return err;
+	out->mount = dir->mount;
+	ref_get(&dir->mount->refs);
+	out->dentry = d;
+	return 0;
+}
+
+/* A link where a file should be made: the text tells where to look instead. *dir and *last move there. */
+static int follow_last(struct path *dir, struct path_last *last, const struct path *link)
+{
+	char *text = kmalloc(PATH_MAX_LEN + 1);
+	struct path next;
+	s64 n;
+
+	if (!text)
+		return -ENOMEM;
+	n = path_readlink(link, text, PATH_MAX_LEN);
+	if (n >= 0) {
+		text[n] = '\0';
+		n = path_lookup_parent(dir, text, &next, last);
+		if (!n) {
+			path_put(dir);
+			*dir = next;
+		}
+	}
+	kfree(text);
+	return n;
+}
+
+static int open_creating(const struct path *at, const char *name, u32 oflags, u32 mode, struct file **out)
+{
+	struct path_last last;
+	struct path dir, p;
+	bool created;
+	int err = path_lookup_parent(at, name, &dir, &last);
+
+	if (err)
+		return err;
+	for (u32 links = 0; ; links++) {
+		if (last.special || last.must_be_dir) {
+			err = -EISDIR;
+			break;
+		}
+		err = find_or_create(&dir, &last, oflags, mode, &p, &created);
+		if (err)
+			break;
+		if (!created && S_ISLNK(p.dentry->vnode->mode)) {
+			err = oflags & O_NOFOLLOW || links >= LINKS_MAX ? -ELOOP : 0;
+			if (!err && p.dentry->vnode->ops->follow) {
+				/* A link to a place: it exists, so there is nothing to make. */
+				path_put(&p);
+				err = path_lookup(&dir, last.name, LOOKUP_FOLLOW, &p);
+				if (!err) {
+					err = open_found(&p, oflags, false, out);
+					path_put(&p);
+				}
+				break;
+			}
+			if (!err)
+				err = follow_last(&dir, &last, &p);
+			path_put(&p);
+			if (err)
+				break;
+			continue;
+		}
+		if (!created && (p.dentry->flags & DENTRY_MOUNTED)) {
+			/* Walk once more, so that what is mounted there is seen. */
+			path_put(&p);
+			err = path_lookup(&dir, last.name, 0, &p);
+			if (err)
+				break;
+		}
+		err = open_found(&p, oflags, created, out);
+		path_put(&p);
+		break;
+	}
+	path_put(&dir);
+	return err;
+}
+
+int path_open_at(const struct path *at, const char *name, u32 oflags, u32 mode, struct file **out)
+{
+	struct path p;
+	int err;
+
+	if ((oflags & __O_TMPFILE) == __O_TMPFILE)
+		return -EOPNOTSUPP;
+	if ((oflags & O_CREAT) && !(oflags & O_PATH)) {
+		if (oflags & O_DIRECTORY)
+			return -EINVAL;
+		return open_creating(at, name, oflags, mode, out);
+	}
+	err = path_lookup(at, name, (oflags & O_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
+			  (oflags & O_DIRECTORY ? LOOKUP_DIRECTORY : 0), &p);
+	if (err)
+		return err;
+	err = open_found(&p, oflags, false, out);
+	path_put(&p);
+	return err;
+}
+
+int path_open(const char *name, u32 oflags, u32 mode, struct file **out)
+{
+	return path_open_at(NULL, name, oflags, mode, out);
+}

@@ -1,0 +1,428 @@
+/*
+ * Pipes and fifos, pipe(7): bytes in a ring of pages that are allocated when
+ * bytes come and freed when they have been read, so that an idle pipe costs
+ * only its structure.
+ *
+ * A write of up to PIPE_BUF bytes is never split; readers and writers sleep
+ * apart, each woken with the events that pollers ask for. Called by pipe2,
+ * by open of a fifo, and as file operations.
+ */
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+#include <linux/limits.h>
+#include <asm/ioctls.h>
+#include <asm/signal.h>
+#include "arch/arm64/ucopy.h"
+#include "base/errno.h"
+#include "base/string.h"
+#include "fs/pipe.h"
+#include "fs/poll_events.h"
+#include "fs/vnode.h"
+#include "mm/page.h"
+#include "mm/slab.h"
+#include "sched/cred.h"
+#include "sched/signal.h"
+
+#define FIRST_PAGES	16u		/* 64 KiB, pipe(7) */
+#define MAX_BYTES	(1u << 20)	/* F_SETPIPE_SZ without privilege */
+#define NO_DELAY	(O_NONBLOCK)
+
+struct pipe {
+	struct mutex lock;		/* all of it */
+	u64 head, tail;			/* bytes ever written and read */
+	u32 page_count;			/* a power of two */
+	struct page **pages;		/* by (position / PAGE_SIZE) % page_count; NULL: none yet */
+	struct page *spare;		/* one page kept from the last read */
+	u32 readers, writers;		/* opens of each end */
+	u32 reader_opens, writer_opens;	/* ever, so that an opener sees one that came and went */
+	struct wait_queue read_wait, write_wait;
+	struct vnode *fifo;		/* whose pipe it is, or NULL */
+	struct page *first_pages[FIRST_PAGES];
+};
+
+static const struct file_ops pipe_ops;
+static struct slab_cache *cache;
+
+static struct pipe *pipe_new(void)
+{
+	struct pipe *p;
+
+	/* The first pipe is made by init or before; two makers cannot meet here. */
+	if (unlikely(!cache))
+		cache = slab_cache_create("pipe", sizeof(struct pipe), 0);
+	p = slab_zalloc(cache);
+	if (!p)
+		return NULL;
+	mutex_init(&p->lock, "pipe");
+	wait_queue_init(&p->read_wait, "pipe readers");
+	wait_queue_init(&p->write_wait, "pipe writers");
+	p->page_count = FIRST_PAGES;
+	p->pages = p->first_pages;
+	return p;
+}
+
+static void pipe_free(struct pipe *p)
+{
+	for (u32 i = 0; i < p->page_count; i++)
+		if (p->pages[i])
+			page_put(p->pages[i]);
+	if (p->spare)
+		page_put(p->spare);
+	if (p->pages != p->first_pages)
+		kfree(p->pages);
+	slab_free(cache, p);
+}
+
+static inline u64 pipe_used(const struct pipe *p) { return READ_ONCE(p->head) - READ_ONCE(p->tail); }
+static inline u64 pipe_capacity(const struct pipe *p) { return (u64)READ_ONCE(p->page_count) * PAGE_SIZE; }
+static inline u64 pipe_room(const struct pipe *p) { return pipe_capacity(p) - pipe_used(p); }
+
+static struct page **pipe_slot(struct pipe *p, u64 position)
+{
+	return &p->pages[position / PAGE_SIZE & (p->page_count - 1)];
+}
+
+static bool can_read(struct pipe *p)
+{
+	return pipe_used(p) || !READ_ONCE(p->writers);
+}
+
+static s64 pipe_read(struct file *f, struct uio *u, u64 *pos)
+{
+	struct pipe *p = f->priv;
+	s64 done = 0;
+	int err;
+
+	if (!u->left)
+		return 0;
+	mutex_lock(&p->lock);
+	while (!pipe_used(p)) {
+		err = !p->writers ? 0 : f->flags & NO_DELAY ? -EAGAIN : 1;
+		if (err <= 0) {
+			mutex_unlock(&p->lock);
+			return err;
+		}
+		mutex_unlock(&p->lock);
+		err = wait_event_interruptible(&p->read_wait, can_read(p));
+		if (err)
+			return err;
+		mutex_lock(&p->lock);
+	}
+	while (u->left && pipe_used(p)) {
+		u64 offset = p->tail & PAGE_MASK;
+		size_t n = MIN(MIN(u->left, PAGE_SIZE - offset), pipe_used(p));
+		struct page **slot = pipe_slot(p, p->tail);
+
+		err = uio_put(u, (char *)page_to_virt(*slot) + offset, n);
+		if (err) {
+			if (!done)
+				done = err;
+			break;
+		}
+		p->tail += n;
+		done += n;
+		/*
+		 * The page is done with when the pipe is empty (the next byte then begins a page), or when it is read
+		 * to its end, unless the writer has come round to its beginning already.
+		 */
+		if (p->tail == p->head ||
+		    (!(p->tail & PAGE_MASK) && p->head - (p->tail - PAGE_SIZE) <= pipe_capacity(p))) {
+			if (p->tail == p->head)
+				p->head = p->tail = ALIGN_UP(p->tail, PAGE_SIZE);
+			if (p->spare)
+				page_put(*slot);
+			else
+				p->spare = *slot;
+			*slot = NULL;
+		}
+	}
+	mutex_unlock(&p->lock);
+	atomic_fence();		/* room before the look for sleepers: pairs with the queueing in wait_prepare */
+	if (done > 0 && wait_queue_active(&p->write_wait))
+		wait_wake_events(&p->write_wait, EPOLLOUT | EPOLLWRNORM, false);
+	return done;
+}
+
+/* A page for the slot that position lies in. 0, -ENOMEM. */
+static int page_provide(struct pipe *p, u64 position)
+{
+	struct page **slot = pipe_slot(p, position);
+
+	if (*slot)
+		return 0;
+	if (p->spare) {
+		*slot = p->spare;
+		p->spare = NULL;
+		return 0;
+	}
+	*slot = page_alloc(0, PA_RECLAIM);
+	return *slot ? 0 : -ENOMEM;
+}
+
+static bool can_write(struct pipe *p, u64 want)
+{
+	return pipe_room(p) >= want || !READ_ONCE(p->readers);
+}
+
+static s64 pipe_write(struct file *f, struct uio *u, u64 *pos)
+{
+	struct pipe *p = f->priv;
+	u64 whole = u->left <= PIPE_BUF ? u->left : 1;
+	s64 done = 0, err = 0;
+
+	if (!u->left)
+		return 0;
+	mutex_lock(&p->lock);
+	for (;;) {
+		bool was_empty = !pipe_used(p), wrote = false;
+
+		if (!p->readers) {
+			err = -EPIPE;
+			break;
+		}
+		if (pipe_room(p) >= whole) {
+			while (u->left && pipe_room(p)) {
+				u64 offset = p->head & PAGE_MASK;
+				size_t n = MIN(MIN(u->left, PAGE_SIZE - offset), pipe_room(p));
+
+				err = page_provide(p, p->head);
+				if (!err)
+					err = uio_get(u, (char *)page_to_virt(*pipe_slot(p, p->head)) + offset, n);
+				if (err)
+					break;
+				p->head += n;
+				done += n;
+				wrote = true;
+			}
+		}
+		if (err || !u->left)
+			break;
+		if (f->flags & NO_DELAY) {
+			err = -EAGAIN;
+			break;
+		}
+		mutex_unlock(&p->lock);
+		if (wrote && was_empty)
+			wait_wake_events(&p->read_wait, EPOLLIN | EPOLLRDNORM, false);
+		err = wait_event_interruptible(&p->write_wait, can_write(p, whole));
+		mutex_lock(&p->lock);
+		if (err)
+			break;
+	}
+	mutex_unlock(&p->lock);
+	atomic_fence();		/* bytes before the look for sleepers */
+	if (done && wait_queue_active(&p->read_wait))
+		wait_wake_events(&p->read_wait, EPOLLIN | EPOLLRDNORM, false);
+	if (err == -EPIPE)
+		signal_send_self(SIGPIPE);
+	return done ? done : err;
+}
+
+static u32 pipe_poll(struct file *f, struct poll_table *t)
+{
+	struct pipe *p = f->priv;
+	u32 events = 0;
+
+	/* Queued first, looked afterwards: a change in between wakes. */
+	if (file_readable(f)) {
+		poll_wait(t, &p->read_wait);
+		if (pipe_used(p))
+			events |= EPOLLIN | EPOLLRDNORM;
+		if (!READ_ONCE(p->writers) && READ_ONCE(p->writer_opens))
+			events |= EPOLLHUP;
+	}
+	if (file_writable(f)) {
+		poll_wait(t, &p->write_wait);
+		if (pipe_room(p) >= PIPE_BUF)
+			events |= EPOLLOUT | EPOLLWRNORM;
+		if (!READ_ONCE(p->readers))
+			events |= EPOLLERR;
+	}
+	return events;
+}
+
+static long pipe_ioctl(struct file *f, u32 cmd, u64 arg)
+{
+	if (cmd == FIONREAD)
+		return put_user_u32(arg, pipe_used(f->priv));
+	return -ENOTTY;
+}
+
+static void pipe_release(struct file *f)
+{
+	struct pipe *p = f->priv;
+	struct vnode *fifo = p->fifo;
+	bool last;
+
+	if (fifo)
+		mutex_lock(&fifo->lock);
+	mutex_lock(&p->lock);
+	if (file_readable(f))
+		p->readers--;
+	if (file_writable(f))
+		p->writers--;
+	last = !p->readers && !p->writers;
+	if (last && fifo)
+		fifo->pipe = NULL;
+	if (!last) {
+		if (!p->readers)
+			wait_wake_events(&p->write_wait, EPOLLOUT | EPOLLERR, true);
+		if (!p->writers)
+			wait_wake_events(&p->read_wait, EPOLLIN | EPOLLHUP, true);
+	}
+	mutex_unlock(&p->lock);
+	if (fifo)
+		mutex_unlock(&fifo->lock);
+	if (last)
+		pipe_free(p);
+}
+
+static const struct file_ops pipe_ops = {
+	.read = pipe_read,
+	.write = pipe_write,
+	.poll = pipe_poll,
+	.ioctl = pipe_ioctl,
+	.release = pipe_release,
+	.kind = "pipe",
+};
+
+int pipe_make(struct file *ends[2], u32 flags)
+{
+	struct pipe *p = pipe_new();
+
+	if (!p)
+		return -ENOMEM;
+	flags &= NO_DELAY | O_DIRECT;
+	p->readers = p->writers = p->reader_opens = p->writer_opens = 1;
+	ends[0] = file_new_anonymous(&pipe_ops, p, O_RDONLY | flags);
+	if (!ends[0]) {
+		pipe_free(p);
+		return -ENOMEM;
+	}
+	ends[1] = file_new_anonymous(&pipe_ops, p, O_WRONLY | flags);
+	if (!ends[1]) {
+		p->writers = 0;
+		file_put(ends[0]);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Wait at the open of a fifo until the other end was opened. [lock] held on entry and return. */
+static int fifo_wait(struct pipe *p, struct wait_queue *q, const u32 *opens)
+{
+	u32 before = *opens;
+	int err;
+
+	mutex_unlock(&p->lock);
+	err = wait_event_interruptible(q, READ_ONCE(*opens) != before);
+	mutex_lock(&p->lock);
+	return err;
+}
+
+int pipe_open_fifo(struct vnode *v, struct file *f)
+{
+	bool reads = file_readable(f), writes = file_writable(f), wait = !(f->flags & NO_DELAY), last = false;
+	struct pipe *p;
+	int err = 0;
+
+	mutex_lock(&v->lock);
+	if (!v->pipe) {
+		p = pipe_new();
+		if (!p) {
+			mutex_unlock(&v->lock);
+			return -ENOMEM;
+		}
+		p->fifo = v;
+		v->pipe = p;
+	}
+	p = v->pipe;
+	mutex_lock(&p->lock);
+	if (writes && !reads && !wait && !p->readers) {
+		last = !p->writers;
+		err = -ENXIO;
+		goto out;
+	}
+	p->readers += reads;
+	p->writers += writes;
+	mutex_unlock(&v->lock);
+	if (reads) {
+		p->reader_opens++;
+		wait_wake_all(&p->write_wait);
+	}
+	if (writes) {
+		p->writer_opens++;
+		wait_wake_all(&p->read_wait);
+	}
+	if (wait && reads && !writes && !p->writers)
+		err = fifo_wait(p, &p->read_wait, &p->writer_opens);
+	else if (wait && writes && !reads && !p->readers)
+		err = fifo_wait(p, &p->write_wait, &p->reader_opens);
+	mutex_unlock(&p->lock);
+	if (!err) {
+		f->ops = &pipe_ops;
+		f->priv = p;
+		return 0;
+	}
+	mutex_lock(&v->lock);
+	mutex_lock(&p->lock);
+	p->readers -= reads;
+	p->writers -= writes;
+	last = !p->readers && !p->writers;
+	wait_wake_all(&p->read_wait);
+	wait_wake_all(&p->write_wait);
+out:
+	if (last)
+		v->pipe = NULL;
+	mutex_unlock(&p->lock);
+	mutex_unlock(&v->lock);
+	if (last)
+		pipe_free(p);
+	return err;
+}
+
+s64 pipe_size(struct file *f)
+{
+	return f->ops == &pipe_ops ? (s64)pipe_capacity(f->priv) : -EBADF;
+}
+
+s64 pipe_set_size(struct file *f, u64 size)
+{
+	struct pipe *p = f->priv;
+	struct page **pages, **old;
+	u32 count = 1;
+	u64 span;
+	s64 r;
+
+	if (f->ops != &pipe_ops)
+		return -EBADF;
+	if (size == 0 || size > 1u << 31)
+		return -EINVAL;
+	if (size > MAX_BYTES && !(current()->cred && cred_privileged(current()->cred)))
+		return -EPERM;
+	while ((u64)count * PAGE_SIZE < size)
+		count *= 2;
+	pages = kcalloc(count, sizeof(*pages));
+	if (!pages)
+		return -ENOMEM;
+	mutex_lock(&p->lock);
+	r = -EBUSY;
+	/* A writer that has come round shares a page with the reader: not now. */
+	span = ALIGN_UP(p->head, PAGE_SIZE) - ALIGN_DOWN(p->tail, PAGE_SIZE);
+	if (span <= (u64)count * PAGE_SIZE && span <= pipe_capacity(p)) {
+		for (u64 at = ALIGN_DOWN(p->tail, PAGE_SIZE); at < p->head; at += PAGE_SIZE) {
+			pages[at / PAGE_SIZE & (count - 1)] = *pipe_slot(p, at);
+			*pipe_slot(p, at) = NULL;
+		}
+		old = p->pages;
+		p->pages = pages;
+		p->page_count = count;
+		pages = old;
+		r = (s64)count * PAGE_SIZE;
+	}
+	mutex_unlock(&p->lock);
+	if (pages != p->first_pages)
+		kfree(pages);
+	wait_wake_events(&p->write_wait, EPOLLOUT | EPOLLWRNORM, true);
+	return r;
+}

@@ -1,0 +1,26 @@
+/*
+ * Files in memory: tmpfs, the root file system, devtmpfs, memfd and shared
+ * anonymous memory are all made of these.
+ */
+#pragma once
+#include "fs/vnode.h"
+#include "vm/vm_object.h"
+
+/* A superblock without a limit, for the root file system; err_ptr. */
+struct superblock *tmpfs_root_make(void);
+/* A superblock of the given type made of tmpfs (devtmpfs); max_pages ~0: no limit. */
+struct superblock *tmpfs_make(const struct fs_type *type, u64 max_pages, u32 root_mode);
+
+/* A new file, directory or device in a tmpfs directory, by the kernel: name need not end in NUL; rights are not
+ * asked. Its dentry, not referenced (the tree pins it), or err_ptr(-EEXIST, -ENOMEM). [n] of the superblock held. */
+struct dentry *tmpfs_add(struct dentry *dir, const char *name, u32 len, u32 mode, u64 rdev);
+struct dentry *tmpfs_add_symlink(struct dentry *dir, const char *name, u32 len, const char *target, u32 target_len);
+/* Append to a regular file, as initramfs unpacks it. 0, -ENOMEM, -ENOSPC. */
+int tmpfs_append(struct vnode *v, const void *data, size_t len);
+
+/* Memory with pages by index and no name, zero-filled: shared anonymous mappings. size is rounded up; err_ptr. */
+struct vm_object *tmpfs_object_new(u64 size);
+
+/* Pages in use by all of tmpfs, for /proc/meminfo (Shmem). */
+u64 tmpfs_pages(void);
+void tmpfs_init(void);

@@ -1,0 +1,177 @@
+/*
+ * Vnodes and superblocks: references, the permission check of every walk and
+ * open, changes of attributes, the list of file system types.
+ *
+ * Called by the walk (path.c), by open and the calls that change attributes,
+ * and by the file systems. Calls the file system's operations alone.
+ */
+#include <linux/stat.h>
+#include "base/errno.h"
+#include "base/string.h"
+#include "core/clock.h"
+#include "fs/vnode.h"
+#include "sched/cred.h"
+
+static struct spinlock types_lock = SPINLOCK_INIT("fs types");
+static struct fs_type *types;		/* in order of registration [types_lock]; never removed */
+static u32 next_dev = 1;		/* [a] */
+
+void fs_type_register(struct fs_type *t)
+{
+	struct fs_type **link = &types;
+
+	t->next = NULL;
+	spin_lock(&types_lock);
+	while (*link)
+		link = &(*link)->next;
+	atomic_store(link, t);
+	spin_unlock(&types_lock);
+}
+
+struct fs_type *fs_type_next(struct fs_type *after)
+{
+	return atomic_load(after ? &after->next : &types);
+}
+
+struct fs_type *fs_type_find(const char *name)
+{
+	struct fs_type *t = NULL;
+
+	while ((t = fs_type_next(t)))
+		if (!strcmp(t->name, name))
+			return t;
+	return NULL;
+}
+
+void superblock_init(struct superblock *sb, const struct fs_type *type, const struct superblock_ops *ops, u64 magic)
+{
+	memset(sb, 0, sizeof(*sb));
+	sb->refs = 1;
+	sb->dev = atomic_add_relaxed(&next_dev, 1) - 1;
+	sb->type = type;
+	sb->ops = ops;
+	sb->magic = magic;
+	sb->next_ino = 1;
+	mutex_init(&sb->names, "superblock names");
+}
+
+void superblock_put(struct superblock *sb)
+{
+	struct dentry *root;
+
+	if (!ref_put(&sb->refs))
+		return;
+	root = sb->root;
+	if (root) {
+		dentry_tree_drop(root);
+		dentry_put(root);
+	}
+	sb->ops->release(sb);
+}
+
+u64 vnode_now(void)
+{
+	return clock_realtime_ns();
+}
+
+void vnode_init(struct vnode *v, struct superblock *sb, const struct vnode_ops *ops, u32 mode)
+{
+	struct thread *t = current();
+	const struct cred *c = t->cred ? t->cred : &cred_root;
+
+	memset(v, 0, sizeof(*v));
+	v->refs = 1;
+	v->mode = mode;
+	v->uid = c->fsuid;
+	v->gid = c->fsgid;
+	v->nlink = 1;
+	v->ino = atomic_add_relaxed(&sb->next_ino, 1) - 1;
+	v->atime = v->mtime = v->ctime = v->btime = vnode_now();
+	v->sb = sb;
+	v->ops = ops;
+	mutex_init(&v->lock, "vnode");
+}
+
+void vnode_put(struct vnode *v)
+{
+	if (v && ref_put(&v->refs))
+		v->ops->release(v);
+}
+
+int vnode_permission_cred(const struct vnode *v, u32 mask, const struct cred *c, bool real_ids)
+{
+	u32 uid = real_ids ? c->uid : c->fsuid, gid = real_ids ? c->gid : c->fsgid;
+	u32 mode = v->mode;
+
+	if (uid == 0) {
+		/* Root may do all, but execute only what somebody may execute. */
+		if ((mask & 1) && !S_ISDIR(mode) && !(mode & 0111))
+			return -EACCES;
+		return 0;
+	}
+	if (uid == v->uid)
+		mode >>= 6;
+	else if (gid == v->gid || cred_in_group(c, v->gid))
+		mode >>= 3;
+	return (mode & mask) == mask ? 0 : -EACCES;
+}
+
+int vnode_permission(const struct vnode *v, u32 mask)
+{
+	const struct cred *c = current()->cred;
+
+	return c ? vnode_permission_cred(v, mask, c, false) : 0;
+}
+
+/* May the current thread change what is asked? The set-id bits that must go are taken out of *a. */
+static int setattr_check(const struct vnode *v, struct vnode_attr *a)
+{
+	const struct cred *c = current()->cred ? current()->cred : &cred_root;
+	bool root = c->fsuid == 0, owner = root || c->fsuid == v->uid;
+
+	if ((a->valid & ATTR_UID) && !root && !(owner && a->uid == v->uid))
+		return -EPERM;
+	if ((a->valid & ATTR_GID) && !root &&
+	    !(owner && (a->gid == v->gid || a->gid == c->fsgid || cred_in_group(c, a->gid))))
+		return -EPERM;
+	if ((a->valid & ATTR_MODE) && !owner)
+		return -EPERM;
+	if ((a->valid & (ATTR_ATIME | ATTR_MTIME)) && !owner) {
+		if (!a->touch)
+			return -EPERM;
+		if (vnode_permission(v, 2))
+			return -EACCES;
+	}
+	if (a->valid & ATTR_MODE) {
+		u32 gid = a->valid & ATTR_GID ? a->gid : v->gid;
+
+		if (!root && gid != c->fsgid && !cred_in_group(c, gid))
+			a->mode &= ~(u32)S_ISGID;
+	} else if ((a->valid & (ATTR_UID | ATTR_GID)) && !S_ISDIR(v->mode) &&
+		   (v->mode & (S_ISUID | S_ISGID))) {
+		a->valid |= ATTR_MODE;
+		a->mode = v->mode & ~(u32)S_ISUID;
+		if (v->mode & 010)
+			a->mode &= ~(u32)S_ISGID;
+	}
+	return 0;
+}
+
+int vnode_setattr(struct vnode *v, struct vnode_attr *a)
+{
+	int err;
+
+	if (!v->ops->setattr)
+		return -EPERM;
+	mutex_lock(&v->lock);
+	err = setattr_check(v, a);
+	if (!err) {
+		if (!(a->valid & ATTR_CTIME)) {
+			a->valid |= ATTR_CTIME;
+			a->ctime = vnode_now();
+		}
+		err = v->ops->setattr(v, a);
+	}
+	mutex_unlock(&v->lock);
+	return err;
+}
