@@ -1,0 +1,122 @@
+/*
+ * Split virtqueues: buffers go to a device through a ring of descriptors and
+ * come back through a ring of used entries.
+ *
+ * One owner at a time works on a queue (a NAPI poll, a transmit lock): there
+ * is no lock in here. What the device writes is not trusted: an index, id or
+ * length that cannot be takes the queue out of service (broken), with one
+ * message; every later call then does nothing.
+ *
+ * Nothing is allocated after virtqueue_create. The calls of the data path work
+ * in any context.
+ *
+ * Source: Virtual I/O Device 1.2, 2.7 (split virtqueues).
+ */
+#pragma once
+#include "base/endian.h"
+
+#define VIRTQ_DESC_NEXT		1
+#define VIRTQ_DESC_WRITE	2
+#define VIRTQ_DESC_INDIRECT	4
+#define VIRTQ_AVAIL_NO_INTERRUPT 1
+#define VIRTQ_USED_NO_NOTIFY	1
+#define VIRTQ_SIZE_MAX		32768
+
+struct virtq_desc { le64 addr; le32 len; le16 flags, next; };
+struct virtq_avail { le16 flags, idx; le16 ring[]; };	/* behind ring[size]: le16 used_event */
+struct virtq_used_elem { le32 id, len; };
+struct virtq_used { le16 flags, idx; struct virtq_used_elem ring[]; }; /* behind ring[size]: le16 avail_event */
+
+/* What the driver remembers of a descriptor; never in memory that the device is given. */
+struct virtq_slot {
+	void *token;		/* of the buffer that starts here; NULL: none does */
+	u32 writable;		/* bytes that the device may write of it */
+	u16 next;		/* next free, or next of the same buffer */
+	u16 count;		/* descriptors of the buffer */
+};
+
+/* A piece of a buffer: device address and length. */
+struct virtq_seg { u64 addr; u32 len; };
+
+struct virtqueue {
+	struct virtq_desc *desc;
+	struct virtq_avail *avail;
+	struct virtq_used *used;
+	struct virtq_slot *slots;
+	void *notify;			/* register that a kick writes the index to */
+	u16 size, mask;
+	u16 index;			/* the queue's number in its device */
+	u16 free_head, free_count;	/* descriptors not in use, linked by slot.next */
+	u16 in_flight;			/* buffers that the device holds */
+	u16 avail_next;			/* entries written to the available ring ... */
+	u16 avail_published;		/* ... and told to the device */
+	u16 used_next;			/* used entries taken ... */
+	u16 used_seen;			/* ... and known to be there */
+	bool event_index, broken;
+	u16 indirect_max;		/* most pieces that an indirect table of ours holds; 0: none */
+	struct virtq_desc *indirect;	/* a table of indirect_max for each descriptor */
+	const char *name;		/* for messages: the device's */
+	void (*on_broken)(struct virtqueue *vq);	/* told once; any context. NULL: nobody */
+	void *memory;			/* the rings */
+	size_t memory_size;
+};
+
+/* Feature bits that concern the queue. */
+#define VIRTIO_F_INDIRECT_DESC	(1ull << 28)
+#define VIRTIO_F_EVENT_IDX	(1ull << 29)
+
+/*
+ * Memory and state for a queue of size entries (a power of two up to 32768), laid out so that both transports take
+ * it: the used ring is page-aligned. features: those negotiated. indirect_max: pieces of one buffer that should share
+ * a descriptor if the device can; 0 or 1: don't. notify is set by the transport. -EINVAL, -ENOMEM. Process context.
+ */
+int virtqueue_create(struct virtqueue *vq, u16 index, u16 size, u64 features, u16 indirect_max, const char *name);
+/* The device has been reset: nothing of the memory is in use any more. */
+void virtqueue_destroy(struct virtqueue *vq);
+/* After a reset: one token that the device still held, or NULL. */
+void *virtqueue_take_back(struct virtqueue *vq);
+
+/*
+ * Give the device a buffer of one piece to read, or to write. token (not NULL) comes back from virtqueue_get. The
+ * device sees it with the next kick. -ENOSPC: no free descriptor; -EIO: broken.
+ */
+int virtqueue_add_out(struct virtqueue *vq, u64 addr, u32 len, void *token);
+int virtqueue_add_in(struct virtqueue *vq, u64 addr, u32 len, void *token);
+/* The same of several pieces: first those to read, then those to write. */
+int virtqueue_add(struct virtqueue *vq, const struct virtq_seg *segs, u32 out, u32 in, void *token);
+/* Would a buffer of n pieces find room? */
+static inline bool virtqueue_has_room(const struct virtqueue *vq, u32 n)
+{
+	return vq->free_count >= n || (vq->free_count && n <= vq->indirect_max);
+}
+
+/* The next buffer that the device is done with: its token, and how many bytes it wrote. NULL: none. */
+void *virtqueue_get(struct virtqueue *vq, u32 *len);
+/* Is there one? Only a look, also without owning the queue. */
+static inline bool virtqueue_has_used(const struct virtqueue *vq)
+{
+	return READ_ONCE(vq->used->idx) != vq->used_next && !vq->broken;
+}
+
+/* Publish what was added and tell the device, if it wants to be told. True if it was. */
+bool virtqueue_kick(struct virtqueue *vq);
+
+/*
+ * Interrupts of this queue off: a hint, one more may come. With the event index the wish is that the device
+ * reaches an index that it has just passed: none for the next 65535 buffers.
+ */
+static inline void virtqueue_disable_cb(struct virtqueue *vq)
+{
+	if (vq->event_index)
+		WRITE_ONCE(vq->avail->ring[vq->size], (u16)(vq->used_next - 1));
+	else
+		WRITE_ONCE(vq->avail->flags, VIRTQ_AVAIL_NO_INTERRUPT);
+}
+
+/*
+ * Interrupts on again. True: a buffer was used meanwhile and may have raised none; the caller goes on as if it had been
+ * interrupted. False: the next one interrupts.
+ */
+must_check bool virtqueue_enable_cb(struct virtqueue *vq);
+/* The same, but the interrupt may wait until most of what is in flight is used: for reclaiming. */
+must_check bool virtqueue_enable_cb_delayed(struct virtqueue *vq);
