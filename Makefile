@@ -57,38 +57,29 @@ KLDFLAGS  = -pie -Bsymbolic --no-dynamic-linker -z notext -z noexecstack -z max-
 	--build-id=none --no-warn-rwx-segments
 DEBUGFLAGS := -DCONFIG_DEBUG=1 -DCONFIG_LOCKCHECK=1
 
+# Results are moved into place, so that two builds at once do no harm.
+compile = $(Q)mkdir -p $(@D) && $1 -MMD -MP -MT $@ -MF $@.$$$$.d -c -o $@.$$$$ $< && \
+	mv $@.$$$$.d $(@:.o=.d) && mv $@.$$$$ $@ || { rm -f $@.$$$$*; exit 1; }
+
 # $1: the variant's folder, $2: its extra flags.
-#
-# A link is done twice: the second time with the table of function names that
-# backtraces read, made from the first. Should the table itself have moved a
-# function, it is made once more; its size no longer changes then.
 define variant
 $1/obj/%.c.o: %.c Makefile | $(READY)
 	$$(call say,CC,$$<)
-	$(Q)mkdir -p $$(@D)
-	$(Q)$$(KCC) $$(KCPPFLAGS) $$(KCFLAGS) $2 -MMD -MP -c -o $$@ $$<
+	$$(call compile,$$(KCC) $$(KCPPFLAGS) $$(KCFLAGS) $2)
 $1/obj/%.S.o: %.S Makefile | $(READY)
 	$$(call say,AS,$$<)
-	$(Q)mkdir -p $$(@D)
-	$(Q)$$(KCC) $$(KCPPFLAGS) -D__ASSEMBLER__ -g $2 -MMD -MP -c -o $$@ $$<
+	$$(call compile,$$(KCC) $$(KCPPFLAGS) -g $2)
 
 $1/kernel.ld: $(KLDS) Makefile | $(READY)
 	$(Q)mkdir -p $$(@D)
-	$(Q)$$(KCC) $$(KCPPFLAGS) -D__ASSEMBLER__ -D__LINKER__ -Ulinux -Uunix $2 -E -P -x c -o $$@ $$<
+	$(Q)$$(KCC) $$(KCPPFLAGS) -D__ASSEMBLER__ -Ulinux -Uunix $2 -E -P -x c -o $$@ $$<
 
-$1/dunlin.elf: $(KSRC:%=$1/obj/%.o) $1/kernel.ld tools/mksymbols
+$1/dunlin.elf: $(KSRC:%=$1/obj/%.o) $1/kernel.ld tools/mksymbols tools/link
 	$$(call say,LINK,$$@)
-	$(Q)tools/mksymbols </dev/null >$1/symbols.S
-	$(Q)for pass in 1 2 3; do \
-		$$(KCC) -c -o $1/symbols.o $1/symbols.S && \
-		$(CROSS)ld $$(KLDFLAGS) -T $1/kernel.ld -o $$@ $$(filter %.o,$$^) $1/symbols.o $$(LIBFDT) && \
-		$(CROSS)nm -n -S --defined-only $$@ | tools/mksymbols >$1/symbols.new || exit 1; \
-		cmp -s $1/symbols.S $1/symbols.new && break; \
-		mv $1/symbols.new $1/symbols.S; \
-	done; rm -f $1/symbols.new
+	$(Q)tools/link $$@ $(CROSS) $$(KLDFLAGS) -T $1/kernel.ld $$(filter %.o,$$^) $$(LIBFDT)
 
 $1/Image: $1/dunlin.elf
-	$(Q)$(CROSS)objcopy -O binary $$< $$@
+	$(Q)$(CROSS)objcopy -O binary $$< $$@.$$$$$$$$ && mv $$@.$$$$$$$$ $$@
 	$(Q)printf '  %-6s %s: %d KiB\n' IMAGE $$@ $$$$(($$$$(stat -c %s $$@) / 1024))
 
 -include $(KSRC:%=$1/obj/%.d)
@@ -121,7 +112,7 @@ $B/initramfs.cpio: tools/mkinitramfs tools/lib/cpio.py $(USER) $(READY) $(shell 
 	$(Q)tools/mkinitramfs --busybox $B/pkg/busybox-static/bin/busybox --etc user/etc \
 		--init $B/user/init $(filter-out --program=$B/user/init,$(USER:%=--program=%)) $@
 $B/initramfs.cpio.gz: $B/initramfs.cpio
-	$(Q)gzip -9nc $< >$@
+	$(Q)gzip -9nc $< >$@.$$$$ && mv $@.$$$$ $@
 $B/guest.cpio: tools/mkinitramfs tools/lib/cpio.py $(GUEST)
 	$(Q)mkdir -p $(@D)
 	$(Q)tools/mkinitramfs $(GUEST:%=--program=%) $@
