@@ -4,6 +4,10 @@
 #include <stdarg.h>
 #include "unit.h"
 
+/* The host machine, where a program has one (host/host.h). */
+__attribute__((weak)) void host_test_begin(void);
+__attribute__((weak)) const char *host_test_end(void);
+
 #define SHOWN_FAILURES 10	/* of one test */
 
 static struct unit_test *first, **last = &first;
@@ -60,6 +64,7 @@ int main(int argc, char **argv)
 {
 	const char *seed = getenv("UNIT_SEED");
 	unsigned passed = 0, failed = 0;
+	const char *left;
 
 	for (struct unit_test *t = first; t; t = t->next) {
 		if (!is_wanted(t->name, argc, argv))
@@ -67,7 +72,12 @@ int main(int argc, char **argv)
 		current = t->name;
 		failures = 0;
 		random_state = seed ? strtoull(seed, NULL, 0) : 1;
+		if (host_test_begin)
+			host_test_begin();
 		t->run();
+		left = host_test_end ? host_test_end() : NULL;
+		if (left)
+			unit_fail(__FILE__, __LINE__, "after the test: %s", left);
 		if (failures > SHOWN_FAILURES)
 			printf("FAIL %s: %u failures in all\n", t->name, failures);
 		if (!failures)

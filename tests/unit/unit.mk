@@ -8,10 +8,15 @@ UAPI ?= /usr/aarch64-linux-gnu/include
 
 # The kernel accesses memory unaligned where the processor may: no alignment checks.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize=alignment -fno-sanitize-recover=all -fno-omit-frame-pointer
-CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -fno-strict-aliasing -MMD -MP $(SANITIZE) \
-	  -iquote tests/unit/host -iquote kernel -iquote tests/unit -idirafter $(UAPI)
+CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -fno-strict-aliasing -DCONFIG_DEBUG=1 \
+	  -MMD -MP $(SANITIZE) -iquote tests/unit/host -iquote kernel -iquote tests/unit -idirafter $(UAPI)
 
-host := $(patsubst %.c,$(OUT)/%.o,$(shell find tests/unit/host -name '*.c'))
+# The kernel's printf knows more than the C library's: its callers in the kernel get it under another name.
+KERNEL_NAMES := -Dsnprintf=kernel_snprintf -Dvsnprintf=kernel_vsnprintf
+
+# Linked with every program, as far as it is needed: the host machine, base/ and what has no state.
+host := $(shell find tests/unit/host -name '*.c') \
+	$(filter-out kernel/base/string.c,$(wildcard kernel/base/*.c)) kernel/mm/uio.c
 
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -23,13 +28,14 @@ all: $(programs)
 
 $(programs): $(OUT)/tests/unit/unit.o $(OUT)/libhost.a
 	@mkdir -p $(@D)
-	$(UNIT_CC) $(SANITIZE) -o $@ $^ -pthread
+	$(UNIT_CC) $(SANITIZE) -o $@ $(filter %.o,$^) $(OUT)/libhost.a -pthread
 
-$(OUT)/libhost.a: $(host)
+$(OUT)/libhost.a: $(host:%.c=$(OUT)/%.o)
 	@mkdir -p $(@D)
 	@rm -f $@
 	ar rcs $@ $^
 
+$(OUT)/kernel/%.o: CFLAGS += $(KERNEL_NAMES)
 $(OUT)/%.o: %.c tests/unit/unit.mk
 	@mkdir -p $(@D)
 	$(UNIT_CC) $(CFLAGS) -c -o $@ $<

@@ -1,0 +1,10 @@
+/*
+ * The kernel's header with its barriers and TLB instructions taken out: each is an asm statement without
+ * results. Tables that a test walks are plain memory.
+ */
+#pragma once
+#define __asm__
+#define volatile(...)
+#include "../../../../../kernel/arch/arm64/pgtable.h"
+#undef __asm__
+#undef volatile
