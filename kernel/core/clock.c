@@ -14,8 +14,8 @@ static u64 realtime_offset;		/* [a] ns to add to clock_ns() */
 void clock_init(u64 frequency_hz, u64 start)
 {
 	counter_start = start;
-	ns_per_tick_q32 = ((unsigned __int128)NSEC_PER_SEC << 32) / frequency_hz;
-	ticks_per_ns_q32 = ((unsigned __int128)frequency_hz << 32) / NSEC_PER_SEC;
+	ns_per_tick_q32 = (NSEC_PER_SEC << 32) / frequency_hz;
+	ticks_per_ns_q32 = (frequency_hz << 32) / NSEC_PER_SEC;
 }
 
 u64 clock_ticks_to_ns(u64 ticks)
@@ -35,7 +35,8 @@ u64 clock_from_counter(u64 counter)
 
 u64 clock_counter_from_ns(u64 ns)
 {
-	return counter_start + clock_ns_to_ticks(ns);
+	/* One more, so that the counter is not there before the time is. */
+	return counter_start + clock_ns_to_ticks(ns) + 1;
 }
 
 u64 clock_ns(void)

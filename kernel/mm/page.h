@@ -11,6 +11,9 @@
 
 enum { PAGE_RESERVED /* 0: what fresh metadata says */, PAGE_FREE, PAGE_ALLOCATED, PAGE_SLAB };
 
+/* With PAGE_ALLOCATED: the instruction caches know what is in the frame. vm/ sets it; who writes to an object's page drops it. */
+#define PAGE_CODE 0x80
+
 struct page {
 	u32 refs;		/* atomic; holders of the frame. 0 when free */
 	u8 state;		/* PAGE_*                          [zone lock when free, else the holder] */

@@ -14,7 +14,7 @@ struct cred {
 	u32 *groups;			/* sorted; owned */
 };
 
-extern const struct cred cred_root;	/* never freed */
+extern struct cred cred_root;	/* never freed; writable for its count alone */
 static inline const struct cred *cred_get(const struct cred *c) { ref_get((u32 *)&c->refs); return c; }
 void cred_put(const struct cred *c);
 struct cred *cred_copy(const struct cred *c);	/* refs 1, to be changed and published; NULL: no memory */

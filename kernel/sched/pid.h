@@ -23,7 +23,6 @@ struct pid {
 	struct list_node group;		/* sched_signal.group_node of its members [p] */
 	struct list_node session;	/* sched_signal.session_node of its members [p] */
 	struct tty *tty;		/* controlling terminal of this session; the tty layer's reference [p] */
-	u32 group_sid;			/* session that the group belongs to [p] */
 };
 
 extern struct spinlock pids_lock;
@@ -37,6 +36,7 @@ struct pid *pid_find_locked(s32 number);	/* not referenced; NULL [p] held */
 struct thread *pid_find_thread(s32 tid);
 /* In order: the first with number >= from that names a process; NULL. Not referenced. [p] held. */
 struct pid *pid_next_process_locked(s32 from);
+void pid_count_thread_locked(s32 by);		/* a thread comes or goes [p] held */
 u32 pid_count_threads(void);
 
 /* Join: leaves the former one. [p] held; the pid gets a use. */

@@ -268,8 +268,8 @@ static void reschedule(void)
 	preempt_enable_no_resched();
 }
 
-/* The slice timer fired, or a timer that happened to be programmed as early. Hard interrupt. */
-void sched_slice_check(u64 now)
+/* A timer interrupt: is the slice over? When it will be, ~0: no bound. Hard interrupt. */
+u64 sched_slice_check(u64 now)
 {
 	struct run_queue *q = this_cpu(run_queue);
 
@@ -277,6 +277,7 @@ void sched_slice_check(u64 now)
 		q->slice_end = ~0ull;
 		want_resched(current());
 	}
+	return q->slice_end;
 }
 
 void thread_yield(void)

@@ -52,7 +52,10 @@ struct sched_signal {
 /* Bit masks of numbers, filled in by proc/ at boot. */
 struct signal_rules {
 	u64 kill, stop, stop_tty, cont, synchronous;	/* SIGKILL; the four stop signals; three of them; SIGCONT; faults */
+	u64 unblockable;				/* SIGKILL, SIGSTOP */
 	u64 default_ignored;
+	void (*reset_action)(struct sched_signal *s, int signo); /* to the default, for a fault nobody can ignore [s] */
+	s32 code_kernel;				/* SI_KERNEL */
 	s32 pipe;					/* SIGPIPE's number */
 	u32 legacy_max;					/* numbers up to it are not queued twice (31) */
 };

@@ -93,16 +93,12 @@ static void softirq_thread(void *arg)
 	struct softirq_cpu *c = arg;
 
 	for (;;) {
-		u32 set;
-
 		wait_event(&c->wait, READ_ONCE(c->deferred) != 0);
-		/* One turn with softirqs kept off, so that nothing preempts it half way; then others may run. */
-		local_bh_disable();
+		/* One turn that nothing preempts half way; then others may run. */
+		preempt_disable();
 		irq_disable();
-		set = c->deferred;
-		preempt_current()->count -= SOFTIRQ_ONE - PREEMPT_ONE;
-		set = run_set(set);
-		c->deferred = set;
+		c->deferred = run_set(c->deferred);
+		softirq_run();
 		irq_enable();
 		preempt_enable();
 	}

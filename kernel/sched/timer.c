@@ -156,7 +156,7 @@ void timer_interrupt(void)
 	u64 now = clock_ns();
 
 	c->programmed = ~0ull;
-	sched_slice_check(now);
+	hw_set(c, sched_slice_check(now));
 	if (c->first && c->first->deadline <= now)
 		softirq_raise(SOFTIRQ_TIMER);
 	else if (c->first)

@@ -16,7 +16,7 @@
 #include "arch/arm64/memory.h"
 
 #define BOOT_CODE __attribute__((target("strict-align"), optimize("no-tree-loop-distribute-patterns")))
-#define BOOT_TABLES	12
+#define BOOT_TABLES	16	/* two roots, 3 + 3 + 3 + 2 for the four mappings, and two more when the image crosses 2 MiB */
 
 struct elf_rela { u64 offset, info; s64 addend; };
 #define R_AARCH64_RELATIVE 1027

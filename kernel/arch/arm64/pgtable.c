@@ -60,6 +60,13 @@ int pgtable_map_range(u64 root, u64 va, u64 pa, u64 size, u32 prot, pgtable_allo
 				pte_set_quick(e, (pte_make(pa, prot) & ~3ull) | PTE_BLOCK);
 				break;
 			}
+			if (pte_valid(*e) && !is_table(*e)) {
+				/* Mapped before as part of a block: must be the same memory. */
+				if ((*e & PTE_ADDR) + (va & (step - 1)) != pa)
+					return -EINVAL;
+				step -= va & (step - 1);
+				break;
+			}
 			t = table_below(e, alloc);
 			if (!t)
 				return -ENOMEM;

@@ -15,7 +15,7 @@ _start:
 	add	x13, x18, #0x16		// "MZ" as an instruction without effect
 	b	boot_primary
 	.quad	0			// text offset from a 2 MiB boundary
-	.quad	_image_end - _image_start
+	.long	_image_size_low, 0
 	.quad	0xa			// little endian, 4 KiB pages, anywhere in memory
 	.quad	0, 0, 0
 	.ascii	"ARM\x64"
@@ -132,7 +132,8 @@ boot_drop_to_el1:
 	ubfx	x0, x0, #24, #4
 	cbz	x0, 4f
 	mrs	x0, S3_4_C12_C9_5	// ICC_SRE_EL2: system registers for EL1's GIC
-	orr	x0, x0, #9
+	orr	x0, x0, #1		// SRE: system registers
+	orr	x0, x0, #8		// Enable: EL1 may use its own
 	msr	S3_4_C12_C9_5, x0
 	isb
 	msr	S3_4_C12_C11_0, xzr	// ICH_HCR_EL2

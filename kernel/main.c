@@ -1,0 +1,114 @@
+/*
+ * The boot, as one list. arch/ calls kernel_entry on the boot CPU, with the
+ * image mapped and interrupts masked; it makes memory, time and the first
+ * threads, then becomes the idle thread. The init thread brings up everything
+ * that may sleep and turns into the first program.
+ */
+#include "arch/arm64/cpu.h"
+#include "arch/arm64/pgtable.h"
+#include "arch/arm64/psci.h"
+#include "arch/arm64/upcall.h"
+#include "base/endian.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/panic.h"
+#include "core/param.h"
+#include "core/random.h"
+#include "dev/device.h"
+#include "fs/initramfs.h"
+#include "fw/platform.h"
+#include "mm/kmap.h"
+#include "mm/page.h"
+#include "mm/slab.h"
+#include "net/ip_config.h"
+#include "proc/process.h"
+#include "sched/sched.h"
+#include "sched/softirq.h"
+#include "sched/timer.h"
+
+#define COMMAND_LINE_MAX 2048
+
+static void initramfs_load(void)
+{
+	u64 base = platform.initrd.base, size = platform.initrd.size;
+	bool in_ram;
+	const void *archive;
+
+	if (!size) {
+		log_warn("no initramfs: the boot loader handed none over (-initrd FILE)");
+		return;
+	}
+	in_ram = page_is_ram(base >> PAGE_SHIFT) && page_is_ram((base + size - 1) >> PAGE_SHIFT);
+	archive = in_ram ? phys_to_virt(base) : memory_map_ro(base, size);
+	if (!archive) {
+		log_err("initramfs at %016llx: cannot be mapped", (unsigned long long)base);
+		return;
+	}
+	initramfs_unpack(archive, size);
+	if (in_ram)
+		page_release_reserved(base, size);
+}
+
+static void init_thread(void *arg)
+{
+	softirq_threads_start();
+	initialisers_run(INIT_CORE);
+	initialisers_run(INIT_FS);
+	initialisers_run(INIT_NET);
+	initialisers_run(INIT_PROC);
+	drivers_probe(DRIVER_BUS);
+	drivers_probe(DRIVER_LATE);
+	initialisers_run(INIT_LATE);
+	initramfs_load();
+	ip_config_wait();
+	process_start_init();
+}
+
+static void memory_start(const void *dtb, u64 dtb_phys)
+{
+	static char command_line[COMMAND_LINE_MAX];
+
+	if (!dtb || fdt_early(dtb, page_init_region, page_init_reserve, command_line, sizeof command_line))
+		panic("no device tree: the boot loader must pass a DTB's address in x0");
+	page_init_reserve(dtb_phys, get_unaligned_be32((const u8 *)dtb + 4));
+	param_parse(command_line);
+	page_init_finish();
+	slab_init();
+}
+
+static void power_start(void)
+{
+	if (!platform.psci.present) {
+		log_warn("firmware offers no PSCI: the machine can't be turned off");
+		return;
+	}
+	psci_init(platform.psci.hvc);
+	machine_ops.power_off = psci_power_off;
+	machine_ops.reset = psci_reset;
+}
+
+noreturn void kernel_entry(const void *dtb, u64 dtb_phys, u64 entry_counter)
+{
+	clock_init(counter_frequency(), entry_counter);
+	softirq_init();
+	timers_init();
+	sched_init();
+	memory_start(dtb, dtb_phys);
+	threads_init();
+	random_init();
+	if (platform_from_fdt(dtb))
+		panic("the device tree can't be used; see the messages above");
+	power_start();
+	drivers_probe(DRIVER_INTC);
+	drivers_probe(DRIVER_MSI);
+	drivers_probe(DRIVER_TIMER);
+	drivers_probe(DRIVER_CONSOLE);
+	if (!thread_create("init", init_thread, NULL))
+		panic("no memory for the init thread");
+	sched_idle();
+}
+
+noreturn void secondary_entry(u32 cpu)
+{
+	panic("CPU %u was started, but nobody asked for it", cpu);
+}
