@@ -9,6 +9,7 @@
 #include "core/panic.h"
 #include "core/percpu.h"
 #include "net/ether.h"
+#include "net/ip_internal.h"
 #include "net/napi.h"
 #include "net/net.h"
 #include "net/packet_tap.h"
@@ -32,9 +33,35 @@ static struct pkt *own_copy(struct pkt *p)
 	return copy;
 }
 
-static int loopback_xmit(struct netif *nif, struct pkt *p)
+/* Behind what waits already; takes the pkt. -ENOBUFS when too much does. */
+static int backlog_add(struct pkt *p)
 {
 	struct backlog *b;
+	int err = 0;
+
+	local_bh_disable();
+	b = this_cpu(backlog);
+	if (likely(b->queue.count < BACKLOG_MAX)) {
+		pkt_queue_push(&b->queue, p);
+		napi_schedule(&b->napi);
+	} else {
+		err = -ENOBUFS;
+	}
+	local_bh_enable();
+	if (err)
+		pkt_free(p);
+	return err;
+}
+
+void loopback_deliver(struct netif *nif, struct pkt *p)
+{
+	p->flags = (p->flags & PKT_CSUM_PARTIAL) | PKT_LOOPED | PKT_CSUM_VALID;
+	p->netif = nif;
+	backlog_add(p);
+}
+
+static int loopback_xmit(struct netif *nif, struct pkt *p)
+{
 	u32 len = p->len;
 
 	if (!(nif->flags & NETIF_UP)) {
@@ -54,19 +81,12 @@ static int loopback_xmit(struct netif *nif, struct pkt *p)
 	p->flags = (p->flags & PKT_CSUM_PARTIAL) | PKT_LOOPED | PKT_CSUM_VALID;
 	p->netif = nif;
 
-	local_bh_disable();
-	b = this_cpu(backlog);
-	if (b->queue.count >= BACKLOG_MAX) {
+	if (backlog_add(p)) {
 		nif->stats.tx_dropped++;
-		local_bh_enable();
-		pkt_free(p);
 		return -ENOBUFS;
 	}
 	nif->stats.tx_packets++;
 	nif->stats.tx_bytes += len;
-	pkt_queue_push(&b->queue, p);
-	napi_schedule(&b->napi);
-	local_bh_enable();
 	return 0;
 }
 
@@ -80,12 +100,14 @@ static int backlog_poll(struct napi *n, int budget)
 
 		if (!p)
 			break;
-		lo.stats.rx_packets++;
-		lo.stats.rx_bytes += p->len;
 		p->link_offset = p->data - p->buf;
 		p->protocol = htons(ETHERTYPE_IPV4);
-		if (unlikely(packet_taps))
-			packet_tap_in(&lo, p);
+		if (p->netif == &lo) {
+			lo.stats.rx_packets++;
+			lo.stats.rx_bytes += p->len;
+			if (unlikely(packet_taps))
+				packet_tap_in(&lo, p);
+		}
 		ip_input(p);
 	}
 	if (taken < budget)

@@ -24,7 +24,7 @@
 #define DELAY_NS	(5 * NSEC_PER_SEC)
 #define RETRANS_NS	(1 * NSEC_PER_SEC)
 #define PROBES_MAX	3
-#define PENDING_BYTES	(64u * 1024)		/* of packets that wait for one answer */
+#define PENDING_BYTES	(208u * 1024)		/* of buffers that wait for one answer */
 #define LOCK_NS		(1 * NSEC_PER_SEC)	/* of two different answers at once the first counts */
 #define TABLE_BITS	8
 #define ENTRIES_SOFT	1024			/* past this, making one drops an unused one */
@@ -330,7 +330,7 @@ out:
 /* Keep p until the answer comes; the oldest make room. Dropped ones go to *old. [n] held. */
 static void pending_add(struct neighbour *n, struct pkt *p, struct pkt_queue *old)
 {
-	while (n->pending.head && n->pending.bytes + p->len > PENDING_BYTES)
+	while (n->pending.head && n->pending.count * PKT_OBJECT_SIZE + n->pending.bytes + p->len > PENDING_BYTES)
 		pkt_queue_push(old, pkt_queue_pop(&n->pending));
 	pkt_queue_push(&n->pending, p);
 }

@@ -52,7 +52,7 @@ void multicast_leave(struct netif *nif, be32 group);
 bool multicast_joined(struct netif *nif, be32 group);
 /* Is this link address wanted (for drivers with a hardware filter list)? */
 void multicast_for_each(struct netif *nif, void (*fn)(void *arg, const u8 mac[ETH_ALEN]), void *arg);
-void igmp_input(struct pkt *p);
+void igmp_init(void);
 void igmp_link_up(struct netif *nif);
 
 /* Told to listeners of rtnetlink. Process context. */

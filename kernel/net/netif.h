@@ -34,6 +34,9 @@ struct in_ifaddr {			/* one IPv4 address */
 	be32 local, mask, broadcast;
 	u8 prefix; u8 scope; u8 flags;
 	char label[NETIF_NAME_SIZE];
+	struct in_ifaddr *hash_next;	/* [config lock] */
+	struct netif *netif;
+	u32 valid_s, preferred_s;	/* lifetimes as shown, ~0: for ever */
 };
 
 struct netif {

@@ -27,6 +27,7 @@ enum {
 	PKT_BROADCAST = 4, PKT_MULTICAST = 8, PKT_OTHERHOST = 16, /* in: by its link address */
 	PKT_LOOPED = 32,	/* came through the loopback interface or is a copy for ourselves */
 	PKT_GSO_TCP4 = 64,	/* gso_size is valid */
+	PKT_NO_LOOP = 128,	/* out: no copy of a group packet to ourselves */
 };
 
 struct pkt {
