@@ -55,11 +55,13 @@ static inline void rss_note(struct vm_space *s)
 		s->rss_peak = s->pages_rss;
 }
 
-/* The program is to run what the kernel wrote into the frame. */
+/* The program is to run what the kernel wrote into the frame: once after each time it was written. */
 static inline void code_sync(struct page *p, u32 prot)
 {
-	if (prot & PTE_EXEC)
+	if ((prot & PTE_EXEC) && !(p->state & PAGE_CODE)) {
 		icache_sync(page_to_virt(p), PAGE_SIZE);
+		p->state |= PAGE_CODE;
+	}
 }
 
 static int fault_anonymous(struct vm_space *s, struct vm_region *r, u64 *pte, u32 flags)

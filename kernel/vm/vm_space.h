@@ -102,8 +102,6 @@ int vm_resident(struct vm_space *s, u64 address, u64 pages, u8 *vec);
 /* What names a futex word for all who share it: (object, offset) for shared mappings, (space, address) for private ones.
  * The object is referenced. 0, -EFAULT. */
 int vm_futex_key(struct vm_space *s, u64 address, struct vm_object **object, u64 *offset);
-/* An object of pages that nothing else backs: shared anonymous memory. NULL: no memory. */
-struct vm_object *vm_object_new_anonymous(u64 pages);
 void vm_init(void);			/* boot: caches, the zero page */
 
 extern u32 vm_overcommit_mode;		/* /proc/sys/vm/overcommit_memory */
