@@ -87,6 +87,8 @@ class Net:
             # What the host says by itself (router solicitations) would be counted as the guest's.
             self.sysctl("net.ipv6.conf.all.disable_ipv6", 1, may_fail=True)
             self.sysctl("net.ipv4.icmp_ratelimit", 0)
+            # Room on the sockets of a Bridge, so that it loses what it was told to and no more.
+            self.sysctl("net.unix.max_dgram_qlen", 8192, may_fail=True)
             _ip("-n", self.name, "addr", "add", f"{self.host_ip}/{self.bits}", "dev", tap)
             _ip("-n", self.name, "link", "set", tap, "mtu", str(mtu), "txqueuelen", "1000", "up")
             if dhcp:

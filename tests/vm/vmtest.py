@@ -54,7 +54,7 @@ class Vm:
     append: words for the command line; files: {path: contents}, added to the initramfs;
     guest: also add the programs of tests/vm/guest; initrd: other archives instead of ours;
     ns: a tests/net Net, whose tap the guest gets and in whose namespace QEMU runs;
-    netdev: the text of QEMU's -netdev (id=net0) instead of either; args: more for QEMU.
+    netdev: the text of QEMU's -netdev (id=net0) instead of a tap or net; args: more for QEMU.
     """
 
     def __init__(self, append="", files=None, guest=False, initrd=None, ns=None, netdev=None,
