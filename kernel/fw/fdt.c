@@ -13,6 +13,7 @@
 #include "fw/dt_node.h"
 #include "base/errno.h"
 #include "core/log.h"
+#include "core/random.h"
 #include "mm/slab.h"
 
 struct platform platform = { .model = "", .bootargs = "" };
@@ -182,6 +183,7 @@ static int read_chosen(struct dt_scan *s, const struct dt_node *n)
 	if (seed && len > 0) {
 		platform.rng_seed_len = MIN((u32)len, (u32)sizeof(platform.rng_seed));
 		memcpy(platform.rng_seed, seed, platform.rng_seed_len);
+		random_seed(seed, platform.rng_seed_len, 8 * platform.rng_seed_len);
 	}
 	if (args)
 		platform.bootargs = kstrdup(args);
@@ -505,11 +507,12 @@ int platform_from_fdt(const void *dtb)
 	if (!platform.model)
 		return -ENOMEM;
 	err = dt_collect(&s, dtb);
-	/* The order of enum dt_kind: controllers before what is wired to them. A broken node is left out, the rest still serves. */
+	/* The order of enum dt_kind: controllers before what is wired to them. */
 	for (u32 kind = 0; kind < DT_KINDS && err != -ENOMEM; kind++)
 		for (u32 i = 0; i < s.count && s.of_kind[kind] && err != -ENOMEM; i++)
 			if (s.found[i].kind == kind)
-				err = dt_readers[kind](&s, &s.found[i].node) ?: err;
+				err = dt_readers[kind](&s, &s.found[i].node);
 	kfree(s.found);
-	return err;
+	/* A broken node is left out, with a message: the rest still serves. */
+	return err == -ENOMEM ? err : 0;
 }

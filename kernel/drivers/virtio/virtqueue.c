@@ -59,8 +59,7 @@ void virtqueue_destroy(struct virtqueue *vq)
 	*vq = (struct virtqueue){ .size = 0 };
 }
 
-/* The device wrote what cannot be. It gets nothing more from this queue. */
-static noinline void virtqueue_break(struct virtqueue *vq, const char *what, u32 value)
+noinline void virtqueue_break(struct virtqueue *vq, const char *what, u32 value)
 {
 	vq->broken = true;
 	log_err("%s: queue %u: the device wrote %s %u: out of service", vq->name, vq->index, what, value);

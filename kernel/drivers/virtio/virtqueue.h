@@ -73,6 +73,8 @@ struct virtqueue {
 int virtqueue_create(struct virtqueue *vq, u16 index, u16 size, u64 features, u16 indirect_max, const char *name);
 /* The device has been reset: nothing of the memory is in use any more. */
 void virtqueue_destroy(struct virtqueue *vq);
+/* The device wrote what cannot be: the queue is out of service. The message is "the device wrote WHAT VALUE". */
+void virtqueue_break(struct virtqueue *vq, const char *what, u32 value);
 /* After a reset: one token that the device still held, or NULL. */
 void *virtqueue_take_back(struct virtqueue *vq);
 

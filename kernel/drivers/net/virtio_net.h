@@ -1,0 +1,76 @@
+/*
+ * The parts of the virtio network driver share this: virtio_net.c (probe, up
+ * and down, interrupts, link), virtio_net_rx.c and virtio_net_tx.c.
+ *
+ * Source: Virtio 1.2, 5.1.
+ */
+#pragma once
+#include "drivers/virtio/virtio.h"
+#include "net/napi.h"
+#include "net/netif.h"
+#include "sched/softirq.h"
+#include "sched/timer.h"
+
+/* Feature bits, 5.1.3 */
+#define VIRTIO_NET_F_CSUM	(1ull << 0)
+#define VIRTIO_NET_F_GUEST_CSUM	(1ull << 1)
+#define VIRTIO_NET_F_MTU	(1ull << 3)
+#define VIRTIO_NET_F_MAC	(1ull << 5)
+#define VIRTIO_NET_F_MRG_RXBUF	(1ull << 15)
+#define VIRTIO_NET_F_STATUS	(1ull << 16)
+
+/* Configuration, 5.1.4 */
+#define VIRTIO_NET_CONFIG_MAC	0
+#define VIRTIO_NET_CONFIG_STATUS 6
+#define  VIRTIO_NET_S_LINK_UP	1
+#define VIRTIO_NET_CONFIG_MTU	10
+
+/* In front of every frame, 5.1.6. num_buffers is there with MRG_RXBUF or VERSION_1. */
+struct virtio_net_hdr {
+	u8 flags, gso_type;
+	le16 hdr_len, gso_size, csum_start, csum_offset, num_buffers;
+};
+#define VIRTIO_NET_HDR_NEEDS_CSUM 1
+#define VIRTIO_NET_HDR_DATA_VALID 2
+#define HDR_LEN_LEGACY		10
+
+#define TX_INDIRECT		4	/* pieces of a frame that share a descriptor */
+#define TX_HEADER	16	/* a header that lies apart: at the end of so many bytes */
+
+enum { VECTOR_CONFIG, VECTOR_RX, VECTOR_TX, VECTORS };
+
+struct virtio_net {
+	struct netif nif;
+	struct virtio_device *device;
+	u8 hdr_len;			/* 12, or 10 */
+	u8 rx_headroom;			/* of a receive buffer: the IP header of its frame is then aligned */
+	bool mergeable;
+	bool timer_polled;		/* no interrupt: the last step of the ladder */
+	bool up;			/* the rings are filled, the vectors open [process context, under the config mutex] */
+	u32 vectors;			/* that we have; fewer than VECTORS are shared */
+
+	struct napi napi;
+	struct virtqueue rx;		/* [owner of the scheduled bit; process context while not up] */
+	struct timer refill;		/* the ring is empty for want of memory: try again */
+
+	struct virtqueue tx;		/* [nif.tx_lock] */
+	u8 *tx_headers;			/* TX_HEADER bytes a descriptor, for frames without room in front [tx_lock] */
+	bool tx_armed;			/* the transmit interrupt is wanted [tx_lock] */
+	struct net_deferred tx_kick;
+
+	struct work link;		/* the device's configuration changed */
+	char names[VECTORS][24];	/* of the vectors, for /proc/interrupts */
+};
+
+/* virtio_net_rx.c: from poll, or process context before the interface is up. */
+int virtio_net_receive(struct virtio_net *v, int budget);	/* frames taken, at most the budget */
+void virtio_net_refill(struct virtio_net *v);
+void virtio_net_rx_free(struct virtio_net *v);			/* after a reset: all buffers back */
+
+/* virtio_net_tx.c */
+int virtio_net_xmit(struct netif *nif, struct pkt *p);
+void virtio_net_tx_reclaim(struct netif *nif);
+void virtio_net_tx_poll(struct virtio_net *v);			/* completions, on the way of a poll */
+bool virtio_net_tx_rearm(struct virtio_net *v);			/* end of a poll: true if work slipped in */
+void virtio_net_tx_free(struct virtio_net *v);			/* after a reset */
+void virtio_net_tx_kick(struct net_deferred *d);

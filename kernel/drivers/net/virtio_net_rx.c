@@ -1,0 +1,134 @@
+/*
+ * virtio-net, receiving. virtio_net_poll (virtio_net.c) calls
+ * virtio_net_receive, which hands each frame to netif_rx, and then
+ * virtio_net_refill, which puts fresh packets into the ring.
+ *
+ * A receive buffer is a struct pkt's own buffer: the device writes its header
+ * and the frame there, and the same pkt travels up the stack. The buffer
+ * starts so that the frame's IP header falls on a multiple of 4. A frame that
+ * needs more than one buffer (MRG_RXBUF) becomes a chain over pkt->frag.
+ *
+ * Source: Virtio 1.2, 5.1.6.3 (receive buffers), 5.1.6.4 (incoming packets).
+ */
+#include "drivers/net/virtio_net.h"
+#include "base/errno.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "mm/dma.h"
+
+#define ETH_HLEN	14u
+#define REFILL_RETRY_NS	(10 * NSEC_PER_MSEC)
+
+/*
+ * The frame's buffers beyond the first: full of data, no header. The device used them all in one go, so a number that
+ * cannot be, or that is not there, is a wrong one (5.1.6.3.2).
+ */
+static noinline struct pkt *virtio_net_merge(struct virtio_net *v, struct pkt *first, u32 buffers)
+{
+	struct pkt **link = &first->frag;
+	u32 buffers_said = buffers, len;
+
+	for (u32 i = 1; buffers && i < buffers; i++) {
+		struct pkt *p = virtqueue_get(&v->rx, &len);
+
+		if (!p) {
+			buffers = 0;
+			break;
+		}
+		p->tail = p->data + len;
+		p->len = len;
+		first->len += len;
+		*link = p;
+		link = &p->frag;
+	}
+	if (buffers)
+		return first;
+	virtqueue_break(&v->rx, "a number of merged buffers:", buffers_said);
+	v->nif.stats.rx_errors++;
+	pkt_free(first);
+	return NULL;
+}
+
+/* What the device's checksum flags say; false if they point outside the frame. */
+static bool virtio_net_checksum(struct pkt *p, const struct virtio_net_hdr *h)
+{
+	if (h->flags & VIRTIO_NET_HDR_NEEDS_CSUM) {
+		/* From a peer on this machine: the sum is not there yet, the data is as it was sent. */
+		p->csum_start = h->csum_start;
+		p->csum_offset = h->csum_offset;
+		if ((u32)p->csum_start + p->csum_offset + 2 > p->len)
+			return false;
+		p->flags = PKT_CSUM_PARTIAL | PKT_CSUM_VALID;
+	} else if (h->flags & VIRTIO_NET_HDR_DATA_VALID) {
+		p->flags = PKT_CSUM_VALID;
+	}
+	return true;
+}
+
+/* One buffer of len bytes came back: its frame up the stack. */
+static always_inline void virtio_net_frame(struct virtio_net *v, struct pkt *p, u32 len)
+{
+	const struct virtio_net_hdr *h = (const struct virtio_net_hdr *)p->data;
+
+	if (unlikely(len < v->hdr_len + ETH_HLEN)) {
+		v->nif.stats.rx_errors++;
+		v->nif.stats.rx_length_errors++;
+		pkt_free(p);
+		return;
+	}
+	p->tail = p->data + len;
+	p->data += v->hdr_len;
+	p->len = len - v->hdr_len;
+	if (v->mergeable && unlikely(h->num_buffers != 1)) {
+		p = virtio_net_merge(v, p, h->num_buffers);
+		if (!p)
+			return;
+	}
+	if (h->flags && unlikely(!virtio_net_checksum(p, h))) {
+		v->nif.stats.rx_errors++;
+		pkt_free(p);
+		return;
+	}
+	netif_rx(&v->nif, p);
+}
+
+int virtio_net_receive(struct virtio_net *v, int budget)
+{
+	struct pkt *p;
+	int done = 0;
+	u32 len;
+
+	while (done < budget && (p = virtqueue_get(&v->rx, &len))) {
+		virtio_net_frame(v, p, len);
+		done++;
+	}
+	return done;
+}
+
+void virtio_net_refill(struct virtio_net *v)
+{
+	u32 headroom = v->rx_headroom;
+
+	while (v->rx.free_count) {
+		struct pkt *p = pkt_alloc(headroom);
+
+		if (unlikely(!p))
+			break;
+		if (unlikely(virtqueue_add_in(&v->rx, dma_addr(p->data), PKT_BUF_SIZE - headroom, p))) {
+			pkt_free(p);
+			break;
+		}
+	}
+	virtqueue_kick(&v->rx);
+	/* With a buffer left in the ring the next frame brings us back here; with none nothing would. */
+	if (unlikely(!v->rx.in_flight) && !v->rx.broken && v->up)
+		timer_set(&v->refill, clock_ns() + REFILL_RETRY_NS);
+}
+
+void virtio_net_rx_free(struct virtio_net *v)
+{
+	struct pkt *p;
+
+	while ((p = virtqueue_take_back(&v->rx)))
+		pkt_free(p);
+}

@@ -1,0 +1,187 @@
+/*
+ * virtio-net, transmitting. netif_xmit calls virtio_net_xmit under the
+ * interface's transmit lock; the packet belongs to the ring until it is
+ * reclaimed.
+ *
+ * Reclaiming happens on the way of other work: in the receive poll, and in
+ * xmit once a part of the ring is used. The transmit interrupt is off. Two
+ * things turn it on: a full ring, and a sender that waits for buffer space
+ * (virtio_net_tx_reclaim); then the poll that it schedules reclaims, wakes,
+ * and turns it off again when nobody waits any more.
+ *
+ * The device's header goes into the room in front of the frame, so that a
+ * plain frame is one descriptor. A packet that others also hold is not written
+ * to: its header comes from an array beside the ring.
+ *
+ * Source: Virtio 1.2, 5.1.6.2.
+ */
+#include "drivers/net/virtio_net.h"
+#include "base/errno.h"
+#include "base/string.h"
+#include "mm/dma.h"
+
+#define TX_SEGS		32	/* pieces of a frame at most; more are not made by the stack, and refused */
+
+/* Take back what the device has sent. [tx_lock] */
+static void virtio_net_collect(struct virtio_net *v)
+{
+	struct pkt *p;
+	u32 len;
+
+	while ((p = virtqueue_get(&v->tx, &len)))
+		pkt_free(p);
+}
+
+/*
+ * The header that ends at `end`; mostly it has nothing to say. As many bytes as the longer kind has are cleared: with the
+ * shorter one the first two lie in front of it. [tx_lock]
+ */
+static always_inline struct virtio_net_hdr *virtio_net_header(struct virtio_net *v, u8 *end, const struct pkt *p)
+{
+	struct virtio_net_hdr *h = (struct virtio_net_hdr *)(end - v->hdr_len);
+
+	memset(end - sizeof(*h), 0, sizeof(*h));
+	if (p->flags & PKT_CSUM_PARTIAL) {
+		h->flags = VIRTIO_NET_HDR_NEEDS_CSUM;
+		h->csum_start = p->csum_start;
+		h->csum_offset = p->csum_offset;
+	}
+	return h;
+}
+
+/* A frame of several pieces, or without room for the header: 0 or -errno. [tx_lock] */
+static noinline int virtio_net_add_chain(struct virtio_net *v, struct pkt *p)
+{
+	bool apart = pkt_shared(p) || pkt_headroom(p) < sizeof(struct virtio_net_hdr);
+	struct virtq_seg segs[TX_SEGS];
+	struct pkt *part = apart ? p : p->frag;
+	/* The next free descriptor's own header: in use for as long as that is. */
+	u8 *end = apart ? v->tx_headers + (v->tx.free_head + 1) * TX_HEADER : p->data;
+	u32 n = 1;
+
+	if (!v->tx.free_count)
+		return -ENOSPC;
+	segs[0].addr = dma_addr(end - v->hdr_len);
+	segs[0].len = v->hdr_len + (apart ? 0 : pkt_linear(p));
+	for (; part; part = part->frag) {
+		if (!pkt_linear(part))
+			continue;
+		if (n == TX_SEGS)
+			return -EMSGSIZE;
+		segs[n++] = (struct virtq_seg){ dma_addr(part->data), pkt_linear(part) };
+	}
+	if (!virtqueue_has_room(&v->tx, n))
+		return -ENOSPC;
+	virtio_net_header(v, end, p);
+	return virtqueue_add(&v->tx, segs, n, 0, p);
+}
+
+static always_inline int virtio_net_add(struct virtio_net *v, struct pkt *p)
+{
+	if (likely(!p->frag && !pkt_shared(p) && pkt_headroom(p) >= sizeof(struct virtio_net_hdr))) {
+		if (unlikely(!v->tx.free_count))
+			return -ENOSPC;
+		return virtqueue_add_out(&v->tx, dma_addr(virtio_net_header(v, p->data, p)), v->hdr_len + p->len, p);
+	}
+	return virtio_net_add_chain(v, p);
+}
+
+/* No room. Reclaim, else ask for an interrupt; what the device finished just before that counts too. [tx_lock] */
+static noinline int virtio_net_add_full(struct virtio_net *v, struct pkt *p)
+{
+	int err;
+
+	virtqueue_kick(&v->tx);
+	for (;;) {
+		virtio_net_collect(v);
+		err = virtio_net_add(v, p);
+		if (err != -ENOSPC)
+			return err;
+		v->tx_armed = true;
+		if (!virtqueue_enable_cb_delayed(&v->tx))
+			return -ENOBUFS;
+	}
+}
+
+int virtio_net_xmit(struct netif *nif, struct pkt *p)
+{
+	struct virtio_net *v = nif->priv;
+	int err;
+
+	/* A quarter of the ring used: what is sent of it goes back to where packets are taken from. */
+	if (v->tx.in_flight > v->tx.size / 4)
+		virtio_net_collect(v);
+	err = virtio_net_add(v, p);
+	if (unlikely(err == -ENOSPC))
+		err = virtio_net_add_full(v, p);
+	if (unlikely(err))
+		return err;
+	if (!net_defer(&v->tx_kick))
+		virtqueue_kick(&v->tx);
+	return 0;
+}
+
+/* The end of a batch: one doorbell for all of it. */
+void virtio_net_tx_kick(struct net_deferred *d)
+{
+	struct virtio_net *v = container_of(d, struct virtio_net, tx_kick);
+
+	spin_lock_bh(&v->nif.tx_lock);
+	virtqueue_kick(&v->tx);
+	spin_unlock_bh(&v->nif.tx_lock);
+}
+
+void virtio_net_tx_reclaim(struct netif *nif)
+{
+	struct virtio_net *v = nif->priv;
+
+	spin_lock_bh(&nif->tx_lock);
+	if (v->up && v->tx.size) {
+		do {
+			virtio_net_collect(v);
+			v->tx_armed = v->tx.in_flight;
+		} while (v->tx_armed && virtqueue_enable_cb(&v->tx));
+	}
+	spin_unlock_bh(&nif->tx_lock);
+}
+
+/* Mostly there is nothing, or nothing that hurries; a look is one load. */
+void virtio_net_tx_poll(struct virtio_net *v)
+{
+	if (!virtqueue_has_used(&v->tx) && !v->nif.tx_stopped)
+		return;
+	spin_lock_bh(&v->nif.tx_lock);
+	virtio_net_collect(v);
+	spin_unlock_bh(&v->nif.tx_lock);
+	netif_tx_wake(&v->nif);
+}
+
+/*
+ * Somebody asked for the transmit interrupt. While a queue waits it comes back when most of the ring is sent;
+ * otherwise it goes off again.
+ */
+bool virtio_net_tx_rearm(struct virtio_net *v)
+{
+	bool slipped = false;
+
+	if (likely(!READ_ONCE(v->tx_armed)))
+		return false;
+	spin_lock_bh(&v->nif.tx_lock);
+	if (v->tx.in_flight) {
+		slipped = virtqueue_enable_cb_delayed(&v->tx);
+	} else {
+		v->tx_armed = false;
+		virtqueue_disable_cb(&v->tx);
+	}
+	spin_unlock_bh(&v->nif.tx_lock);
+	return slipped;
+}
+
+void virtio_net_tx_free(struct virtio_net *v)
+{
+	struct pkt *p;
+
+	while ((p = virtqueue_take_back(&v->tx)))
+		pkt_free(p);
+	v->tx_armed = false;
+}
