@@ -9,10 +9,14 @@ UAPI ?= /usr/aarch64-linux-gnu/include
 # The kernel accesses memory unaligned where the processor may: no alignment checks.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize=alignment -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -fno-strict-aliasing -DCONFIG_DEBUG=1 \
-	  -MMD -MP $(SANITIZE) -iquote tests/unit/host -iquote kernel -iquote tests/unit -idirafter $(UAPI)
+	  -MMD -MP $(SANITIZE) -iquote tests/unit/host -iquote kernel -iquote tests/unit \
+	  -isystem tests/unit/host/uapi -isystem $(OUT)/uapi -idirafter build/pkg/libfdt-dev/usr/include
 
 # The kernel's printf knows more than the C library's: its callers in the kernel get it under another name.
 KERNEL_NAMES := -Dsnprintf=kernel_snprintf -Dvsnprintf=kernel_vsnprintf
+
+# arm64's kernel interface headers, alone: some structures differ from this machine's.
+uapi := $(addprefix $(OUT)/uapi/,linux asm asm-generic drm)
 
 # Linked with every program, as far as it is needed: the host machine, base/ and what has no state.
 host := $(shell find tests/unit/host -name '*.c') \
@@ -35,8 +39,12 @@ $(OUT)/libhost.a: $(host:%.c=$(OUT)/%.o)
 	@rm -f $@
 	ar rcs $@ $^
 
+$(uapi):
+	@mkdir -p $(@D)
+	ln -sfn $(UAPI)/$(@F) $@
+
 $(OUT)/kernel/%.o: CFLAGS += $(KERNEL_NAMES)
-$(OUT)/%.o: %.c tests/unit/unit.mk
+$(OUT)/%.o: %.c tests/unit/unit.mk | $(uapi)
 	@mkdir -p $(@D)
 	$(UNIT_CC) $(CFLAGS) -c -o $@ $<
 

@@ -58,6 +58,18 @@ void cpu_wait_irq(void)
 	panic("the idle instruction has no use on the host");
 }
 
+u64 *host_sysreg(const char *name)
+{
+	static struct { const char *name; u64 value; } registers[64];
+	size_t i = 0;
+
+	while (registers[i].name && strcmp(registers[i].name, name))
+		if (++i == ARRAY_SIZE(registers))
+			panic("too many system registers");
+	registers[i].name = name;
+	return &registers[i].value;
+}
+
 static struct host_mmio *regions;
 
 void host_mmio_add(struct host_mmio *region)

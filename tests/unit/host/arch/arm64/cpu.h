@@ -7,6 +7,11 @@
 
 #define HOST_DAIF_I	0x80ull
 
+/* System registers are kept by name: what was written, or 0. */
+u64 *host_sysreg(const char *name);
+#define sysreg_read(r)		(*host_sysreg(#r))
+#define sysreg_write(r, v)	(*host_sysreg(#r) = (u64)(v))
+
 #define host_fence()	__atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define dsb(o)		host_fence()
 #define dmb(o)		host_fence()

@@ -3,8 +3,11 @@
  * results. Tables that a test walks are plain memory.
  */
 #pragma once
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-variable"
 #define __asm__
 #define volatile(...)
 #include "../../../../../kernel/arch/arm64/pgtable.h"
 #undef __asm__
 #undef volatile
+#pragma GCC diagnostic pop
