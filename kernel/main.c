@@ -15,6 +15,7 @@
 #include "core/param.h"
 #include "core/random.h"
 #include "dev/device.h"
+#include "drivers/uart/early.h"
 #include "fs/initramfs.h"
 #include "fw/platform.h"
 #include "mm/kmap.h"
@@ -64,27 +65,31 @@ static void init_thread(void *arg)
 	process_start_init();
 }
 
+static void power_start(const void *dtb)
+{
+	bool hvc;
+
+	if (!dtb || !fdt_psci(dtb, &hvc)) {
+		log_warn("firmware offers no PSCI: the machine can't be turned off");
+		return;
+	}
+	psci_init(hvc);
+	machine_ops.power_off = psci_power_off;
+	machine_ops.reset = psci_reset;
+}
+
 static void memory_start(const void *dtb, u64 dtb_phys)
 {
 	static char command_line[COMMAND_LINE_MAX];
 
+	early_console_start(dtb);
+	power_start(dtb);
 	if (!dtb || fdt_early(dtb, page_init_region, page_init_reserve, command_line, sizeof command_line))
 		panic("no device tree: the boot loader must pass a DTB's address in x0");
 	page_init_reserve(dtb_phys, get_unaligned_be32((const u8 *)dtb + 4));
 	param_parse(command_line);
 	page_init_finish();
 	slab_init();
-}
-
-static void power_start(void)
-{
-	if (!platform.psci.present) {
-		log_warn("firmware offers no PSCI: the machine can't be turned off");
-		return;
-	}
-	psci_init(platform.psci.hvc);
-	machine_ops.power_off = psci_power_off;
-	machine_ops.reset = psci_reset;
 }
 
 noreturn void kernel_entry(const void *dtb, u64 dtb_phys, u64 entry_counter)
@@ -98,7 +103,6 @@ noreturn void kernel_entry(const void *dtb, u64 dtb_phys, u64 entry_counter)
 	random_init();
 	if (platform_from_fdt(dtb))
 		panic("the device tree can't be used; see the messages above");
-	power_start();
 	drivers_probe(DRIVER_INTC);
 	drivers_probe(DRIVER_MSI);
 	drivers_probe(DRIVER_TIMER);

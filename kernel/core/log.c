@@ -87,6 +87,8 @@ void log_sink_add(struct log_sink *s)
 	u64 flags = spin_lock_irqsave(&log_lock);
 	u64 pos = log_tail;
 
+	if (!list_empty(&log_sinks) && list_first(&log_sinks, struct log_sink, node)->stand_in)
+		list_pop_front(&log_sinks);
 	list_push_back(&log_sinks, &s->node);
 	/* What was said before there was a console. */
 	while (pos < log_head) {

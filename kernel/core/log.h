@@ -20,6 +20,7 @@ struct log_sink {
 	struct list_node node;		/* [log lock] */
 	void (*write)(struct log_sink *, const char *s, size_t n);
 	void (*write_panic)(struct log_sink *, const char *s, size_t n); /* polls; other CPUs are stopped */
+	bool stand_in;			/* dropped when a sink without this comes */
 };
 void log_sink_add(struct log_sink *s);
 

@@ -18,7 +18,7 @@
 
 struct machine_ops machine_ops;
 static u32 panicking;
-static enum { PANIC_HALT, PANIC_REBOOT } panic_action = PANIC_HALT;
+static enum { PANIC_POWER_OFF, PANIC_HALT, PANIC_REBOOT } panic_action;
 
 static int set_panic(const char *v)
 {
@@ -91,13 +91,13 @@ noreturn void machine_end(bool reboot)
 		cpu_wait_irq();
 }
 
-/* pvpanic first, so that the hypervisor knows; then as panic= says. */
+/* pvpanic first, so that the hypervisor knows; then as panic= says. Where nothing was said the machine is turned off. */
 static noreturn void panic_end(void)
 {
 	if (machine_ops.panic_notify)
 		machine_ops.panic_notify();
-	if (panic_action == PANIC_REBOOT)
-		machine_end(true);
+	if (panic_action != PANIC_HALT)
+		machine_end(panic_action == PANIC_REBOOT);
 	for (;;)
 		cpu_wait_irq();
 }

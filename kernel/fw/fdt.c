@@ -306,6 +306,41 @@ static int stdout_node(const void *fdt)
 	return fdt_path_offset_namelen(fdt, path, end - path);
 }
 
+bool fdt_psci(const void *dtb, bool *hvc)
+{
+	int node, len;
+	const char *method;
+
+	if (fdt_check_header(dtb))
+		return false;
+	node = fdt_path_offset(dtb, "/psci");
+	method = node < 0 ? NULL : fdt_getprop(dtb, node, "method", &len);
+	if (!method || len != 4)
+		return false;
+	*hvc = !memcmp(method, "hvc", 4);
+	return *hvc || !memcmp(method, "smc", 4);
+}
+
+bool fdt_console(const void *dtb, u64 *base)
+{
+	struct dt_node n = { .fdt = dtb, .at = -1, .depth = -1 };
+	struct platform_range reg;
+	int wanted;
+
+	if (fdt_check_header(dtb))
+		return false;
+	wanted = stdout_node(dtb);
+	while (dt_node_next(&n)) {
+		if ((wanted >= 0 && n.at != wanted) || fdt_node_check_compatible(dtb, n.at, "arm,pl011"))
+			continue;
+		if (!dt_reg(&n, 0, &reg))
+			return false;
+		*base = reg.base;
+		return true;
+	}
+	return false;
+}
+
 /* serial/pl011.yaml. Without a stdout-path the first one serves, which other systems call ttyAMA0. */
 static int read_uart(struct dt_scan *s, const struct dt_node *n)
 {

@@ -1,0 +1,71 @@
+/*
+ * What a panic before the UART driver runs is shown on: the PL011 that the
+ * DTB's stdout-path names, as firmware left it, by polling. Nothing is read or
+ * mapped until there is a panic.
+ */
+#include "drivers/uart/early.h"
+#include "arch/arm64/cpu.h"
+#include "arch/arm64/pgtable.h"
+#include "core/log.h"
+#include "fw/platform.h"
+
+#define UARTDR	0x000
+#define UARTFR	0x018
+#define FR_TXFF	0x20
+#define BLOCK	0x200000ul
+#define WINDOW	(BOOT_WINDOW + 2 * BLOCK)	/* behind the DTB's two blocks, in the same tables */
+
+static const void *early_dtb;
+static u8 *regs;
+
+static void out(char c)
+{
+	while (mmio_read32(regs + UARTFR) & FR_TXFF)
+		cpu_relax();
+	mmio_write32(regs + UARTDR, (u8)c);
+}
+
+static void out_text(const char *s, size_t n)
+{
+	for (; n; n--, s++) {
+		if (*s == '\n')
+			out('\r');
+		out(*s);
+	}
+}
+
+static bool find(void)
+{
+	u64 base;
+
+	if (!early_dtb || !fdt_console(early_dtb, &base))
+		return false;
+	if (pgtable_map_range(kernel_root, WINDOW, ALIGN_DOWN(base, BLOCK), BLOCK, PTE_READ | PTE_WRITE | PTE_DEVICE, NULL))
+		return false;
+	regs = (u8 *)WINDOW + (base & (BLOCK - 1));
+	return true;
+}
+
+static void early_write(struct log_sink *s, const char *text, size_t n)
+{
+}
+
+static void early_write_panic(struct log_sink *s, const char *text, size_t n)
+{
+	static bool tried;
+
+	if (!tried) {
+		tried = true;
+		find();
+	}
+	if (regs)
+		out_text(text, n);
+}
+
+static struct log_sink early_sink = { .write = early_write, .write_panic = early_write_panic, .stand_in = true };
+
+void early_console_start(const void *dtb)
+{
+	early_dtb = dtb;
+	log_sink_add(&early_sink);
+}
