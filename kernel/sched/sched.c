@@ -258,10 +258,16 @@ void schedule(void)
 	irq_restore(flags);
 }
 
-/* core/preempt's hook: the count is zero and somebody asked. */
+/*
+ * core/preempt's hook: the count is zero and somebody asked. A thread that is
+ * preempted on its way to sleep has not looked at its condition yet, and must
+ * not sleep on what it has not seen: it stays runnable, and its wait goes round again.
+ */
 static void reschedule(void)
 {
 	preempt_disable();
+	if (current()->state != THREAD_RUNNABLE)
+		thread_set_state(THREAD_RUNNABLE);
 	do {
 		schedule();
 	} while (!READ_ONCE(preempt_current()->no_resched));
