@@ -3,10 +3,9 @@
  */
 #pragma once
 #include "arch/arm64/trap.h"
-#include "arch/arm64/fp.h"
 #include "proc/process.h"
 
-struct vm_space; struct file; struct clone_request;
+struct vm_space; struct file; struct slab_cache;
 
 /* What execve, nanosleep and others leave behind to be gone on with (restart_syscall). */
 struct restart_block {
@@ -20,11 +19,19 @@ struct proc_thread {
 	struct restart_block restart;	/* [T] */
 	u64 altstack_base, altstack_size; /* [T] */
 	u32 altstack_flags;		/* [T] */
-	u32 set_tid_flags;		/* CLONE_CHILD_SETTID pending: value at start */
-	u64 set_tid_address;		/* [S] */
+	u64 set_tid_address;		/* CLONE_CHILD_SETTID; 0: none [S] */
 	u64 robust_length;		/* [T] */
-	struct fp_state fp;		/* thread.fp points here [T] */
+	struct pid *tid;		/* one use of it [P] */
+	struct vfork_wait *vfork;	/* who waits for this thread to let go of the space [T] */
 };
+
+/* A parent that vfork has put to sleep; lives until both have let go. */
+struct vfork_wait {
+	u32 refs;			/* [a] */
+	bool done;			/* [wait's lock] */
+	struct wait_queue wait;
+};
+void vfork_finish(struct thread *t);
 
 static inline struct proc_thread *proc_thread(struct thread *t) { return t->proc_data; }
 
@@ -38,7 +45,10 @@ struct signal_actions {
 /* process.c */
 struct process *process_new(struct process *parent);	/* refs 1, not visible; NULL */
 struct thread *process_thread_new(const char *name, void (*fn)(void *));	/* with proc_thread; NULL */
-void process_attach_thread(struct process *p, struct thread *t, struct pid *tid);
+void process_thread_drop(struct thread *t);	/* one that never ran */
+/* t becomes a thread of p under the number tid (takes over its use). 0, or -ERESTARTNOINTR: p is dying. */
+int process_attach_thread(struct process *p, struct thread *t, struct pid *tid);
+extern struct slab_cache *proc_thread_cache;
 struct signal_actions *signal_actions_new(void);
 void signal_actions_put(struct signal_actions *a);
 extern u64 stat_forks, stat_execs, stat_dead_syscalls;	/* [a] */
@@ -52,7 +62,7 @@ noreturn void exit_thread(u32 status);		/* this thread; status as wait4's if it 
 noreturn void exit_group(u32 status);		/* all threads */
 void exit_group_start_locked(struct process *p, u32 status);	/* [s] held: mark and poke */
 void exit_release_space(struct thread *t);	/* clear_child_tid, robust list, vfork's parent, the space itself */
-void exit_kill_other_threads(struct process *p);/* exec: returns when current() is the only one; -EAGAIN never */
+int exit_kill_other_threads(struct process *p);	/* exec: returns when current() is the only one; -EAGAIN: it is to die itself */
 void process_notify_parent(struct process *p, s32 code, u32 status);	/* SIGCHLD and child_wait [P] held */
 void process_forget_locked(struct process *p);	/* unlink a dead one for good [P] held; then process_put */
 
@@ -62,6 +72,7 @@ struct wait_result { s32 pid; u32 uid; s32 code; u32 status, raw_status; struct 
 s32 process_wait(const struct wait_request *r, struct wait_result *out);
 
 /* signal.c */
+void signal_stop_left_locked(struct process *p);	/* one thread fewer to wait for before all have stopped [P], [s] held */
 void signal_setup(void);
 u64 signal_default_ignored_mask(void);
 void signal_actions_exec(struct process *p);	/* handlers back to default */
@@ -77,10 +88,7 @@ void futex_exit_robust(struct thread *t);
 void itimer_init(struct process *p);
 void itimer_stop_all(struct process *p);
 
-/* fork.c */
-noreturn void fork_child_start(void *arg);
+/* sigpage.c: the page with the return from signal handlers. */
+void sigpage_init(void);
+int sigpage_map(struct vm_space *s);
 
-/* vdso_page.c: the page with the return from signal handlers. */
-void vdso_page_init(void);
-int vdso_page_map(struct vm_space *s);
-#define VDSO_SIGRETURN_OFFSET	0

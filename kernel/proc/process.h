@@ -21,9 +21,8 @@ struct process {
 	struct thread *leader;		/* whose tid is pid; referenced until the process is a zombie [P] */
 	struct wait_queue child_wait;	/* wait4 sleeps here */
 	struct wait_queue exec_wait;	/* execve waits here for its other threads */
-	u32 exit_status;		/* as wait4 shows it [P] */
+	u32 exit_status;		/* as wait4 shows it [s] */
 	bool zombie;			/* [P] */
-	bool exiting;			/* the last thread is on its way out [s] */
 	bool execed;			/* [P] */
 	bool subreaper;			/* [P] */
 	bool stop_report, continue_report; /* not yet waited for [P] */
@@ -34,8 +33,6 @@ struct process {
 	u64 itimer_interval[3];		/* ns: real, virtual, prof [s] */
 	u64 itimer_expires[3];		/* clock_ns(), or CPU time at which it fires; 0: off [s] */
 	struct timer itimer_cpu;
-	struct process *vfork_parent;	/* waits until exec or exit [P] */
-	bool vfork_done;		/* [P] */
 	struct cred const *cred;	/* of the leader as last set: what others check against [P] */
 	u64 start_ns;
 	u64 user_ns, system_ns, child_user_ns, child_system_ns; /* of ended threads; children [P] */

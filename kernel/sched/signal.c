@@ -77,6 +77,8 @@ void signal_poke_all_locked(struct sched_signal *s, struct thread *except)
 			atomic_fetch_or(&t->work, WORK_STOP);
 			thread_interrupt(t);
 			sched_wake_stopped(t);
+			if (s->group_exit)
+				thread_wake(t);
 		}
 }
 
@@ -156,10 +158,12 @@ static int send_locked(struct sched_signal *s, struct thread *t, int signo, cons
 	*pending |= bit;
 	if (unlikely(wait_queue_active(&s->readers)))
 		wait_wake_all(&s->readers);
-	if (bit & signal_rules.kill)
+	if (bit & signal_rules.kill) {
+		signal_rules.kill_process(s, signo);
 		signal_poke_all_locked(s, NULL);
-	else
+	} else {
 		poke(s, t, bit);
+	}
 	return 0;
 }
 

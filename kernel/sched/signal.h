@@ -54,6 +54,7 @@ struct signal_rules {
 	u64 kill, stop, stop_tty, cont, synchronous;	/* SIGKILL; the four stop signals; three of them; SIGCONT; faults */
 	u64 unblockable;				/* SIGKILL, SIGSTOP */
 	u64 default_ignored;
+	void (*kill_process)(struct sched_signal *s, int signo); /* note that all threads are to die of it [s] */
 	void (*reset_action)(struct sched_signal *s, int signo); /* to the default, for a fault nobody can ignore [s] */
 	s32 code_kernel;				/* SI_KERNEL */
 	s32 pipe;					/* SIGPIPE's number */
@@ -96,6 +97,6 @@ bool signal_deliverable_locked(struct thread *t);
 /* [s] held: forget pending signals in mask, of the process and all its threads. */
 void signal_flush_locked(struct sched_signal *s, u64 mask);
 void signal_queue_free(struct list_node *queue);
-/* [s] held: every thread but `except` looks at its process (dies or stops). */
+/* [s] held: every thread but `except` looks at its process (dies or stops); deep sleepers too, if it is to die. */
 void signal_poke_all_locked(struct sched_signal *s, struct thread *except);
 void signal_init(void);

@@ -1,0 +1,316 @@
+/*
+ * The end of threads and processes. Everything goes at exit: memory, files,
+ * timers, the kernel stack; what is left for wait4 is a process structure with a status.
+ *
+ * A thread comes here through exit(2), or from user_return when its process is
+ * to die or another thread executes a new program. The last one makes the
+ * process a zombie: children to the nearest subreaper or init, the terminal let
+ * go, the parent told.
+ */
+#include <linux/futex.h>
+#include <linux/signal.h>
+#include <linux/wait.h>
+#include "arch/arm64/ucopy.h"
+#include "base/errno.h"
+#include "base/string.h"
+#include "core/panic.h"
+#include "fs/fdtable.h"
+#include "fs/fs_context.h"
+#include "mm/slab.h"
+#include "proc/internal.h"
+#include "vm/vm_space.h"
+
+void exit_release_space(struct thread *t)
+{
+	struct vm_space *s = t->space;
+	struct process *p = t->process;
+	u64 flags;
+
+	if (!s)
+		return;
+	if (t->robust_list)
+		futex_exit_robust(t);
+	/* Nobody else may look at the word: then nobody waits for it either. */
+	if (t->clear_child_tid && atomic_load_relaxed(&s->refs) > 1 && !put_user_u32(t->clear_child_tid, 0))
+		futex_wake(t->clear_child_tid, true, 1, FUTEX_BITSET_MATCH_ANY);
+	t->clear_child_tid = t->robust_list = 0;
+	flags = spin_lock_irqsave(&p->sig.lock);
+	if (s->rss_peak > p->maxrss)
+		p->maxrss = s->rss_peak;
+	if (p->sig.thread_count <= 1) {
+		p->minflt += s->minflt;
+		p->majflt += s->majflt;
+	}
+	sched_set_space(NULL);
+	spin_unlock_irqrestore(&p->sig.lock, flags);
+	vfork_finish(t);
+	vm_space_put(s);
+}
+
+/* ---- ending a group of threads ---- */
+
+void exit_group_start_locked(struct process *p, u32 status)
+{
+	if (p->sig.group_exit)
+		return;
+	p->sig.group_exit = true;
+	p->exit_status = status;
+	signal_poke_all_locked(&p->sig, current());
+}
+
+noreturn void exit_group(u32 status)
+{
+	struct process *p = process_current();
+	u64 flags = spin_lock_irqsave(&p->sig.lock);
+
+	exit_group_start_locked(p, status);
+	status = p->exit_status;
+	spin_unlock_irqrestore(&p->sig.lock, flags);
+	exit_thread(status);
+}
+
+int exit_kill_other_threads(struct process *p)
+{
+	struct sched_signal *s = &p->sig;
+	u64 flags = spin_lock_irqsave(&s->lock);
+
+	if (s->group_exit || s->only) {
+		spin_unlock_irqrestore(&s->lock, flags);
+		return -EAGAIN;
+	}
+	if (s->thread_count > 1) {
+		s->only = current();
+		signal_poke_all_locked(s, current());
+		spin_unlock_irqrestore(&s->lock, flags);
+		wait_event(&p->exec_wait, READ_ONCE(s->thread_count) == 1);
+		flags = spin_lock_irqsave(&s->lock);
+		s->only = NULL;
+	}
+	spin_unlock_irqrestore(&s->lock, flags);
+	return 0;
+}
+
+/* ---- the family ---- */
+
+/* Does the parent want no zombie? [P] held. */
+static bool parent_ignores(struct process *parent)
+{
+	u64 flags = spin_lock_irqsave(&parent->sig.lock);
+	const struct signal_action *a = &parent->actions->action[SIGCHLD - 1];
+	bool r = a->handler == (u64)SIG_IGN || (a->flags & SA_NOCLDWAIT);
+
+	spin_unlock_irqrestore(&parent->sig.lock, flags);
+	return r;
+}
+
+void process_notify_parent(struct process *p, s32 code, u32 status)
+{
+	struct process *parent = p->parent;
+	struct signal_info info = {
+		.signo = code == CLD_STOPPED || code == CLD_CONTINUED ? SIGCHLD : p->exit_signal,
+		.code = code, .pid = p->pid, .uid = p->cred->uid, .status = status,
+		.utime = p->user_ns / 10000000, .stime = p->system_ns / 10000000,
+	};
+	u64 flags;
+	bool wanted = true;
+
+	if (!parent)
+		return;
+	if (code == CLD_STOPPED || code == CLD_CONTINUED) {
+		flags = spin_lock_irqsave(&parent->sig.lock);
+		wanted = !(parent->actions->action[SIGCHLD - 1].flags & SA_NOCLDSTOP);
+		spin_unlock_irqrestore(&parent->sig.lock, flags);
+	}
+	if (wanted && info.signo)
+		signal_send_process(parent, info.signo, &info);
+	wait_wake_all(&parent->child_wait);
+}
+
+/* The number, the groups and the tree forget p; its reference is the caller's to put. */
+void process_forget_locked(struct process *p)
+{
+	list_remove(&p->sibling);
+	pid_leave_locked(&p->sig);
+	p->sig.pid->process = NULL;
+	pid_put_locked(p->sig.pid);
+	p->parent = NULL;
+	p->sig.parent = NULL;
+}
+
+static struct process *new_parent_for(struct process *dying)
+{
+	for (struct process *a = dying->parent; a; a = a->parent)
+		if (a->subreaper && !a->sig.dead)
+			return a;
+	return init_process;
+}
+
+/* A group that lost its last link to its session, with stopped members: nobody could continue them (POSIX: orphaned). */
+static void group_orphan_check(struct sched_signal *s, const struct sched_signal *ignored)
+{
+	struct pid *group = s->pgrp;
+	struct sched_signal *m;
+	bool stopped = false;
+
+	list_for_each(m, &group->group, group_node)
+		stopped = stopped || m->stopped;
+	if (!stopped || !pid_group_is_orphaned_locked(group, ignored))
+		return;
+	list_for_each(m, &group->group, group_node) {
+		signal_send_process((struct process *)m, SIGHUP, NULL);
+		signal_send_process((struct process *)m, SIGCONT, NULL);
+	}
+}
+
+/* Dead children that nobody will wait for are moved to the list of those to put. */
+static void children_give_away(struct process *p, struct list_node *forgotten)
+{
+	struct process *to = new_parent_for(p), *c, *next;
+
+	list_for_each_safe(c, next, &p->children, sibling) {
+		struct pid *group = c->sig.pgrp;
+		bool was_linked = group != p->sig.pgrp && c->sig.session == p->sig.session;
+
+		list_remove(&c->sibling);
+		c->parent = to;
+		c->sig.parent = &to->sig;
+		list_push_back(&to->children, &c->sibling);
+		if (c->zombie) {
+			c->exit_signal = SIGCHLD;
+			if (parent_ignores(to)) {
+				process_forget_locked(c);
+				list_push_back(forgotten, &c->sibling);
+			} else {
+				process_notify_parent(c, c->exit_status & 0x7f ? CLD_KILLED : CLD_EXITED,
+						      c->exit_status & 0x7f ? c->exit_status & 0x7f : c->exit_status >> 8);
+			}
+		} else if (was_linked) {
+			group_orphan_check(&c->sig, NULL);
+		}
+	}
+}
+
+/* The last thread is going: the process becomes a zombie, or nothing if its parent does not care. */
+static void process_die_locked(struct process *p, struct list_node *forgotten)
+{
+	u32 status = p->exit_status, signo = status & 0x7f;
+
+	children_give_away(p, forgotten);
+	if (p->parent && p->parent->sig.pgrp != p->sig.pgrp && p->parent->sig.session == p->sig.session)
+		group_orphan_check(&p->sig, &p->sig);
+	p->zombie = true;
+	if (p->exit_signal == SIGCHLD && parent_ignores(p->parent)) {
+		struct process *parent = p->parent;
+
+		process_forget_locked(p);
+		list_push_back(forgotten, &p->sibling);
+		wait_wake_all(&parent->child_wait);
+		return;
+	}
+	process_notify_parent(p, signo ? CLD_KILLED : CLD_EXITED, signo ? signo : status >> 8 & 0xff);
+}
+
+static void session_let_go(struct process *p)
+{
+	u64 flags = spin_lock_irqsave(&pids_lock);
+	struct pid *s = p->sig.session;
+	struct tty *tty = s->number == p->pid ? s->tty : NULL;
+
+	spin_unlock_irqrestore(&pids_lock, flags);
+	if (tty && session_ops.leader_exits)
+		session_ops.leader_exits(tty, p->pid);
+}
+
+/* Times and counts of a thread go over to its process. [s] held. */
+static void thread_account(struct process *p, struct thread *t)
+{
+	u64 ns = thread_cpu_ns(t), user = t->user_ns ? MIN(t->user_ns, ns) : ns;
+
+	p->user_ns += user;
+	p->system_ns += ns - user;
+	p->nvcsw += t->switches_voluntary;
+	p->nivcsw += t->switches_forced;
+}
+
+noreturn void exit_thread(u32 status)
+{
+	struct thread *t = current(), *leader = NULL;
+	struct process *p = t->process, *gone;
+	struct proc_thread *pt = proc_thread(t);
+	struct list_node forgotten = LIST_INIT(forgotten);
+	const struct cred *cred = t->cred;
+	struct path *exe = NULL;
+	u64 flags;
+	bool last;
+
+	exit_release_space(t);
+	if (t->files)
+		fd_table_put(t->files);
+	if (t->fs)
+		fs_context_put(t->fs);
+	t->files = NULL;
+	t->fs = NULL;
+
+	flags = spin_lock_irqsave(&p->sig.lock);
+	last = p->sig.thread_count == 1;
+	if (last) {
+		p->sig.dead = true;
+		if (!p->sig.group_exit)
+			p->exit_status = status;
+		exe = p->exe;
+		p->exe = NULL;
+	}
+	spin_unlock_irqrestore(&p->sig.lock, flags);
+	if (last) {
+		if (p == init_process)
+			panic("attempted to kill init: it %s %u", p->exit_status & 0x7f ? "died of signal" : "exited with status",
+			      p->exit_status & 0x7f ? p->exit_status & 0x7f : p->exit_status >> 8);
+		path_free(exe);
+		itimer_stop_all(p);
+		session_let_go(p);
+	}
+
+	flags = spin_lock_irqsave(&pids_lock);
+	spin_lock(&p->sig.lock);
+	thread_account(p, t);
+	signal_queue_free(&t->sig_queue);
+	list_remove(&t->process_node);
+	last = --p->sig.thread_count == 0;
+	if (p->sig.stopping && !(t->work & WORK_STOPPED))
+		signal_stop_left_locked(p);
+	if (p->leader == t || last) {
+		memcpy(p->name, p->leader ? p->leader->name : t->name, sizeof(p->name));
+		leader = p->leader;
+		p->leader = NULL;
+	}
+	atomic_add_relaxed(&stat_dead_syscalls, t->syscalls);
+	t->syscalls = 0;
+	spin_unlock(&p->sig.lock);
+	if (pt->tid->thread == t)
+		pt->tid->thread = NULL;
+	pid_put_locked(pt->tid);
+	pid_count_thread_locked(-1);
+	if (last)
+		process_die_locked(p, &forgotten);
+	spin_unlock_irqrestore(&pids_lock, flags);
+
+	if (!last)
+		wait_wake_all(&p->exec_wait);
+	while (!list_empty(&forgotten)) {
+		gone = list_first(&forgotten, struct process, sibling);
+		list_remove(&gone->sibling);
+		process_put(gone);
+	}
+	if (leader)
+		thread_put(leader);
+	t->proc_data = NULL;
+	slab_free(proc_thread_cache, pt);
+	/* Interrupts that look at the current thread find none of a program from here on. */
+	flags = irq_save();
+	t->process = NULL;
+	t->cred = NULL;
+	irq_restore(flags);
+	cred_put(cred);
+	process_put(p);
+	thread_exit();
+}

@@ -1,0 +1,238 @@
+/*
+ * The process as an object: made, found, counted, dropped. fork.c fills new
+ * ones, exit.c empties them, wait.c forgets them; /proc and kill find them
+ * here by number.
+ */
+#include <linux/resource.h>
+#include "base/errno.h"
+#include "base/string.h"
+#include "core/clock.h"
+#include "fs/fdtable.h"
+#include "fs/path.h"
+#include "mm/slab.h"
+#include "proc/internal.h"
+#include "sched/fp.h"
+#include "vm/vm_space.h"
+
+struct process *init_process;
+u64 stat_forks, stat_execs, stat_dead_syscalls;
+struct slab_cache *proc_thread_cache;
+static struct slab_cache *process_cache;
+static u32 process_count;		/* zombies too [a] */
+
+struct process *process_new(struct process *parent)
+{
+	struct process *p = slab_zalloc(process_cache);
+
+	if (!p)
+		return NULL;
+	sched_signal_init(&p->sig);
+	p->refs = 1;
+	list_init(&p->children);
+	list_init(&p->sibling);
+	wait_queue_init(&p->child_wait, "child_wait");
+	wait_queue_init(&p->exec_wait, "exec_wait");
+	p->start_ns = clock_ns();
+	p->dumpable = true;
+	itimer_init(p);
+	if (parent) {
+		memcpy(p->rlimits, parent->rlimits, sizeof(p->rlimits));
+		p->sig.queue_limit = parent->sig.queue_limit;
+		p->personality = parent->personality;
+		p->no_new_privs = parent->no_new_privs;
+		p->dumpable = parent->dumpable;
+		memcpy(p->name, parent->name, sizeof(p->name));
+	}
+	atomic_add_relaxed(&process_count, 1u);
+	return p;
+}
+
+void process_put(struct process *p)
+{
+	if (!ref_put(&p->refs))
+		return;
+	signal_queue_free(&p->sig.queue);
+	if (p->actions)
+		signal_actions_put(p->actions);
+	if (p->leader)
+		thread_put(p->leader);
+	path_free(p->exe);
+	cred_put(p->cred);
+	slab_free(process_cache, p);
+	atomic_sub(&process_count, 1u);
+}
+
+/* ---- threads of it ---- */
+
+struct thread *process_thread_new(const char *name, void (*fn)(void *))
+{
+	struct proc_thread *pt = slab_zalloc(proc_thread_cache);
+	struct thread *t;
+
+	if (!pt)
+		return NULL;
+	t = thread_new(name, fn, NULL);
+	if (!t)
+		goto no_thread;
+	t->fp = fp_state_new();
+	if (!t->fp)
+		goto no_fp;
+	t->proc_data = pt;
+	return t;
+no_fp:
+	thread_abandon(t);
+no_thread:
+	slab_free(proc_thread_cache, pt);
+	return NULL;
+}
+
+void process_thread_drop(struct thread *t)
+{
+	slab_free(proc_thread_cache, t->proc_data);
+	thread_abandon(t);
+}
+
+int process_attach_thread(struct process *p, struct thread *t, struct pid *tid)
+{
+	u64 flags = spin_lock_irqsave(&pids_lock);
+
+	spin_lock(&p->sig.lock);
+	if (p->sig.group_exit || p->sig.only) {
+		spin_unlock(&p->sig.lock);
+		spin_unlock_irqrestore(&pids_lock, flags);
+		return -ERESTARTNOINTR;
+	}
+	process_get(p);
+	t->process = p;
+	t->tid = tid->number;
+	proc_thread(t)->tid = tid;
+	list_push_back(&p->sig.threads, &t->process_node);
+	p->sig.thread_count++;
+	if (p->sig.stopping) {
+		p->sig.stop_left++;
+		t->work |= WORK_STOP;
+	} else if (p->sig.stopped || signal_deliverable_locked(t)) {
+		t->work |= WORK_SIGNAL | WORK_STOP;
+	}
+	spin_unlock(&p->sig.lock);
+	tid->thread = t;
+	pid_count_thread_locked(1);
+	spin_unlock_irqrestore(&pids_lock, flags);
+	return 0;
+}
+
+/* ---- finding ---- */
+
+struct process *process_find(s32 number)
+{
+	u64 flags = spin_lock_irqsave(&pids_lock);
+	struct pid *pid = pid_find_locked(number);
+	struct process *p = pid && pid->process ? process_of_signal(pid->process) : NULL;
+
+	if (p)
+		process_get(p);
+	spin_unlock_irqrestore(&pids_lock, flags);
+	return p;
+}
+
+struct process *process_next(s32 from)
+{
+	u64 flags = spin_lock_irqsave(&pids_lock);
+	struct pid *pid = pid_next_process_locked(from);
+	struct process *p = pid ? process_of_signal(pid->process) : NULL;
+
+	if (p)
+		process_get(p);
+	spin_unlock_irqrestore(&pids_lock, flags);
+	return p;
+}
+
+struct thread *process_any_thread(struct process *p)
+{
+	u64 flags = spin_lock_irqsave(&p->sig.lock);
+	struct thread *t = NULL;
+
+	if (!list_empty(&p->sig.threads)) {
+		t = list_first(&p->sig.threads, struct thread, process_node);
+		thread_get(t);
+	}
+	spin_unlock_irqrestore(&p->sig.lock, flags);
+	return t;
+}
+
+struct vm_space *process_space(struct process *p)
+{
+	u64 flags = spin_lock_irqsave(&p->sig.lock);
+	struct vm_space *s = NULL;
+	struct thread *t;
+
+	/* exit and exec change thread.space under this lock. */
+	list_for_each(t, &p->sig.threads, process_node)
+		if (t->space) {
+			s = t->space;
+			vm_space_get(s);
+			break;
+		}
+	spin_unlock_irqrestore(&p->sig.lock, flags);
+	return s;
+}
+
+/* ---- counting ---- */
+
+void process_usage_get(struct process *p, struct process_usage *u)
+{
+	u64 flags = spin_lock_irqsave(&p->sig.lock);
+	struct thread *t;
+
+	*u = (struct process_usage){ p->user_ns, p->system_ns, p->minflt, p->majflt, p->nvcsw, p->nivcsw, p->maxrss };
+	list_for_each(t, &p->sig.threads, process_node) {
+		u64 ns = thread_cpu_ns(t), user = t->user_ns ? MIN(t->user_ns, ns) : ns;
+
+		u->user_ns += user;
+		u->system_ns += ns - user;
+		u->nvcsw += t->switches_voluntary;
+		u->nivcsw += t->switches_forced;
+		if (t->space) {
+			/* All threads share one space. */
+			if (t->process_node.prev == &p->sig.threads) {
+				u->minflt += t->space->minflt;
+				u->majflt += t->space->majflt;
+			}
+			u->maxrss_pages = MAX(u->maxrss_pages, t->space->rss_peak);
+		}
+	}
+	spin_unlock_irqrestore(&p->sig.lock, flags);
+}
+
+static bool add_syscalls(struct thread *t, void *arg)
+{
+	*(u64 *)arg += t->syscalls;
+	return true;
+}
+
+void proc_stats_get(struct proc_stats *s)
+{
+	s->forks = atomic_load_relaxed(&stat_forks);
+	s->execs = atomic_load_relaxed(&stat_execs);
+	s->syscalls = atomic_load_relaxed(&stat_dead_syscalls);
+	thread_for_each(add_syscalls, &s->syscalls);
+	s->processes = atomic_load_relaxed(&process_count);
+	s->threads = pid_count_threads();
+}
+
+/* ---- boot ---- */
+
+static void region_file_get(struct file *f)
+{
+	file_get(f);
+}
+
+void process_init(void)
+{
+	process_cache = slab_cache_create("process", sizeof(struct process), 64);
+	proc_thread_cache = slab_cache_create("proc_thread", sizeof(struct proc_thread), 16);
+	vm_file_ops.get = region_file_get;
+	vm_file_ops.put = file_put;
+	signal_setup();
+	sigpage_init();
+}
