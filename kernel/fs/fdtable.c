@@ -11,6 +11,7 @@
 #include "base/string.h"
 #include "fs/fdtable.h"
 #include "fs/flock.h"
+#include "fs/init.h"
 #include "fs/vnode.h"
 #include "mm/slab.h"
 
@@ -33,14 +34,15 @@ struct fd_table {
 
 static struct slab_cache *cache;
 
+void fd_table_init(void)
+{
+	cache = slab_cache_create("fd_table", sizeof(struct fd_table), 0);
+}
+
 static struct fd_table *table_alloc(void)
 {
-	struct fd_table *t;
+	struct fd_table *t = slab_alloc(cache);
 
-	/* The first table is made at boot, by one thread. */
-	if (unlikely(!cache))
-		cache = slab_cache_create("fd_table", sizeof(struct fd_table), 0);
-	t = slab_alloc(cache);
 	if (!t)
 		return NULL;
 	t->refs = 1;

@@ -333,7 +333,6 @@ int fs_init(void)
 {
 	struct superblock *sb;
 
-	dentry_init();
 	sb = tmpfs_root_make();
 	if (is_err(sb))
 		return ptr_err(sb);

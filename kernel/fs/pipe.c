@@ -15,6 +15,7 @@
 #include "arch/arm64/ucopy.h"
 #include "base/errno.h"
 #include "base/string.h"
+#include "fs/init.h"
 #include "fs/pipe.h"
 #include "fs/poll_events.h"
 #include "fs/vnode.h"
@@ -43,14 +44,15 @@ struct pipe {
 static const struct file_ops pipe_ops;
 static struct slab_cache *cache;
 
+void pipe_init(void)
+{
+	cache = slab_cache_create("pipe", sizeof(struct pipe), 0);
+}
+
 static struct pipe *pipe_new(void)
 {
-	struct pipe *p;
+	struct pipe *p = slab_zalloc(cache);
 
-	/* The first pipe is made by init or before; two makers cannot meet here. */
-	if (unlikely(!cache))
-		cache = slab_cache_create("pipe", sizeof(struct pipe), 0);
-	p = slab_zalloc(cache);
 	if (!p)
 		return NULL;
 	mutex_init(&p->lock, "pipe");

@@ -46,7 +46,7 @@ struct fs_type *fs_type_find(const char *name)
 void superblock_init(struct superblock *sb, const struct fs_type *type, const struct superblock_ops *ops, u64 magic)
 {
 	memset(sb, 0, sizeof(*sb));
-	sb->refs = 1;
+	sb->refs = sb->holds = 1;
 	sb->dev = atomic_add_relaxed(&next_dev, 1) - 1;
 	sb->type = type;
 	sb->ops = ops;
@@ -55,18 +55,22 @@ void superblock_init(struct superblock *sb, const struct fs_type *type, const st
 	mutex_init(&sb->names, "superblock names");
 }
 
+static void superblock_drop(struct superblock *sb)
+{
+	if (ref_put(&sb->holds))
+		sb->ops->release(sb);
+}
+
+/* A vnode may outlive the last mount (a mapping of an open file): it keeps the structure, not the tree. */
 void superblock_put(struct superblock *sb)
 {
-	struct dentry *root;
-
 	if (!ref_put(&sb->refs))
 		return;
-	root = sb->root;
-	if (root) {
-		dentry_tree_drop(root);
-		dentry_put(root);
+	if (sb->root) {
+		dentry_tree_drop(sb->root);
+		dentry_put(sb->root);
 	}
-	sb->ops->release(sb);
+	superblock_drop(sb);
 }
 
 u64 vnode_now(void)
@@ -88,14 +92,20 @@ void vnode_init(struct vnode *v, struct superblock *sb, const struct vnode_ops *
 	v->ino = atomic_add_relaxed(&sb->next_ino, 1) - 1;
 	v->atime = v->mtime = v->ctime = v->btime = vnode_now();
 	v->sb = sb;
+	ref_get(&sb->holds);
 	v->ops = ops;
 	mutex_init(&v->lock, "vnode");
 }
 
 void vnode_put(struct vnode *v)
 {
-	if (v && ref_put(&v->refs))
+	struct superblock *sb;
+
+	if (v && ref_put(&v->refs)) {
+		sb = v->sb;
 		v->ops->release(v);
+		superblock_drop(sb);
+	}
 }
 
 int vnode_permission_cred(const struct vnode *v, u32 mask, const struct cred *c, bool real_ids)

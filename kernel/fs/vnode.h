@@ -108,13 +108,14 @@ struct dentry {
 
 struct superblock_ops {
 	void (*statfs)(struct superblock *, u64 *blocks, u64 *free, u64 *files, u64 *files_free);
-	void (*release)(struct superblock *);		/* last mount gone; the tree is already */
+	void (*release)(struct superblock *);		/* the last mount and the last vnode are gone: free it */
 	void (*show_options)(struct superblock *, struct text_out *);	/* ",size=64k" for /proc/mounts */
 	int (*remount)(struct superblock *, const char *options);
 };
 
 struct superblock {
-	u32 refs;			/* mounts [a] */
+	u32 refs;			/* mounts: without one the tree goes [a] */
+	u32 holds;			/* vnodes, and one for all mounts: without one the structure goes [a] */
 	u32 dev;			/* st_dev: major 0, own minor [S] */
 	const struct fs_type *type;
 	const struct superblock_ops *ops;

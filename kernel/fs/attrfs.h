@@ -1,0 +1,32 @@
+/*
+ * Trees of small files that the kernel registers by path: the common part of
+ * procfs and sysfs. All process context; each takes the names mutex itself.
+ */
+#pragma once
+#include "fs/procfs.h"
+
+struct attr_node {
+	struct vnode v;
+	struct text_source source;	/* of text files */
+	void (*arg_free)(void *);	/* the last reference frees source.arg; NULL: not ours */
+	char *target;			/* of links; owned */
+	const struct vnode_ops *over;	/* directories that know more names; NULL */
+};
+
+/* A file system of such a tree, alive for ever. Its root may have operations of its own. NULL: no memory. */
+struct superblock *attrfs_make(const struct fs_type *type, u64 magic,
+			       const struct vnode_ops *root_ops, const struct file_ops *root_fops);
+struct attr_file {
+	u32 mode;			/* with S_IFREG or S_IFLNK or S_IFDIR */
+	struct text_source source;
+	void (*arg_free)(void *);
+	const struct file_ops *fops;	/* instead of source */
+	const char *target;
+	u64 size;
+};
+/* 0, -EEXIST, -ENOMEM, -ENOTDIR. */
+int attrfs_add(struct superblock *sb, const char *path, const struct attr_file *what);
+void attrfs_remove(struct superblock *sb, const char *path);
+/* Operations for directories of that kind, to be extended. */
+void attrfs_release(struct vnode *v);
+int attrfs_setattr(struct vnode *v, const struct vnode_attr *a);

@@ -1,0 +1,170 @@
+/*
+ * Devices by number, and devtmpfs: one tmpfs of the kernel's, seen by every
+ * mount, in which each registered device has a node.
+ */
+#include <linux/stat.h>
+#include "base/errno.h"
+#include "base/string.h"
+#include "fs/devfs.h"
+#include "fs/file_internal.h"
+#include "fs/init.h"
+#include "fs/tmpfs.h"
+
+static struct mutex lock = MUTEX_INIT(lock, "devices");
+static struct chardev *devices;		/* [lock] */
+static struct superblock *devtmpfs;
+
+/* [lock] */
+static struct chardev *find(u32 major, u32 minor)
+{
+	struct chardev *d;
+
+	for (d = devices; d; d = d->next)
+		if (d->major == major && d->minor == minor)
+			return d;
+	return NULL;
+}
+
+int chardev_open(struct vnode *v, struct file *f)
+{
+	struct chardev *d;
+
+	mutex_lock(&lock);
+	d = find(dev_major(v->rdev), dev_minor(v->rdev));
+	mutex_unlock(&lock);
+	if (!d)
+		return -ENXIO;
+	f->ops = d->ops;
+	f->priv = d->arg;
+	return d->open ? d->open(f, d) : 0;
+}
+
+/*
+ * The directory of a name with slashes, made as far as needed; *last is the
+ * part behind. Not referenced: names mutex held.
+ */
+static struct dentry *dir_of(const char *name, const char **last)
+{
+	struct dentry *dir = devtmpfs->root, *d;
+	const char *slash;
+
+	while ((slash = strchr(name, '/'))) {
+		d = dentry_child(dir, name, slash - name);
+		if (d)
+			dentry_put(d);	/* the tree keeps it while we hold the names */
+		else
+			d = tmpfs_add(dir, name, slash - name, S_IFDIR | 0755, 0);
+		if (is_err(d))
+			return d;
+		dir = d;
+		name = slash + 1;
+	}
+	*last = name;
+	return dir;
+}
+
+static int node_add(struct chardev *dev)
+{
+	const char *name;
+	struct dentry *dir, *d;
+	int err = 0;
+
+	mutex_lock(&devtmpfs->names);
+	dir = dir_of(dev->name, &name);
+	if (is_err(dir)) {
+		err = ptr_err(dir);
+		goto out;
+	}
+	d = dentry_child(dir, name, strlen(name));
+	if (d) {
+		dentry_put(d);
+		err = -EEXIST;
+		goto out;
+	}
+	d = tmpfs_add(dir, name, strlen(name), S_IFCHR | dev->mode, dev_make(dev->major, dev->minor));
+	if (is_err(d)) {
+		err = ptr_err(d);
+		goto out;
+	}
+	d->vnode->uid = d->vnode->gid = 0;
+out:
+	mutex_unlock(&devtmpfs->names);
+	return err;
+}
+
+int chardev_register(struct chardev *dev)
+{
+	int err = 0;
+
+	mutex_lock(&lock);
+	if (find(dev->major, dev->minor))
+		err = -EEXIST;
+	if (!err && dev->name)
+		err = node_add(dev);
+	if (!err) {
+		dev->next = devices;
+		devices = dev;
+	}
+	mutex_unlock(&lock);
+	return err;
+}
+
+void chardev_unregister(struct chardev *dev)
+{
+	struct dentry *dir, *d;
+	const char *name;
+
+	mutex_lock(&lock);
+	for (struct chardev **link = &devices; *link; link = &(*link)->next) {
+		if (*link == dev) {
+			*link = dev->next;
+			break;
+		}
+	}
+	mutex_unlock(&lock);
+	if (!dev->name)
+		return;
+	mutex_lock(&devtmpfs->names);
+	dir = dir_of(dev->name, &name);
+	d = is_err(dir) ? NULL : dentry_child(dir, name, strlen(name));
+	if (d) {
+		if (d->vnode->rdev == dev_make(dev->major, dev->minor))
+			dentry_unlink(d);
+		dentry_put(d);
+	}
+	mutex_unlock(&devtmpfs->names);
+}
+
+static struct superblock *devtmpfs_mount(const struct fs_type *type, const char *source, const char *options)
+{
+	/* Options change the one tree, as on Linux; wrong ones are refused. */
+	if (options && *options) {
+		int err = devtmpfs->ops->remount(devtmpfs, options);
+
+		if (err)
+			return err_ptr(err);
+	}
+	ref_get(&devtmpfs->refs);
+	return devtmpfs;
+}
+
+static struct fs_type devtmpfs_type = { .name = "devtmpfs", .nodev = true, .mount = devtmpfs_mount };
+
+int devfs_init(void)
+{
+	static const struct { const char *name, *target; } links[] = {
+		{ "fd", "/proc/self/fd" }, { "stdin", "/proc/self/fd/0" },
+		{ "stdout", "/proc/self/fd/1" }, { "stderr", "/proc/self/fd/2" },
+	};
+
+	devtmpfs = tmpfs_make(&devtmpfs_type, ~0ull, 0755);
+	if (is_err(devtmpfs))
+		return ptr_err(devtmpfs);
+	mutex_lock(&devtmpfs->names);
+	for (u32 i = 0; i < ARRAY_SIZE(links); i++)
+		tmpfs_add_symlink(devtmpfs->root, links[i].name, strlen(links[i].name),
+				  links[i].target, strlen(links[i].target));
+	mutex_unlock(&devtmpfs->names);
+	fs_type_register(&devtmpfs_type);
+	return 0;
+}

@@ -1,0 +1,217 @@
+/*
+ * The devices that need no hardware: null, zero, full, random, urandom, kmsg;
+ * mem(4), null(4), random(4), full(4).
+ */
+#include <linux/fcntl.h>
+#include <linux/random.h>
+#include "arch/arm64/ucopy.h"
+#include "base/errno.h"
+#include "base/printf.h"
+#include "base/string.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/random.h"
+#include "fs/devfs.h"
+#include "fs/init.h"
+#include "fs/poll_events.h"
+#include "fs/tmpfs.h"
+#include "sched/cred.h"
+
+#define MEM_MAJOR	1
+#define RANDOM_PIECE	256u
+#define LINE_MAX	1024u
+#define KMSG_POLL_NS	(250 * NSEC_PER_MSEC)
+#define ENTROPY_BITS	256		/* all that the generator's key holds, once it is seeded */
+
+static s64 null_read(struct file *f, struct uio *u, u64 *pos)
+{
+	return 0;
+}
+
+static s64 null_write(struct file *f, struct uio *u, u64 *pos)
+{
+	size_t n = u->left;
+
+	uio_skip(u, n);
+	return n;
+}
+
+static s64 null_seek(struct file *f, s64 offset, int whence)
+{
+	return f->pos = 0;
+}
+
+static s64 zero_read(struct file *f, struct uio *u, u64 *pos)
+{
+	size_t n = u->left;
+
+	return uio_zero(u, n) ? -EFAULT : (s64)n;
+}
+
+static struct vm_object *zero_mmap(struct file *f, u64 offset, u64 len, u32 prot, bool shared)
+{
+	return tmpfs_object_new(offset + len);
+}
+
+static s64 full_write(struct file *f, struct uio *u, u64 *pos)
+{
+	return -ENOSPC;
+}
+
+static s64 random_read(struct file *f, struct uio *u, u64 *pos)
+{
+	u8 piece[RANDOM_PIECE];
+	s64 done = 0;
+
+	while (u->left) {
+		size_t n = MIN(u->left, sizeof(piece));
+
+		random_bytes(piece, n);
+		if (uio_put(u, piece, n))
+			return done ? done : -EFAULT;
+		done += n;
+		if (signal_pending())
+			break;
+	}
+	return done;
+}
+
+static s64 random_write(struct file *f, struct uio *u, u64 *pos)
+{
+	u8 piece[RANDOM_PIECE];
+	s64 done = 0;
+
+	while (u->left) {
+		size_t n = MIN(u->left, sizeof(piece));
+
+		if (uio_get(u, piece, n))
+			return done ? done : -EFAULT;
+		random_seed(piece, n, 0);	/* mixed in, but no program's word counts as entropy */
+		done += n;
+	}
+	return done;
+}
+
+static long random_ioctl(struct file *f, u32 cmd, u64 arg)
+{
+	const struct cred *c = current()->cred;
+	u32 head[2];
+	u8 piece[RANDOM_PIECE];
+
+	switch (cmd) {
+	case RNDGETENTCNT:
+		return put_user_u32(arg, random_seeded() ? ENTROPY_BITS : 0);
+	case RNDADDENTROPY:
+		if (c && !cred_privileged(c))
+			return -EPERM;
+		if (copy_from_user(head, arg, sizeof(head)))
+			return -EFAULT;
+		if ((s32)head[0] < 0 || head[1] > sizeof(piece))
+			return -EINVAL;
+		if (copy_from_user(piece, arg + sizeof(head), head[1]))
+			return -EFAULT;
+		random_seed(piece, head[1], MIN(head[0], head[1] * 8));
+		return 0;
+	}
+	return -ENOTTY;
+}
+
+/* One line of the log a read, as "level,sequence,microseconds,-;text\n". */
+static s64 kmsg_read(struct file *f, struct uio *u, u64 *pos)
+{
+	char line[LINE_MAX], out[LINE_MAX + 64], *end, *text;
+	u64 at, level = 0, seconds = 0, micro = 0;
+	const char *p;
+	size_t n;
+	int err;
+
+	if (*pos < log_start())
+		*pos = log_start();
+	while (*pos >= log_end()) {
+		if (f->flags & O_NONBLOCK)
+			return -EAGAIN;
+		/* The log tells nobody that it grew: look again, while somebody waits here. */
+		err = wait_until(clock_ns() + KMSG_POLL_NS);
+		if (err)
+			return err;
+	}
+	at = *pos;
+	n = log_read(pos, line, sizeof(line) - 1);
+	line[n] = '\0';
+	end = memchr(line, '\n', n);
+	if (!end)
+		return -EIO;
+	*end = '\0';
+	*pos = *pos - n + (end + 1 - line);
+	p = line + 1;
+	if (line[0] != '<' || parse_u64(p, &p, 10, &level) || *p != '>')
+		return -EIO;
+	p = strchr(p, '[');
+	if (!p)
+		return -EIO;
+	for (p++; *p == ' '; p++)
+		;
+	if (parse_u64(p, &p, 10, &seconds) || *p != '.' || parse_u64(p + 1, &p, 10, &micro))
+		return -EIO;
+	text = (char *)p + strlen("] ");
+	n = scnprintf(out, sizeof(out), "%llu,%llu,%llu,-;%s\n", (unsigned long long)level, (unsigned long long)at,
+		      (unsigned long long)(seconds * 1000000 + micro), text);
+	if (u->left < n)
+		return -EINVAL;
+	return uio_put(u, out, n) ? -EFAULT : (s64)n;
+}
+
+static s64 kmsg_write(struct file *f, struct uio *u, u64 *pos)
+{
+	char line[LINE_MAX], *text = line;
+	size_t total = u->left, n = MIN(total, sizeof(line) - 1);
+	u64 level = LOG_NOTICE;
+	const char *end;
+
+	if (uio_get(u, line, n))
+		return -EFAULT;
+	while (n && line[n - 1] == '\n')
+		n--;
+	line[n] = '\0';
+	if (line[0] == '<' && !parse_u64(line + 1, &end, 10, &level) && *end == '>')
+		text = (char *)end + 1;
+	log_at(level & 7, "%s", text);
+	return total;
+}
+
+static s64 kmsg_seek(struct file *f, s64 offset, int whence)
+{
+	f->pos = whence == 2 ? log_end() : log_start();
+	return 0;
+}
+
+static u32 kmsg_poll(struct file *f, struct poll_table *t)
+{
+	return EPOLLOUT | EPOLLWRNORM | (f->pos < log_end() ? EPOLLIN | EPOLLRDNORM : 0);
+}
+
+static const struct file_ops null_ops = { .read = null_read, .write = null_write, .seek = null_seek };
+static const struct file_ops zero_ops = { .read = zero_read, .write = null_write, .seek = null_seek, .mmap = zero_mmap };
+static const struct file_ops full_ops = { .read = zero_read, .write = full_write, .seek = null_seek };
+static const struct file_ops random_ops = {
+	.read = random_read, .write = random_write, .seek = null_seek, .ioctl = random_ioctl,
+};
+static const struct file_ops kmsg_ops = { .read = kmsg_read, .write = kmsg_write, .seek = kmsg_seek, .poll = kmsg_poll };
+
+static struct chardev devices[] = {
+	{ .name = "null", .major = MEM_MAJOR, .minor = 3, .mode = 0666, .ops = &null_ops },
+	{ .name = "zero", .major = MEM_MAJOR, .minor = 5, .mode = 0666, .ops = &zero_ops },
+	{ .name = "full", .major = MEM_MAJOR, .minor = 7, .mode = 0666, .ops = &full_ops },
+	{ .name = "random", .major = MEM_MAJOR, .minor = 8, .mode = 0666, .ops = &random_ops },
+	{ .name = "urandom", .major = MEM_MAJOR, .minor = 9, .mode = 0666, .ops = &random_ops },
+	{ .name = "kmsg", .major = MEM_MAJOR, .minor = 11, .mode = 0644, .ops = &kmsg_ops },
+};
+
+int memdev_init(void)
+{
+	int err = 0;
+
+	for (u32 i = 0; i < ARRAY_SIZE(devices) && !err; i++)
+		err = chardev_register(&devices[i]);
+	return err;
+}

@@ -1,0 +1,366 @@
+/*
+ * The bytes of files in memory: pages by index, which reads and writes copy
+ * to and from and which mappings show, so that both see the same. A page that
+ * was never written is a hole and reads as zeros.
+ *
+ * Writes and truncation hold the vnode's mutex; a fault of a mapping takes
+ * the page lock alone, since it may come out of a write's own copy.
+ */
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+#include <linux/stat.h>
+#include "base/errno.h"
+#include "base/string.h"
+#include "fs/file_internal.h"
+#include "fs/mount.h"
+#include "fs/tmpfs_node.h"
+#include "sched/cred.h"
+
+#define SIZE_LIMIT	0x7fffffffffffffffull
+
+static u64 all_pages;		/* [a] */
+static const struct vm_object_ops object_ops;
+
+u64 tmpfs_pages(void)
+{
+	return atomic_load_relaxed(&all_pages);
+}
+
+void tmpfs_data_init(struct tmpfs_node *n)
+{
+	spin_init(&n->lock, "tmpfs pages");
+	n->pages = (struct page_tree){ 0 };
+	n->object = (struct vm_object){ .ops = &object_ops };
+}
+
+static void pages_uncount(struct tmpfs_node *n, u64 count)
+{
+	if (count) {
+		atomic_sub(&tmpfs_sb_of(n->v.sb)->used_pages, count);
+		atomic_sub(&all_pages, count);
+	}
+}
+
+static bool page_count(struct tmpfs_node *n)
+{
+	struct tmpfs_sb *ts = tmpfs_sb_of(n->v.sb);
+
+	if (atomic_add_relaxed(&ts->used_pages, 1) > ts->max_pages) {
+		atomic_sub(&ts->used_pages, 1);
+		return false;
+	}
+	atomic_add_relaxed(&all_pages, 1);
+	return true;
+}
+
+void tmpfs_data_free(struct tmpfs_node *n)
+{
+	pages_uncount(n, page_tree_cut(&n->pages, 0));
+}
+
+/* The page at index, referenced; NULL: a hole. */
+static struct page *page_find(struct tmpfs_node *n, u64 index)
+{
+	struct page *p;
+
+	spin_lock(&n->lock);
+	p = page_tree_find(&n->pages, index);
+	if (p)
+		page_get(p);
+	spin_unlock(&n->lock);
+	return p;
+}
+
+/*
+ * Put a fresh page at index (its reference goes to the tree); if another came
+ * first, that one stays and the fresh one is dropped. Returns the page in
+ * place, referenced for the caller, or err_ptr. limit: no page at or past
+ * that size (~0: none), which truncation may have lowered meanwhile.
+ */
+static struct page *page_place(struct tmpfs_node *n, u64 index, struct page *fresh, bool within_size)
+{
+	struct page *p;
+	int err = 0;
+
+	if (!page_count(n)) {
+		page_put(fresh);
+		return err_ptr(-ENOSPC);
+	}
+	spin_lock(&n->lock);
+	p = page_tree_find(&n->pages, index);
+	if (!p) {
+		if (within_size && index >= DIV_ROUND_UP(n->v.size, PAGE_SIZE))
+			err = -EFAULT;
+		else
+			err = page_tree_insert(&n->pages, index, fresh);
+		if (!err) {
+			p = fresh;
+			fresh = NULL;
+		}
+	}
+	if (p)
+		page_get(p);
+	spin_unlock(&n->lock);
+	if (fresh) {
+		page_put(fresh);
+		pages_uncount(n, 1);
+	}
+	return p ? p : err_ptr(err);
+}
+
+static struct page *object_get_page(struct vm_object *o, u64 index, bool write, int *err)
+{
+	struct tmpfs_node *n = container_of(o, struct tmpfs_node, object);
+	struct page *p;
+
+	if (index >= DIV_ROUND_UP(READ_ONCE(n->v.size), PAGE_SIZE)) {
+		*err = -EFAULT;
+		return NULL;
+	}
+	p = page_find(n, index);
+	if (p)
+		return p;
+	p = page_alloc(0, PA_RECLAIM | PA_ZERO);
+	if (!p) {
+		*err = -ENOMEM;
+		return NULL;
+	}
+	p = page_place(n, index, p, true);
+	if (is_err(p)) {
+		/* A mapping has no way to hear of a full file system but SIGBUS. */
+		*err = ptr_err(p) == -ENOSPC ? -EFAULT : ptr_err(p);
+		return NULL;
+	}
+	return p;
+}
+
+static void object_release(struct vm_object *o)
+{
+	vnode_put(&container_of(o, struct tmpfs_node, object)->v);
+}
+
+static const struct vm_object_ops object_ops = {
+	.get_page = object_get_page,
+	.release = object_release,
+};
+
+/* The references of the object together hold one of the vnode: the first takes it, the last (object_release) drops it. */
+static struct vm_object *object_ref(struct tmpfs_node *n)
+{
+	if (atomic_add(&n->object.refs, 1) == 1)
+		vnode_get(&n->v);
+	return &n->object;
+}
+
+static struct vm_object *tmpfs_mmap(struct file *f, u64 offset, u64 len, u32 prot, bool shared)
+{
+	return object_ref(tmpfs_node_of(f->vnode));
+}
+
+struct vm_object *tmpfs_object_new(u64 size)
+{
+	struct tmpfs_node *n = tmpfs_node_unnamed();
+
+	if (is_err(n))
+		return err_ptr(ptr_err(n));
+	n->v.size = ALIGN_UP(size, PAGE_SIZE);
+	n->object.refs = 1;	/* takes over the only reference of the vnode */
+	return &n->object;
+}
+
+/* relatime: the access time moves when it says nothing, or is a day old. */
+static void accessed(struct file *f, struct vnode *v)
+{
+	u64 now;
+
+	if ((f->flags & O_NOATIME) || !f->path || (f->path->mount->flags & (MNT_NOATIME | MNT_RDONLY)))
+		return;
+	if (v->atime > v->mtime && v->atime > v->ctime)
+		return;
+	now = vnode_now();
+	WRITE_ONCE(v->atime, now);
+}
+
+static s64 tmpfs_read(struct file *f, struct uio *u, u64 *pos)
+{
+	struct vnode *v = f->vnode;
+	struct tmpfs_node *n = tmpfs_node_of(v);
+	s64 done = 0;
+
+	while (u->left) {
+		u64 size = READ_ONCE(v->size), offset = *pos & PAGE_MASK;
+		size_t want;
+		struct page *p;
+		int err;
+
+		if (*pos >= size)
+			break;
+		want = MIN(MIN(u->left, PAGE_SIZE - offset), size - *pos);
+		p = page_find(n, *pos >> PAGE_SHIFT);
+		err = p ? uio_put(u, (char *)page_to_virt(p) + offset, want) : uio_zero(u, want);
+		if (p)
+			page_put(p);
+		if (err)
+			return done ? done : err;
+		*pos += want;
+		done += want;
+	}
+	accessed(f, v);
+	return done;
+}
+
+/* One page's share of a write at pos: bytes copied, or -errno. [v] held. */
+static s64 write_page(struct tmpfs_node *n, struct uio *u, u64 pos)
+{
+	u64 offset = pos & PAGE_MASK, index = pos >> PAGE_SHIFT;
+	size_t want = MIN(u->left, PAGE_SIZE - offset);
+	struct page *p = page_find(n, index), *fresh;
+	int err;
+
+	if (p) {
+		err = uio_get(u, (char *)page_to_virt(p) + offset, want);
+		page_put(p);
+		return err ? err : (s64)want;
+	}
+	fresh = page_alloc(0, PA_RECLAIM | (want < PAGE_SIZE ? PA_ZERO : 0));
+	if (!fresh)
+		return -ENOMEM;
+	err = uio_get(u, (char *)page_to_virt(fresh) + offset, want);
+	if (err) {
+		page_put(fresh);
+		return err;
+	}
+	page_get(fresh);
+	p = page_place(n, index, fresh, false);
+	if (is_err(p)) {
+		page_put(fresh);
+		return ptr_err(p);
+	}
+	/* A fault put a zero page there while the bytes came in. */
+	if (p != fresh)
+		memcpy((char *)page_to_virt(p) + offset, (char *)page_to_virt(fresh) + offset, want);
+	page_put(p);
+	page_put(fresh);
+	return want;
+}
+
+static void size_set(struct tmpfs_node *n, u64 size)
+{
+	spin_lock(&n->lock);
+	WRITE_ONCE(n->v.size, size);
+	spin_unlock(&n->lock);
+}
+
+static s64 tmpfs_write(struct file *f, struct uio *u, u64 *pos)
+{
+	struct vnode *v = f->vnode;
+	struct tmpfs_node *n = tmpfs_node_of(v);
+	s64 done = 0, r = 0;
+	u64 at;
+
+	if (!u->left)
+		return 0;
+	mutex_lock(&v->lock);
+	at = f->flags & O_APPEND ? v->size : *pos;
+	if (at >= SIZE_LIMIT) {
+		r = -EFBIG;
+		goto out;
+	}
+	while (u->left && at < SIZE_LIMIT) {
+		r = write_page(n, u, at);
+		if (r < 0)
+			break;
+		at += r;
+		done += r;
+		if (at > v->size)
+			size_set(n, at);
+	}
+	if (done) {
+		*pos = at;
+		v->mtime = v->ctime = vnode_now();
+		if (unlikely(v->mode & (S_ISUID | S_ISGID)) && f->cred->fsuid != 0)
+			v->mode &= ~(u32)(S_ISUID | (v->mode & 010 ? S_ISGID : 0));
+	}
+out:
+	mutex_unlock(&v->lock);
+	return done ? done : r;
+}
+
+/* Zeros from offset to the end of its page, if the page exists. */
+static void page_tail_zero(struct tmpfs_node *n, u64 from, u64 to)
+{
+	struct page *p = page_find(n, from >> PAGE_SHIFT);
+
+	if (p) {
+		memset((char *)page_to_virt(p) + (from & PAGE_MASK), 0, to - from);
+		page_put(p);
+	}
+}
+
+int tmpfs_data_resize(struct tmpfs_node *n, u64 size)
+{
+	u64 dropped = 0;
+
+	if (size > SIZE_LIMIT)
+		return -EFBIG;
+	spin_lock(&n->lock);
+	if (size < n->v.size) {
+		WRITE_ONCE(n->v.size, size);
+		dropped = page_tree_cut(&n->pages, DIV_ROUND_UP(size, PAGE_SIZE));
+	} else {
+		WRITE_ONCE(n->v.size, size);
+	}
+	spin_unlock(&n->lock);
+	pages_uncount(n, dropped);
+	if (size & PAGE_MASK)
+		page_tail_zero(n, size, ALIGN_UP(size, PAGE_SIZE));
+	return 0;
+}
+
+int tmpfs_append(struct vnode *v, const void *data, size_t len)
+{
+	struct tmpfs_node *n = tmpfs_node_of(v);
+	const char *from = data;
+	struct page *p;
+	int err = 0;
+
+	mutex_lock(&v->lock);
+	while (len && !err) {
+		u64 offset = v->size & PAGE_MASK, index = v->size >> PAGE_SHIFT;
+		size_t want = MIN(len, PAGE_SIZE - offset);
+
+		if (offset) {
+			p = page_find(n, index);
+		} else {
+			p = page_alloc(0, PA_NOWAIT);
+			if (p)
+				p = page_place(n, index, p, false);
+		}
+		if (!p || is_err(p)) {
+			err = p ? ptr_err(p) : -ENOMEM;
+			break;
+		}
+		memcpy((char *)page_to_virt(p) + offset, from, want);
+		if (!offset && want < PAGE_SIZE)
+			memset((char *)page_to_virt(p) + want, 0, PAGE_SIZE - want);
+		page_put(p);
+		from += want;
+		len -= want;
+		size_set(n, v->size + want);
+	}
+	mutex_unlock(&v->lock);
+	return err;
+}
+
+static int tmpfs_fsync(struct file *f, bool data_only)
+{
+	return 0;	/* memory is all there is */
+}
+
+const struct file_ops tmpfs_file_ops = {
+	.read = tmpfs_read,
+	.write = tmpfs_write,
+	.seek = file_seek_vnode,
+	.mmap = tmpfs_mmap,
+	.fsync = tmpfs_fsync,
+};
