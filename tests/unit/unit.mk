@@ -44,6 +44,7 @@ $(uapi):
 	ln -sfn $(UAPI)/$(@F) $@
 
 $(OUT)/kernel/%.o: CFLAGS += $(KERNEL_NAMES)
+$(OUT)/tests/%.o: CFLAGS += -Wno-sign-compare
 $(OUT)/%.o: %.c tests/unit/unit.mk | $(uapi)
 	@mkdir -p $(@D)
 	$(UNIT_CC) $(CFLAGS) -c -o $@ $<
