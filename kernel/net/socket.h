@@ -55,6 +55,9 @@ struct socket {
 	u32 owner_uid;
 	struct file *file;		/* back pointer for epoll and fasync; NULL before accept made one */
 	u64 ino;			/* /proc/net, fd links: socket:[ino] */
+	struct socket_filter *filter;	/* SO_ATTACH_FILTER, or NULL [L] */
+	bool timestamp_ns;		/* SO_TIMESTAMPNS rather than SO_TIMESTAMP [L] */
+	bool listening;			/* SO_ACCEPTCONN [L] */
 };
 
 /* Take a pending error: -errno or 0. */
