@@ -3,6 +3,7 @@
 #   make          build/Image, build/initramfs.cpio and .cpio.gz, and the floor check
 #   make run      boot it; commands are read from standard input if that is no terminal
 #   make debug    build/debug/Image: lock checking and assertions on
+#   make swpan    build/swpan/Image: as debug, and user memory shut off by TTBR0 on CPUs without PAN
 #   make test     every test; make check: the quick ones; make unit: those on the host
 #   make bench    the figures beside Linux's
 #   make kcc FILES="a.c b.c"   compile these alone, for their warnings
@@ -86,6 +87,7 @@ $1/Image: $1/dunlin.elf
 endef
 $(eval $(call variant,$B,))
 $(eval $(call variant,$B/debug,$(DEBUGFLAGS)))
+$(eval $(call variant,$B/swpan,$(DEBUGFLAGS) -DCONFIG_SW_PAN=1))
 
 # ---- user programs and the initramfs ----------------------------------------
 # user/NAME.c is a program of its own. Programs under tests/vm/guest/ are packed
@@ -121,9 +123,10 @@ $B/guest.cpio: tools/mkinitramfs tools/lib/cpio.py $(GUEST)
 
 IMAGES := $B/Image $B/initramfs.cpio $B/initramfs.cpio.gz
 
-.PHONY: all debug run test check unit bench kcc floors tests-ready clean
+.PHONY: all debug swpan run test check unit bench kcc floors tests-ready clean
 all: $(IMAGES) floors
 debug: $B/debug/Image
+swpan: $B/swpan/Image
 
 floors: $B/.floors
 $B/.floors: tools/check-floors docs/floors.md $(KSRC) $(shell find kernel -name '*.h')
@@ -133,7 +136,7 @@ $B/.floors: tools/check-floors docs/floors.md $(KSRC) $(shell find kernel -name 
 run: $(IMAGES)
 	$(Q)tools/run $(RUNFLAGS)
 
-tests-ready: all debug $B/guest.cpio
+tests-ready: all debug swpan $B/guest.cpio
 	$(Q)tools/setup test
 test: tests-ready
 	$(Q)tests/run

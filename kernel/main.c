@@ -26,6 +26,7 @@
 #include "sched/sched.h"
 #include "sched/softirq.h"
 #include "sched/timer.h"
+#include "vm/vm_space.h"
 
 #define COMMAND_LINE_MAX 2048
 
@@ -100,6 +101,7 @@ noreturn void kernel_entry(const void *dtb, u64 dtb_phys, u64 entry_counter)
 	sched_init();
 	memory_start(dtb, dtb_phys);
 	threads_init();
+	sched_ops.switch_space = vm_space_switch;
 	random_init();
 	if (platform_from_fdt(dtb))
 		panic("the device tree can't be used; see the messages above");

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # quick
 """The kernel's guards: each fault on purpose (kernel/sys/selftest.c) is caught and named."""
-from vmtest import Vm, main
+import os
+
+from vmtest import TOP, Vm, main
 
 
 def fault(name, *messages, **machine):
@@ -26,6 +28,13 @@ def test_text_is_read_only():
 def test_user_memory_is_out_of_reach_with_pan():
     fault("user-read", r"the copy routines reach user memory",
           r"access to user memory outside the copy routines", r"test_user_read", cpu="cortex-a76")
+
+
+def test_user_memory_is_out_of_reach_without_pan():
+    """The build that keeps user memory out of TTBR0, on a CPU that has no PAN."""
+    fault("user-read", r"the copy routines reach user memory",
+          r"access to user memory outside the copy routines|access to a user address", r"test_user_read",
+          cpu="cortex-a72", kernel=os.path.join(TOP, "build", "swpan", "Image"))
 
 
 def test_stack_overflow():

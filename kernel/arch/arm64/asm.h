@@ -37,7 +37,41 @@
 	.popsection
 .endm
 
-/* Open and close user memory to privileged accesses. boot_map.c turns them into NOPs on a CPU without PAN. */
+/*
+ * Open and close user memory to privileged accesses. With PAN two
+ * instructions, which boot_map.c turns into NOPs on a CPU that has none. With
+ * CONFIG_SW_PAN the user half is only in TTBR0 while it is open: exceptions
+ * close it on entry and put it back on exit (vectors.S). x16 and x17 are used.
+ */
+#ifdef CONFIG_SW_PAN
+.macro	user_half_load
+	adrp	x16, user_ttbr
+	add	x16, x16, :lo12:user_ttbr
+	mrs	x17, tpidr_el1
+	ldr	x16, [x16, x17]
+	msr	ttbr0_el1, x16
+	isb
+.endm
+.macro	user_half_unload
+	adrp	x16, empty_root
+	ldr	x16, [x16, :lo12:empty_root]
+	msr	ttbr0_el1, x16
+	isb
+.endm
+.macro	user_access_begin
+	mrs	x15, daif
+	msr	daifset, #2			// which CPU's word it is must not change meanwhile
+	user_half_load
+	msr	daif, x15
+.endm
+.macro	user_access_end
+	user_half_unload
+.endm
+#else
+.macro	user_half_load
+.endm
+.macro	user_half_unload
+.endm
 .macro	user_access_begin
 	.pushsection .pan_sites, "a"
 	.balign 4
@@ -52,4 +86,5 @@
 	.popsection
 7772:	.inst	0xd500419f		// msr pan, #1
 .endm
+#endif
 #endif

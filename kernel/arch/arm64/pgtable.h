@@ -10,6 +10,7 @@
  *   0xfffffc0000000000  page metadata (mm/page.h)
  */
 #pragma once
+#include "arch/arm64/cpu.h"
 #include "base/defs.h"
 
 #define KIMAGE_BASE	0xffff800080000000ul
@@ -121,7 +122,14 @@ static inline void tlb_flush_all(void)
 /* The user half of this CPU. The caller keeps from migrating. */
 static inline void pgtable_switch_user(u64 root, u64 asid)
 {
+#ifdef CONFIG_SW_PAN
+	/* Loaded on the way to user mode and inside the copy routines alone (asm.h). */
+	extern u64 user_ttbr;
+
+	*(u64 *)((u64)&user_ttbr + sysreg_read(tpidr_el1)) = root | asid << 48;
+#else
 	__asm__ volatile("msr ttbr0_el1, %0; isb" :: "r"(root | asid << 48) : "memory");
+#endif
 }
 u32 pgtable_asid_bits(void);		/* 8 or 16 */
 

@@ -39,6 +39,7 @@
 	stp	x21, x22, [sp, #FRAME_PC]
 	msr	sp_el0, x28
 	mov	x29, xzr			// a backtrace ends here
+	user_half_unload
 .endm
 
 .macro	entry_kernel
@@ -49,6 +50,15 @@
 	mrs	x22, spsr_el1
 	stp	x30, x20, [sp, #240]
 	stp	x21, x22, [sp, #FRAME_PC]
+#ifdef CONFIG_SW_PAN
+	mrs	x20, ttbr0_el1
+	adrp	x16, empty_root
+	ldr	x16, [x16, :lo12:empty_root]
+	sub	x20, x20, x16			// not 0: a copy routine had the user half open
+	str	x20, [sp, #FRAME_SYSCALL]
+	msr	ttbr0_el1, x16
+	isb
+#endif
 .endm
 
 .macro	vector label
@@ -130,6 +140,7 @@ user_exit:
 	msr	elr_el1, x21
 	msr	spsr_el1, x22
 	msr	sp_el0, x20
+	user_half_load
 	b	restore
 1:	msr	daifclr, #2
 	mov	x0, sp
@@ -166,6 +177,11 @@ kernel_exit:
 	ldr	x30, [sp, #240]
 	msr	elr_el1, x21
 	msr	spsr_el1, x22
+#ifdef CONFIG_SW_PAN
+	ldr	x20, [sp, #FRAME_SYSCALL]
+	cbz	x20, restore
+	user_half_load
+#endif
 	b	restore
 
 /*
@@ -226,3 +242,11 @@ trap_enter_user:
 	mov	sp, x20
 	mov	x29, xzr
 	b	user_exit
+
+#ifdef CONFIG_SW_PAN
+	.section .percpu, "aw"
+	.balign	8
+	.globl	user_ttbr
+user_ttbr:					// this CPU's user half: root and identifier
+	.quad	0
+#endif
