@@ -1,11 +1,7 @@
 /*
- * Event bits as plain numbers: those of <linux/eventpoll.h>, whose own are
- * cast to a checker's type and so of no use in initialisers and switches.
+ * Event bits: <linux/eventpoll.h> casts them with a word that only Linux's
+ * own checker knows.
  */
 #pragma once
-#include "base/defs.h"
 #define __force
-#define __poll_t u32
 #include <linux/eventpoll.h>
-#undef __poll_t
-#undef __force
