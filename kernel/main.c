@@ -79,6 +79,12 @@ static void power_start(const void *dtb)
 	machine_ops.reset = psci_reset;
 }
 
+/* As the header says; the caller knows that it is a DTB (Devicetree Specification 5.2). */
+static u64 dtb_size(const void *dtb)
+{
+	return get_unaligned_be32((const u8 *)dtb + 4);
+}
+
 static void memory_start(const void *dtb, u64 dtb_phys)
 {
 	static char command_line[COMMAND_LINE_MAX];
@@ -87,7 +93,7 @@ static void memory_start(const void *dtb, u64 dtb_phys)
 	power_start(dtb);
 	if (!dtb || fdt_early(dtb, page_init_region, page_init_reserve, command_line, sizeof command_line))
 		panic("no device tree: the boot loader must pass a DTB's address in x0");
-	page_init_reserve(dtb_phys, get_unaligned_be32((const u8 *)dtb + 4));
+	page_init_reserve(dtb_phys, dtb_size(dtb));
 	param_parse(command_line);
 	page_init_finish();
 	slab_init();
@@ -109,6 +115,8 @@ noreturn void kernel_entry(const void *dtb, u64 dtb_phys, u64 entry_counter)
 	drivers_probe(DRIVER_MSI);
 	drivers_probe(DRIVER_TIMER);
 	drivers_probe(DRIVER_CONSOLE);
+	/* Everything said is in struct platform now, and a panic has its console. */
+	page_release_reserved(dtb_phys, dtb_size(dtb));
 	if (!thread_create("init", init_thread, NULL))
 		panic("no memory for the init thread");
 	sched_idle();
