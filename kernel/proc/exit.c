@@ -17,6 +17,7 @@
 #include "fs/fdtable.h"
 #include "fs/fs_context.h"
 #include "mm/slab.h"
+#include "proc/futex.h"
 #include "proc/internal.h"
 #include "vm/vm_space.h"
 
@@ -54,6 +55,7 @@ void exit_group_start_locked(struct process *p, u32 status)
 	if (p->sig.group_exit)
 		return;
 	p->sig.group_exit = true;
+	p->sig.stopping = p->sig.stopped = false;
 	p->exit_status = status;
 	signal_poke_all_locked(&p->sig, current());
 }
@@ -240,8 +242,8 @@ noreturn void exit_thread(u32 status)
 	struct list_node forgotten = LIST_INIT(forgotten);
 	const struct cred *cred = t->cred;
 	struct path *exe = NULL;
+	bool last, stop_complete;
 	u64 flags;
-	bool last;
 
 	exit_release_space(t);
 	if (t->files)
@@ -276,8 +278,7 @@ noreturn void exit_thread(u32 status)
 	signal_queue_free(&t->sig_queue);
 	list_remove(&t->process_node);
 	last = --p->sig.thread_count == 0;
-	if (p->sig.stopping && !(t->work & WORK_STOPPED))
-		signal_stop_left_locked(p);
+	stop_complete = !last && p->sig.stopping && signal_stop_left_locked(p);
 	if (p->leader == t || last) {
 		memcpy(p->name, p->leader ? p->leader->name : t->name, sizeof(p->name));
 		leader = p->leader;
@@ -292,6 +293,8 @@ noreturn void exit_thread(u32 status)
 	pid_count_thread_locked(-1);
 	if (last)
 		process_die_locked(p, &forgotten);
+	else if (stop_complete)
+		process_notify_parent(p, CLD_STOPPED, p->sig.stop_signo);
 	spin_unlock_irqrestore(&pids_lock, flags);
 
 	if (!last)

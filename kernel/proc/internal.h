@@ -20,7 +20,8 @@ struct proc_thread {
 	u64 altstack_base, altstack_size; /* [T] */
 	u32 altstack_flags;		/* [T] */
 	u64 set_tid_address;		/* CLONE_CHILD_SETTID; 0: none [S] */
-	u64 robust_length;		/* [T] */
+	u64 fault_address, fault_esr;	/* of the last fault, for the signal frame [T] */
+	u32 stop_episode;		/* the last stop that this thread was counted in [s] */
 	struct pid *tid;		/* one use of it [P] */
 	struct vfork_wait *vfork;	/* who waits for this thread to let go of the space [T] */
 };
@@ -49,8 +50,6 @@ void process_thread_drop(struct thread *t);	/* one that never ran */
 /* t becomes a thread of p under the number tid (takes over its use). 0, or -ERESTARTNOINTR: p is dying. */
 int process_attach_thread(struct process *p, struct thread *t, struct pid *tid);
 extern struct slab_cache *proc_thread_cache;
-struct signal_actions *signal_actions_new(void);
-void signal_actions_put(struct signal_actions *a);
 extern u64 stat_forks, stat_execs, stat_dead_syscalls;	/* [a] */
 
 /* exec.c: replace the current program; on success the frame is the new one's start. kernel_strings: argv, envp are kernel's. */
@@ -72,16 +71,28 @@ struct wait_result { s32 pid; u32 uid; s32 code; u32 status, raw_status; struct 
 s32 process_wait(const struct wait_request *r, struct wait_result *out);
 
 /* signal.c */
-void signal_stop_left_locked(struct process *p);	/* one thread fewer to wait for before all have stopped [P], [s] held */
 void signal_setup(void);
-u64 signal_default_ignored_mask(void);
+struct signal_actions *signal_actions_new(void);
+void signal_actions_put(struct signal_actions *a);
 void signal_actions_exec(struct process *p);	/* handlers back to default */
+void signal_ignored_update_locked(struct process *p);	/* after a change of actions [s] held */
 int signal_action_set(u32 signo, const struct signal_action *new_action, struct signal_action *old);
-void signal_fault(struct trap_frame *f, s32 signo, s32 code, u64 address);
-s64 signal_return(struct trap_frame *f);
+/* A program's fault: unblockable. esr 0: none. */
+void signal_fault(s32 signo, s32 code, u64 address, u64 esr);
+/* One thread fewer to wait for: true if all have stopped now and the parent is to be told. [P], [s] held */
+bool signal_stop_left_locked(struct process *p);
+
+/* sigframe.c */
+int sigframe_push(struct trap_frame *f, const struct signal_action *a, const struct signal_info *info, u64 saved_mask);
+int sigframe_pop(struct trap_frame *f);		/* rt_sigreturn: 0, -EFAULT: the frame is no good */
+struct siginfo;
+void siginfo_write(struct siginfo *out, const struct signal_info *info);
+/* sigaltstack(2), sp the caller's stack pointer: 0, -EINVAL, -EPERM, -ENOMEM. */
+struct altstack { u64 base; s32 flags; u64 size; };
+void altstack_get(u64 sp, struct altstack *a);
+int altstack_set(u64 sp, const struct altstack *a);
 
 /* futex.c */
-int futex_wake(u64 address, bool shared, u32 count, u32 bitset);
 void futex_exit_robust(struct thread *t);
 
 /* itimer.c */

@@ -10,6 +10,7 @@
 #include "fs/fdtable.h"
 #include "fs/path.h"
 #include "mm/slab.h"
+#include "proc/futex.h"
 #include "proc/internal.h"
 #include "sched/fp.h"
 #include "vm/vm_space.h"
@@ -234,5 +235,6 @@ void process_init(void)
 	vm_file_ops.get = region_file_get;
 	vm_file_ops.put = file_put;
 	signal_setup();
+	futex_init();
 	sigpage_init();
 }

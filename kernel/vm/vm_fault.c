@@ -267,6 +267,6 @@ int vm_fault(struct trap_frame *frame, u64 address, u32 flags)
 		return 0;
 	if (!(flags & FAULT_USER))
 		return -EFAULT;
-	vm_fault_ops.report(frame, kind_of(err, r), address);
+	vm_fault_ops.report(frame, kind_of(err, r), address, flags);
 	return 0;
 }

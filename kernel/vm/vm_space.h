@@ -85,7 +85,8 @@ extern struct vm_file_ops vm_file_ops;
 /* What a program's fault that no mapping answers becomes: proc/ registers it. Process context. docs/floors.md. */
 enum vm_fault_kind { VM_FAULT_UNMAPPED, VM_FAULT_DENIED, VM_FAULT_BEYOND, VM_FAULT_NO_MEMORY };
 struct trap_frame;
-struct vm_fault_ops { void (*report)(struct trap_frame *frame, enum vm_fault_kind kind, u64 address); };
+/* flags: FAULT_* (arch/arm64/trap.h) */
+struct vm_fault_ops { void (*report)(struct trap_frame *frame, enum vm_fault_kind kind, u64 address, u32 flags); };
 extern struct vm_fault_ops vm_fault_ops;
 
 /* Writable pages of a space that does not run yet (exec building a stack): copies, faulting pages in. 0, -EFAULT, -ENOMEM. */
