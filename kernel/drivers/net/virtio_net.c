@@ -182,7 +182,7 @@ static void virtio_net_stop(struct netif *nif)
 	virtqueue_disable_cb(&v->rx);
 	spin_lock_bh(&nif->tx_lock);
 	virtqueue_disable_cb(&v->tx);
-	v->tx_armed = false;
+	v->tx_armed = 0;
 	spin_unlock_bh(&nif->tx_lock);
 }
 

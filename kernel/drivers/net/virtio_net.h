@@ -37,6 +37,9 @@ struct virtio_net_hdr {
 #define TX_INDIRECT		4	/* pieces of a frame that share a descriptor */
 #define TX_HEADER	16	/* a header that lies apart: at the end of so many bytes */
 
+#define TX_ARMED_FULL	1	/* the ring was full */
+#define TX_ARMED_WAITER	2	/* a sender waits for buffer space */
+
 enum { VECTOR_CONFIG, VECTOR_RX, VECTOR_TX, VECTORS };
 
 struct virtio_net {
@@ -55,7 +58,7 @@ struct virtio_net {
 
 	struct virtqueue tx;		/* [nif.tx_lock] */
 	u8 *tx_headers;			/* TX_HEADER bytes a descriptor, for frames without room in front [tx_lock] */
-	bool tx_armed;			/* the transmit interrupt is wanted [tx_lock] */
+	u8 tx_armed;			/* TX_ARMED_*: who wants the transmit interrupt [tx_lock] */
 	struct net_deferred tx_kick;
 
 	struct work link;		/* the device's configuration changed */

@@ -97,7 +97,7 @@ static noinline int virtio_net_add_full(struct virtio_net *v, struct pkt *p)
 		err = virtio_net_add(v, p);
 		if (err != -ENOSPC)
 			return err;
-		v->tx_armed = true;
+		v->tx_armed |= TX_ARMED_FULL;
 		if (!virtqueue_enable_cb_delayed(&v->tx))
 			return -ENOBUFS;
 	}
@@ -136,11 +136,11 @@ void virtio_net_tx_reclaim(struct netif *nif)
 	struct virtio_net *v = nif->priv;
 
 	spin_lock_bh(&nif->tx_lock);
-	if (v->up && v->tx.size) {
+	if (v->up) {
 		do {
 			virtio_net_collect(v);
-			v->tx_armed = v->tx.in_flight;
-		} while (v->tx_armed && virtqueue_enable_cb(&v->tx));
+			v->tx_armed |= v->tx.in_flight ? TX_ARMED_WAITER : 0;
+		} while (v->tx.in_flight && virtqueue_enable_cb_delayed(&v->tx));
 	}
 	spin_unlock_bh(&nif->tx_lock);
 }
@@ -157,8 +157,8 @@ void virtio_net_tx_poll(struct virtio_net *v)
 }
 
 /*
- * Somebody asked for the transmit interrupt. While a queue waits it comes back when most of the ring is sent;
- * otherwise it goes off again.
+ * Somebody asked for the transmit interrupt. For a full ring it stays on while the interface's queue waits; for a
+ * sender, of whom we don't know how much it needs, until all is sent.
  */
 bool virtio_net_tx_rearm(struct virtio_net *v)
 {
@@ -167,12 +167,14 @@ bool virtio_net_tx_rearm(struct virtio_net *v)
 	if (likely(!READ_ONCE(v->tx_armed)))
 		return false;
 	spin_lock_bh(&v->nif.tx_lock);
-	if (v->tx.in_flight) {
+	if (!v->nif.tx_stopped)
+		v->tx_armed &= ~TX_ARMED_FULL;
+	if (!v->tx.in_flight)
+		v->tx_armed &= ~TX_ARMED_WAITER;
+	if (v->tx_armed)
 		slipped = virtqueue_enable_cb_delayed(&v->tx);
-	} else {
-		v->tx_armed = false;
+	else
 		virtqueue_disable_cb(&v->tx);
-	}
 	spin_unlock_bh(&v->nif.tx_lock);
 	return slipped;
 }
@@ -183,5 +185,5 @@ void virtio_net_tx_free(struct virtio_net *v)
 
 	while ((p = virtqueue_take_back(&v->tx)))
 		pkt_free(p);
-	v->tx_armed = false;
+	v->tx_armed = 0;
 }
