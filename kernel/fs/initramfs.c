@@ -18,6 +18,7 @@
 #include "base/inflate.h"
 #include "base/printf.h"
 #include "base/string.h"
+#include "core/clock.h"
 #include "core/log.h"
 #include "fs/devfs.h"
 #include "fs/initramfs.h"
@@ -50,7 +51,7 @@ struct unpack {
 	u64 offset;			/* in this archive */
 	u32 pad;			/* bytes to skip */
 	u32 f[FIELDS];
-	size_t kept;			/* bytes gathered in keep */
+	size_t gathered;		/* bytes gathered in keep */
 	u64 left;			/* of the data */
 	struct vnode *file;		/* that data goes to, referenced; NULL: skip it */
 	struct path dir;		/* where the last name went; NULLs before the first */
@@ -224,7 +225,12 @@ static int old_remove(struct unpack *u, struct dentry *d, bool *keep)
 	if (*keep) {
 		struct vnode_attr empty = { .valid = ATTR_SIZE };
 
-		return S_ISREG(type) ? v->ops->setattr(v, &empty) : 0;
+		if (!S_ISREG(type))
+			return 0;
+		mutex_lock(&v->lock);
+		err = v->ops->setattr(v, &empty);
+		mutex_unlock(&v->lock);
+		return err;
 	}
 	if (S_ISDIR(v->mode) && dentry_has_children(d))
 		return -ENOTEMPTY;
@@ -360,21 +366,21 @@ static const char *gather(struct unpack *u, const char **data, size_t *len, size
 	const char *at = *data;
 	size_t n;
 
-	if (!u->kept && *len >= want) {
+	if (!u->gathered && *len >= want) {
 		n = want;
 	} else {
-		n = MIN(*len, want - u->kept);
-		memcpy(u->keep + u->kept, at, n);
-		u->kept += n;
+		n = MIN(*len, want - u->gathered);
+		memcpy(u->keep + u->gathered, at, n);
+		u->gathered += n;
 		at = u->keep;
 	}
 	*data += n;
 	*len -= n;
 	u->offset += n;
 	if (at == u->keep) {
-		if (u->kept < want)
+		if (u->gathered < want)
 			return NULL;
-		u->kept = 0;
+		u->gathered = 0;
 	}
 	return at;
 }
@@ -524,7 +530,7 @@ static int cut_off(struct unpack *u)
 		return wrong(u, "cut off in a name, at byte %llu", (unsigned long long)u->offset);
 	case STEP_LINK:
 	case STEP_DATA:
-		return wrong(u, "cut off: %s lacks %llu bytes", u->name, (unsigned long long)u->left - u->kept);
+		return wrong(u, "cut off: %s lacks %llu bytes", u->name, (unsigned long long)u->left - u->gathered);
 	default:
 		return wrong(u, "cut off at byte %llu: expected a header or the end mark", (unsigned long long)u->offset);
 	}
@@ -533,7 +539,7 @@ static int cut_off(struct unpack *u)
 /* All archives of data, one after the other. */
 static int archives_unpack(struct unpack *u, const char *data, size_t size)
 {
-	size_t at = 0, used;
+	size_t at = 0, used = 0;
 	int err = 0;
 
 	while (at < size && !err) {

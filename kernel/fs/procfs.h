@@ -19,6 +19,7 @@ struct proc_entry_ops {
 };
 /* 0, -EEXIST, -ENOMEM. ops and arg stay the caller's for good. Process context, once INIT_CORE is over. */
 int proc_register(const char *path, const struct proc_entry_ops *ops, void *arg);
+int proc_register_dir(const char *path);
 int proc_register_link(const char *path, const char *target);
 void proc_unregister(const char *path);	/* and everything below */
 
@@ -32,6 +33,7 @@ struct proc_pid_ops {
 	s32 (*next)(s32 from);		/* the first process with pid >= from, or -1 */
 	s64 (*self)(char *buf, size_t size, bool thread);	/* text of self and thread-self */
 };
+#define PROC_PID_INO(pid) (0x100000000ull + (u64)(pid) * 0x10000)	/* and the 64 Ki from there on are its own */
 void proc_pid_register(const struct proc_pid_ops *ops);
 
 /* Counters in Linux's /proc/stat that other floors add at its end: called in order of registration. */
