@@ -45,6 +45,10 @@ struct inet_socket {
 	void (*destroy)(struct inet_socket *); /* the last packet has gone */
 };
 
+/* Where a queued packet came in: the interface itself may be gone when it is read. */
+static inline void pkt_note_ifindex(struct pkt *p) { p->cb64[0] = p->netif->index; }
+static inline u32 pkt_ifindex(const struct pkt *p) { return p->cb64[0]; }
+
 static inline struct inet_socket *inet_of(struct socket *s) { return (struct inet_socket *)s; }
 
 /* Fill in the common part of a new socket. */
@@ -79,6 +83,10 @@ static inline u32 inet_tx_room(const struct inet_socket *i)
 /* Queue a received packet, or drop it when rcvbuf is full: false, and the pkt is still the caller's. [L] held. */
 bool inet_rx_queue(struct inet_socket *i, struct pkt *p);
 static inline bool inet_rx_full(const struct inet_socket *i) { return i->rx_charge >= i->s.rcvbuf; }
+/* An error was stored in the socket: whoever sleeps on it wakes. */
+void inet_wake_error(struct inet_socket *i);
+/* What a filter lets through: 0 nothing. socket_filter.c. [L] held. */
+u32 socket_filter_run(const struct socket_filter *f, const struct pkt *p);
 /* Note a drop for a full queue: the poll learns that taking more is in vain. [L] held. Softirq. */
 void inet_rx_dropped(struct inet_socket *i);
 /* The next packet for recvmsg, off the queue (or a reference, for MSG_PEEK): waits as flags and timeouts say.

@@ -11,6 +11,7 @@
 void net_init(void);
 /* After the root file systems can be registered with: /proc/net, /proc/sys/net, /sys/class/net. */
 void net_files_init(void);
+void socket_inet_init(void);
 /* Bring the network up as ip= says; waits, bounded, for a lease. Called by main before init is started. 0, or -errno
  * (logged). Process context. */
 int ip_config_wait(void);
