@@ -183,22 +183,25 @@ TEST(each_truncation_is_found)
 		}
 }
 
-/* A flip may only go unnoticed in the header's fields that mean nothing for the data, and in the last byte's rest. */
-TEST(each_flipped_bit_is_found)
+/*
+ * A flip either is found or changes nothing of the data: it may hit a header's field that is not for us, the
+ * rest of the last byte, or a distance to another place with the same bytes.
+ */
+TEST(each_flipped_bit_is_found_or_harmless)
 {
 	struct bytes d = data_make(TEXT, 1500), z = zip(d.p, d.len, 9), out = { 0 };
-	size_t consumed, header = 10 + strlen((char *)z.p + 10) + 1;
+	size_t consumed, harmless = 0;
 
 	for (size_t bit = 0; bit < z.len * 8; bit++) {
-		int err;
-
 		z.p[bit / 8] ^= 1 << (bit % 8);
 		out.len = 0;
-		err = unzip(z.p, z.len, &out, &consumed);
-		if (!err)
-			EXPECT((bit / 8 < header || bit / 8 == z.len - 9) && out.len == d.len && !memcmp(out.p, d.p, d.len));
+		if (!unzip(z.p, z.len, &out, &consumed)) {
+			EXPECT(out.len == d.len && !memcmp(out.p, d.p, d.len));
+			harmless++;
+		}
 		z.p[bit / 8] ^= 1 << (bit % 8);
 	}
+	EXPECT_LT(harmless, 8 * (strlen((char *)z.p + 10) + 20));
 	bytes_free(&d);
 	bytes_free(&z);
 	bytes_free(&out);
