@@ -15,6 +15,7 @@
 #include "core/param.h"
 #include "core/random.h"
 #include "dev/device.h"
+#include "drivers/misc/pvpanic_early.h"
 #include "drivers/uart/early.h"
 #include "fs/initramfs.h"
 #include "fw/platform.h"
@@ -90,6 +91,7 @@ static void memory_start(const void *dtb, u64 dtb_phys)
 	static char command_line[COMMAND_LINE_MAX];
 
 	early_console_start(dtb);
+	pvpanic_early_start(dtb);
 	power_start(dtb);
 	if (!dtb || fdt_early(dtb, page_init_region, page_init_reserve, command_line, sizeof command_line))
 		panic("no device tree: the boot loader must pass a DTB's address in x0");
@@ -116,6 +118,7 @@ noreturn void kernel_entry(const void *dtb, u64 dtb_phys, u64 entry_counter)
 	drivers_probe(DRIVER_TIMER);
 	drivers_probe(DRIVER_CONSOLE);
 	/* Everything said is in struct platform now, and a panic has its console. */
+	pvpanic_early_stop();
 	page_release_reserved(dtb_phys, dtb_size(dtb));
 	if (!thread_create("init", init_thread, NULL))
 		panic("no memory for the init thread");

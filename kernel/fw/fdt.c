@@ -321,6 +321,33 @@ bool fdt_psci(const void *dtb, bool *hvc)
 	return *hvc || !memcmp(method, "smc", 4);
 }
 
+bool fdt_pci(const void *dtb, u64 *ecam, u64 *mem_pci, u64 *mem_cpu)
+{
+	struct dt_node n = { .fdt = dtb, .at = -1, .depth = -1 };
+	struct platform_range reg;
+
+	if (fdt_check_header(dtb))
+		return false;
+	while (dt_node_next(&n)) {
+		const fdt32_t *c;
+		u32 count;
+
+		if (fdt_node_check_compatible(dtb, n.at, "pci-host-ecam-generic") || !dt_reg(&n, 0, &reg))
+			continue;
+		c = dt_cells(&n, "ranges", &count);
+		/* Rows of a PCI address (3 cells), a CPU address (2), a size (2); 2 in the type field: 32-bit memory. */
+		for (; count >= 7; c += 7, count -= 7) {
+			if ((fdt32_to_cpu(c[0]) >> 24 & 3) != 2)
+				continue;
+			*ecam = reg.base;
+			*mem_pci = dt_number(c + 1, 2);
+			*mem_cpu = dt_number(c + 3, 2);
+			return true;
+		}
+	}
+	return false;
+}
+
 bool fdt_console(const void *dtb, u64 *base)
 {
 	struct dt_node n = { .fdt = dtb, .at = -1, .depth = -1 };

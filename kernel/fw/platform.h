@@ -55,3 +55,5 @@ int platform_from_fdt(const void *dtb);
 bool fdt_console(const void *dtb, u64 *base);
 /* Is there PSCI, and is its conduit HVC (else SMC)? For a panic before platform is filled. */
 bool fdt_psci(const void *dtb, bool *hvc);
+/* The first PCI host bridge: its ECAM, and where its 32-bit memory window begins on either side. For the same. */
+bool fdt_pci(const void *dtb, u64 *ecam, u64 *mem_pci, u64 *mem_cpu);
