@@ -11,13 +11,13 @@ static size_t naive_find(const bool *b, size_t bits, size_t from, bool value)
 	for (; from < bits; from++)
 		if (b[from] == value)
 			return from;
-	return bits;
+	return from;
 }
 
 static size_t naive_area(const bool *b, size_t bits, size_t count, size_t align)
 {
 	for (size_t s = 0; s + count <= bits; s += align)
-		if (naive_find(b, s + count, s, true) == s + count)
+		if (naive_find(b, s + count, s, true) >= s + count)
 			return s;
 	return bits;
 }
@@ -42,8 +42,8 @@ TEST(searches_agree_with_a_plain_array)
 				plain[bit] = false;
 			}
 			EXPECT_EQ(bitmap_test(map, bit), plain[bit]);
-			EXPECT_EQ(bitmap_find_next(map, bits, from), naive_find(plain, bits, from, true) < bits ? naive_find(plain, bits, from, true) : bits);
-			EXPECT_EQ(bitmap_find_next_zero(map, bits, from), from < bits ? naive_find(plain, bits, from, false) : bits);
+			EXPECT_EQ(bitmap_find_next(map, bits, from), MIN(naive_find(plain, bits, from, true), bits));
+			EXPECT_EQ(bitmap_find_next_zero(map, bits, from), MIN(naive_find(plain, bits, from, false), bits));
 			EXPECT_EQ(bitmap_find_first_zero(map, bits), naive_find(plain, bits, 0, false));
 			EXPECT_EQ(bitmap_find_zero_area(map, bits, count, align), naive_area(plain, bits, count, align));
 		}
