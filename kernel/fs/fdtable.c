@@ -67,6 +67,11 @@ void fd_table_get(struct fd_table *t)
 	ref_get(&t->refs);
 }
 
+bool fd_table_is_shared(struct fd_table *t)
+{
+	return atomic_load(&t->refs) > 1;
+}
+
 /* Arrays for size descriptors in one piece: pointers, then both bitmaps. */
 static struct file **arrays_alloc(u32 size)
 {
