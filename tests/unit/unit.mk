@@ -33,7 +33,7 @@ all: $(programs)
 
 $(programs): $(OUT)/tests/unit/unit.o $(OUT)/libhost.a
 	@mkdir -p $(@D)
-	$(UNIT_CC) $(SANITIZE) -o $@ $(filter %.o,$^) $(OUT)/libhost.a -pthread
+	$(UNIT_CC) $(SANITIZE) -o $@ $(filter %.o,$^) $(OUT)/libhost.a -pthread $(LIBS)
 
 $(OUT)/libhost.a: $(host:%.c=$(OUT)/%.o)
 	@mkdir -p $(@D)
