@@ -52,9 +52,9 @@ int process_attach_thread(struct process *p, struct thread *t, struct pid *tid);
 extern struct slab_cache *proc_thread_cache;
 extern u64 stat_forks, stat_execs, stat_dead_syscalls;	/* [a] */
 
-/* exec.c: replace the current program; on success the frame is the new one's start. kernel_strings: argv, envp are kernel's. */
-int exec_program(const char *name, const struct path *at, u32 lookup_flags, u64 argv, u64 envp, bool kernel_strings,
-		 struct trap_frame *frame);
+/* cred.c */
+/* The calling thread's credentials from now on (takes over the reference); the process's, as others see them. */
+void cred_publish(struct cred *c);
 
 /* exit.c */
 noreturn void exit_thread(u32 status);		/* this thread; status as wait4's if it is the last */

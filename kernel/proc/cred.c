@@ -1,0 +1,166 @@
+/*
+ * Changing credentials: setuid(2) and its kin, setgroups, and exec of set-id
+ * files. The rules are POSIX's and credentials(7)'s; sys_cred.c reads the arguments.
+ * A change is made in a copy, which then takes the place of the old one.
+ */
+#include "proc/cred.h"
+#include "base/errno.h"
+#include "base/string.h"
+#include "mm/slab.h"
+#include "proc/internal.h"
+
+#define KEEP	(~0u)
+
+void cred_publish(struct cred *c)
+{
+	struct thread *t = current();
+	struct process *p = t->process;
+	const struct cred *old = t->cred, *shown = NULL;
+	u64 flags = spin_lock_irqsave(&pids_lock);
+
+	t->cred = c;
+	if (t->tid == p->pid) {
+		shown = p->cred;
+		p->cred = cred_get(c);
+	}
+	spin_unlock_irqrestore(&pids_lock, flags);
+	cred_put(old);
+	cred_put(shown);
+}
+
+/* May an unprivileged caller take id v? a, b, c: those it has. */
+static bool has(u32 v, u32 a, u32 b, u32 c)
+{
+	return v == KEEP || v == a || v == b || v == c;
+}
+
+s64 cred_set_uid(u32 uid)
+{
+	const struct cred *c = current()->cred;
+
+	if (uid == KEEP)
+		return -EINVAL;
+	if (cred_privileged(c))
+		return cred_set_res(CRED_UID, uid, uid, uid);
+	if (!has(uid, c->uid, c->suid, c->suid))
+		return -EPERM;
+	return cred_set_res(CRED_UID, KEEP, uid, KEEP);
+}
+
+s64 cred_set_gid(u32 gid)
+{
+	const struct cred *c = current()->cred;
+
+	if (gid == KEEP)
+		return -EINVAL;
+	if (cred_privileged(c))
+		return cred_set_res(CRED_GID, gid, gid, gid);
+	if (!has(gid, c->gid, c->sgid, c->sgid))
+		return -EPERM;
+	return cred_set_res(CRED_GID, KEEP, gid, KEEP);
+}
+
+s64 cred_set_re(enum cred_kind kind, u32 r, u32 e)
+{
+	const struct cred *c = current()->cred;
+	u32 real = kind == CRED_UID ? c->uid : c->gid, effective = kind == CRED_UID ? c->euid : c->egid;
+	u32 saved = KEEP;
+
+	if (!cred_privileged(c) && !has(r, real, effective, effective))
+		return -EPERM;
+	/* The saved id follows whenever the real one is set, or the effective one to something else than the real. */
+	if (r != KEEP || (e != KEEP && e != real))
+		saved = e != KEEP ? e : effective;
+	return cred_set_res(kind, r, e, saved);
+}
+
+s64 cred_set_res(enum cred_kind kind, u32 r, u32 e, u32 s)
+{
+	const struct cred *c = current()->cred;
+	u32 real = kind == CRED_UID ? c->uid : c->gid, effective = kind == CRED_UID ? c->euid : c->egid;
+	u32 saved = kind == CRED_UID ? c->suid : c->sgid;
+	struct cred *n;
+
+	if (!cred_privileged(c) &&
+	    (!has(r, real, effective, saved) || !has(e, real, effective, saved) ||
+	     (!has(s, real, effective, saved) && s != r && s != e)))
+		return -EPERM;
+	n = cred_copy(c);
+	if (!n)
+		return -ENOMEM;
+	r = r == KEEP ? real : r;
+	e = e == KEEP ? effective : e;
+	s = s == KEEP ? saved : s;
+	if (kind == CRED_UID) {
+		n->uid = r;
+		n->euid = n->fsuid = e;
+		n->suid = s;
+	} else {
+		n->gid = r;
+		n->egid = n->fsgid = e;
+		n->sgid = s;
+	}
+	cred_publish(n);
+	return 0;
+}
+
+s64 cred_set_fs(enum cred_kind kind, u32 id)
+{
+	const struct cred *c = current()->cred;
+	u32 old = kind == CRED_UID ? c->fsuid : c->fsgid;
+	struct cred *n;
+
+	if (id == KEEP || id == old)
+		return old;
+	if (!cred_privileged(c) && !(kind == CRED_UID ? has(id, c->uid, c->euid, c->suid) : has(id, c->gid, c->egid, c->sgid)))
+		return old;
+	n = cred_copy(c);
+	if (!n)
+		return old;
+	if (kind == CRED_UID)
+		n->fsuid = id;
+	else
+		n->fsgid = id;
+	cred_publish(n);
+	return old;
+}
+
+s64 cred_set_groups(u32 *groups, u32 count)
+{
+	struct cred *n;
+
+	if (!cred_privileged(current()->cred)) {
+		kfree(groups);
+		return -EPERM;
+	}
+	n = cred_copy(current()->cred);
+	if (!n) {
+		kfree(groups);
+		return -ENOMEM;
+	}
+	/* Sorted, for the binary search of each permission check. */
+	for (u32 gap = count / 2; gap; gap /= 2)
+		for (u32 i = gap; i < count; i++) {
+			u32 v = groups[i], j = i;
+
+			for (; j >= gap && groups[j - gap] > v; j -= gap)
+				groups[j] = groups[j - gap];
+			groups[j] = v;
+		}
+	kfree(n->groups);
+	n->groups = groups;
+	n->group_count = count;
+	cred_publish(n);
+	return 0;
+}
+
+bool cred_may_signal(struct process *p, s32 signo_is_cont)
+{
+	const struct cred *c = current()->cred, *o = p->cred;
+
+	if (cred_privileged(c) || p == process_current())
+		return true;
+	if (c->euid == o->suid || c->euid == o->uid || c->uid == o->suid || c->uid == o->uid)
+		return true;
+	return signo_is_cont && process_current()->sig.session == p->sig.session;
+}

@@ -1,0 +1,16 @@
+/*
+ * Changes of the calling thread's credentials. ~0 keeps an id. 0 or -EPERM, -EINVAL, -ENOMEM. Process context.
+ */
+#pragma once
+#include "proc/process.h"
+
+enum cred_kind { CRED_UID, CRED_GID };
+
+s64 cred_set_uid(u32 uid);
+s64 cred_set_gid(u32 gid);
+s64 cred_set_re(enum cred_kind kind, u32 r, u32 e);
+s64 cred_set_res(enum cred_kind kind, u32 r, u32 e, u32 s);
+s64 cred_set_fs(enum cred_kind kind, u32 id);		/* the former id, always */
+s64 cred_set_groups(u32 *groups, u32 count);		/* takes over the array (kmalloc) */
+/* May the caller signal p? [P] held. */
+bool cred_may_signal(struct process *p, s32 signo_is_cont);
