@@ -15,6 +15,7 @@
 #include "core/panic.h"
 #include "core/param.h"
 #include "core/random.h"
+#include "core/trace.h"
 #include "mm/slab.h"
 #include "sched/softirq.h"
 
@@ -53,6 +54,7 @@ void irq_dispatch(struct trap_frame *frame)
 	struct preempt *p = preempt_current();
 	u32 *sequence = this_cpu(dispatch_sequence);
 
+	trace(TRACE_IRQ, 1, trap_from_user(frame));
 	p->count += HARDIRQ_ONE;
 	WRITE_ONCE(*sequence, *sequence + 1);
 	barrier();
@@ -60,6 +62,7 @@ void irq_dispatch(struct trap_frame *frame)
 	barrier();
 	WRITE_ONCE(*sequence, *sequence + 1);
 	p->count -= HARDIRQ_ONE;
+	trace(TRACE_IRQ, 0, trap_from_user(frame));
 
 	/* Interrupted a softirq, or code that keeps them off: that runs what we raised when it ends. */
 	if (p->count & (SOFTIRQ_MASK | HARDIRQ_MASK))

@@ -13,6 +13,7 @@
  */
 #include "core/clock.h"
 #include "core/panic.h"
+#include "core/trace.h"
 #include "irq/irq.h"
 #include "mm/slab.h"
 #include "net/napi.h"
@@ -187,6 +188,7 @@ static bool napi_turn(struct net_cpu *c, struct napi *n, int *budget)
 		return false;
 	}
 	took = n->poll(n, NAPI_WEIGHT);
+	trace(TRACE_NAPI, took, NAPI_WEIGHT);
 	c->stats.polls++;
 	c->stats.packets += took;
 	*budget -= took;

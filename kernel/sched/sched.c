@@ -19,6 +19,7 @@
 #include "core/clock.h"
 #include "core/panic.h"
 #include "core/percpu.h"
+#include "core/trace.h"
 #include "mm/kmap.h"
 #include "sched/fp.h"
 #include "sched/timer.h"
@@ -201,6 +202,7 @@ void sched_finish(void)
 
 static void switch_to(struct run_queue *q, struct thread *prev, struct thread *next)
 {
+	trace(TRACE_SWITCH, prev->tid, next->tid);
 	q->current = next;
 	q->leaving = prev;
 	q->switches++;

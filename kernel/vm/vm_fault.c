@@ -12,6 +12,7 @@
  *
  * The space's lock is held throughout; only the object's get_page may sleep.
  */
+#include "core/trace.h"
 #include "arch/arm64/ucopy.h"
 #include "base/errno.h"
 #include "base/string.h"
@@ -252,6 +253,7 @@ int vm_fault(struct trap_frame *frame, u64 address, u32 flags)
 	struct vm_region *r = NULL;
 	int err = -EFAULT;
 
+	trace(TRACE_FAULT, address, flags);
 	if (unlikely(!s || in_atomic()))
 		return -EFAULT;
 	if (likely(address < USER_TOP)) {
