@@ -5,13 +5,35 @@
  */
 #pragma once
 #include "base/defs.h"
-#include <linux/eventpoll.h>
-#include <linux/in.h>
+
+/* Our short words for attributes are in these headers' way. */
+#pragma push_macro("packed")
+#pragma push_macro("aligned")
+#pragma push_macro("section")
+#undef packed
+#undef aligned
+#undef section
+#include <asm/fcntl.h>
+#include <asm/ioctls.h>
+#include <asm/signal.h>
 #include <asm/socket.h>
 #include <asm/sockios.h>
+#include <linux/eventpoll.h>
+#include <linux/filter.h>
+#include <linux/if.h>
+#include <linux/if_arp.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/in.h>
+#include <linux/rtnetlink.h>
+#include <linux/route.h>
 #include <linux/sockios.h>
-#include <asm/ioctls.h>
-#include <asm/fcntl.h>
+#include <linux/time_types.h>
+#include <linux/uio.h>
+#include <linux/un.h>
+#pragma pop_macro("packed")
+#pragma pop_macro("aligned")
+#pragma pop_macro("section")
 
 #define AF_UNSPEC	0
 #define AF_UNIX		1

@@ -266,7 +266,7 @@ static inline u32 tcp_in_flight(const struct tcp_conn *c)
 	return c->snd_nxt - c->snd_una - c->sacked - c->lost + c->retrans;
 }
 
-/* ---- conn.c: tables, life ------------------------------------------------- */
+/* ---- conn.c: life; table.c: look-up ---------------------------------------- */
 
 void tcp_init(void);			/* boot, from net_init */
 struct tcp_conn *tcp_conn_new(void);	/* refs 1, state CLOSED; NULL: no memory. Any context but hard irq */
@@ -349,6 +349,10 @@ void tcp_rx_enqueue(struct tcp_conn *c, struct pkt *p, u32 len);
 /* Has this connection room for more received packets? [L] */
 bool tcp_rx_full(const struct tcp_conn *c, const struct pkt *p);
 void tcp_wake_reader(struct tcp_conn *c, bool first);
+/* socket_tcp.c: those who wait for text, for room, for the end or for a new connection. Any context but hard irq. */
+void tcp_wake_in(struct tcp_conn *c);
+void tcp_wake_out(struct tcp_conn *c);
+void tcp_wake_end(struct tcp_conn *c);
 /* Drop n bytes from the front of a chain. */
 void tcp_pkt_pull(struct pkt *p, u32 n);
 u32 tcp_truesize(const struct pkt *p);

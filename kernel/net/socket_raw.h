@@ -1,0 +1,15 @@
+/*
+ * Raw and ping sockets, for /proc/net.
+ */
+#pragma once
+#include "net/inet.h"
+
+struct raw_socket {
+	struct inet_socket i;		/* first; ping: local_port is the identifier */
+	struct list_node node;		/* raw or ping sockets [R] */
+	u32 icmp_filter;		/* [L] */
+};
+
+/* Every raw socket, under their lock: no sleep. */
+void raw_for_each(void (*fn)(struct raw_socket *r, void *arg), void *arg);
+void socket_raw_init(void);
