@@ -1,0 +1,301 @@
+/*
+ * Arm's Generic Interrupt Controller, version 3: a distributor for the shared
+ * lines, a redistributor for each CPU's private ones, and a CPU interface in
+ * system registers.
+ *
+ * It is the root of all lines, as gicv2.c is on older machines: irq_dispatch
+ * calls gicv3_dispatch. Where a machine has a GICv2m frame beside it, gicv2m.c
+ * puts message interrupts in front of its shared lines; without one, and
+ * without a driver of the ITS, devices use their INTx wires.
+ *
+ * EOImode is 0: one write ends an interrupt. All lines are group 1, which is
+ * the Non-secure side's, and with a single security state works as well.
+ *
+ * Source: Arm IHI 0069G, chapters 4 and 12.
+ */
+#include "base/errno.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/percpu.h"
+#include "dev/device.h"
+#include "fw/platform.h"
+#include "irq/domain.h"
+#include "mm/kmap.h"
+#include "mm/slab.h"
+
+/* Distributor, 12.9 */
+#define GICD_CTLR		0x0000
+#define  CTLR_GROUPS_ARE	0x13	/* group 1 enables of both views, affinity routing */
+#define  CTLR_RWP		(1u << 31)
+#define GICD_TYPER		0x0004
+#define GICD_IGROUPR		0x0080
+#define GICD_ISENABLER		0x0100
+#define GICD_ICENABLER		0x0180
+#define GICD_ICPENDR		0x0280
+#define GICD_ICACTIVER		0x0380
+#define GICD_IPRIORITYR		0x0400
+#define GICD_ICFGR		0x0c00
+#define GICD_IROUTER		0x6000
+#define DIST_SIZE		0x10000
+
+/* Redistributor, 12.11: this frame, then one of the private lines with the distributor's offsets. */
+#define GICR_TYPER		0x0008
+#define  TYPER_VLPIS		(1u << 1)
+#define  TYPER_LAST		(1u << 4)
+#define GICR_WAKER		0x0014
+#define  WAKER_SLEEP		2
+#define  WAKER_ASLEEP		4
+#define REDIST_FRAME		0x10000
+#define REDIST_STRIDE		0x20000
+#define REDIST_STRIDE_VLPI	0x40000
+
+/* CPU interface, 12.2: names that every assembler knows */
+#define ICC_PMR_EL1		s3_0_c4_c6_0
+#define ICC_IAR1_EL1		s3_0_c12_c12_0
+#define ICC_EOIR1_EL1		s3_0_c12_c12_1
+#define ICC_BPR1_EL1		s3_0_c12_c12_3
+#define ICC_CTLR_EL1		s3_0_c12_c12_4
+#define ICC_SRE_EL1		s3_0_c12_c12_5
+#define ICC_IGRPEN1_EL1		s3_0_c12_c12_7
+#define icc_read(r)		sysreg_read(r)
+#define icc_write(r, v)		sysreg_write(r, v)
+
+#define PRIORITY_NORMAL		0xa0	/* one priority for all: handlers don't nest */
+#define INTID_SPI		32
+#define INTID_SPECIAL		1020	/* 1020..1023 are no interrupt */
+#define MPIDR_AFFINITY		0xff00ffffffull
+#define SETTLE_NS		(100 * NSEC_PER_MSEC)
+
+static u8 *dist;
+static DEFINE_PERCPU(u8 *, redist);	/* its two frames */
+static DEFINE_PERCPU(u64, affinity);	/* as GICD_IROUTER wants it */
+static u32 line_count;
+static struct irq **lines;		/* by INTID; written under irq/domain.c's list lock, read by dispatch */
+static struct spinlock config_lock = SPINLOCK_INIT("gicv3");	/* irq kind: registers that hold several lines */
+
+/* The frame that holds a line's bits: the calling CPU's for a private one. */
+static u8 *frame_of(const struct irq *irq)
+{
+	return irq->hwirq < INTID_SPI ? *this_cpu(redist) + REDIST_FRAME : dist;
+}
+
+static void gicv3_mask(struct irq *irq)
+{
+	mmio_write32(frame_of(irq) + GICD_ICENABLER + irq->hwirq / 32 * 4, 1u << irq->hwirq % 32);
+}
+
+static void gicv3_unmask(struct irq *irq)
+{
+	mmio_write32(frame_of(irq) + GICD_ISENABLER + irq->hwirq / 32 * 4, 1u << irq->hwirq % 32);
+}
+
+/* Two bits a line; the upper is 1 for edge (12.9.9). Active-low and falling lines are inverted by the board. */
+static int gicv3_set_type(struct irq *irq, enum irq_trigger trigger)
+{
+	u8 *reg = frame_of(irq) + GICD_ICFGR + irq->hwirq / 16 * 4;
+	u32 bit = 2u << irq->hwirq % 16 * 2, old, new;
+	bool edge = trigger == IRQ_EDGE_RISING || trigger == IRQ_EDGE_FALLING;
+	u64 flags = spin_lock_irqsave(&config_lock);
+
+	old = mmio_read32(reg);
+	new = edge ? old | bit : old & ~bit;
+	if (new != old)
+		mmio_write32(reg, new);
+	new = mmio_read32(reg);
+	spin_unlock_irqrestore(&config_lock, flags);
+	/* Private lines may be wired to one type; that they stay so is no error. */
+	return irq->hwirq < INTID_SPI || !(new & bit) == !edge ? 0 : -EINVAL;
+}
+
+static int gicv3_set_affinity(struct irq *irq, u32 cpu)
+{
+	if (irq->hwirq < INTID_SPI)
+		return -EINVAL;
+	mmio_write64(dist + GICD_IROUTER + 8 * irq->hwirq, *per_cpu(affinity, cpu));
+	return 0;
+}
+
+static int gicv3_bind(struct irq *irq, bool on)
+{
+	u32 id = irq->hwirq;
+
+	if (id < 16 || id >= line_count)
+		return -EINVAL;
+	if (on && lines[id])
+		return -EBUSY;
+	/* The irq is complete before dispatch can find it. */
+	atomic_store(&lines[id], on ? irq : NULL);
+	return 0;
+}
+
+static const struct irq_domain_ops gicv3_ops = {
+	.mask = gicv3_mask,
+	.unmask = gicv3_unmask,
+	.set_type = gicv3_set_type,
+	.set_affinity = gicv3_set_affinity,
+	.bind = gicv3_bind,
+};
+
+static struct irq_domain gicv3_domain = { .name = "GICv3", .ops = &gicv3_ops };
+
+/* Acknowledge, handle, end, until there is none left: a burst costs one exception. */
+static void gicv3_dispatch(void)
+{
+	for (;;) {
+		u32 id = icc_read(ICC_IAR1_EL1) & 0xffffff;
+		struct irq *irq;
+
+		/* The acknowledge takes effect before the handler looks at its device (4.1.1). */
+		dsb(sy);
+		if (id >= INTID_SPECIAL && id < 1024)
+			return;
+		irq = id < line_count ? atomic_load(&lines[id]) : NULL;
+		if (likely(irq))
+			irq_handle(irq);
+		icc_write(ICC_EOIR1_EL1, id);
+		isb();
+	}
+}
+
+/* Wait until a register's bits are as wanted: the controller's own doing, microseconds. */
+static bool gicv3_settle(const u8 *reg, u32 bits, u32 want)
+{
+	u64 limit = clock_ns() + SETTLE_NS;
+
+	while ((mmio_read32(reg) & bits) != want)
+		if (clock_ns() > limit)
+			return false;
+	return true;
+}
+
+/* This CPU's redistributor, mapped; NULL: firmware lists none for it. */
+static u8 *gicv3_find_redist(u64 mpidr)
+{
+	u32 wanted = (mpidr >> 32 & 0xff) << 24 | (mpidr & 0xffffff);
+
+	for (u32 i = 0; i < platform.gic.redist_count; i++) {
+		const struct platform_range *r = &platform.gic.redist[i];
+		u64 at = 0, stride;
+
+		while (at + REDIST_STRIDE <= r->size) {
+			u8 *frames = mmio_map(r->base + at, REDIST_STRIDE);
+			u64 typer;
+
+			if (!frames)
+				return NULL;
+			typer = mmio_read64(frames + GICR_TYPER);
+			if (typer >> 32 == wanted)
+				return frames;
+			mmio_unmap(frames, REDIST_STRIDE);
+			stride = typer & TYPER_VLPIS ? REDIST_STRIDE_VLPI : REDIST_STRIDE;
+			if (typer & TYPER_LAST)
+				break;
+			at += stride;
+		}
+	}
+	return NULL;
+}
+
+/* The CPU's own part: wake its redistributor, quiet its private lines, open its interface. */
+static int gicv3_cpu_open(void)
+{
+	u64 mpidr = sysreg_read(mpidr_el1) & MPIDR_AFFINITY;
+	u8 *rd = gicv3_find_redist(mpidr), *sgi;
+
+	if (!rd) {
+		log_err("GICv3: no redistributor for the CPU with affinity %llx", (unsigned long long)mpidr);
+		return -ENODEV;
+	}
+	*this_cpu(redist) = rd;
+	*this_cpu(affinity) = mpidr;
+	mmio_write32(rd + GICR_WAKER, mmio_read32(rd + GICR_WAKER) & ~WAKER_SLEEP);
+	if (!gicv3_settle(rd + GICR_WAKER, WAKER_ASLEEP, 0)) {
+		log_err("GICv3: the redistributor does not wake");
+		return -ETIMEDOUT;
+	}
+	sgi = rd + REDIST_FRAME;
+	mmio_write32(sgi + GICD_IGROUPR, ~0u);
+	mmio_write32(sgi + GICD_ICENABLER, 0xffff0000);
+	mmio_write32(sgi + GICD_ICPENDR, 0xffff0000);
+	mmio_write32(sgi + GICD_ICACTIVER, ~0u);
+	for (u32 i = 0; i < INTID_SPI; i += 4)
+		mmio_write32(sgi + GICD_IPRIORITYR + i, PRIORITY_NORMAL * 0x01010101u);
+
+	icc_write(ICC_SRE_EL1, icc_read(ICC_SRE_EL1) | 1);
+	isb();
+	if (!(icc_read(ICC_SRE_EL1) & 1)) {
+		log_err("GICv3: its system registers are not open to this exception level");
+		return -ENODEV;
+	}
+	icc_write(ICC_PMR_EL1, 0xff);
+	icc_write(ICC_BPR1_EL1, 0);
+	icc_write(ICC_CTLR_EL1, 0);
+	icc_write(ICC_IGRPEN1_EL1, 1);
+	isb();
+	return 0;
+}
+
+static void gicv3_cpu_init(void)
+{
+	gicv3_cpu_open();
+}
+
+static const struct irq_root gicv3_root = { .dispatch = gicv3_dispatch, .cpu_init = gicv3_cpu_init };
+
+/* Shared lines: off, not pending, of equal priority, group 1, to the CPU that runs this. */
+static void gicv3_dist_init(void)
+{
+	u64 self = sysreg_read(mpidr_el1) & MPIDR_AFFINITY;
+
+	mmio_write32(dist + GICD_CTLR, 0);
+	gicv3_settle(dist + GICD_CTLR, CTLR_RWP, 0);
+	for (u32 i = INTID_SPI; i < line_count; i += 32) {
+		mmio_write32(dist + GICD_IGROUPR + i / 8, ~0u);
+		mmio_write32(dist + GICD_ICENABLER + i / 8, ~0u);
+		mmio_write32(dist + GICD_ICPENDR + i / 8, ~0u);
+		mmio_write32(dist + GICD_ICACTIVER + i / 8, ~0u);
+	}
+	for (u32 i = INTID_SPI; i < line_count; i += 4)
+		mmio_write32(dist + GICD_IPRIORITYR + i, PRIORITY_NORMAL * 0x01010101u);
+	gicv3_settle(dist + GICD_CTLR, CTLR_RWP, 0);
+	mmio_write32(dist + GICD_CTLR, CTLR_GROUPS_ARE);
+	gicv3_settle(dist + GICD_CTLR, CTLR_RWP, 0);
+	/* Routes exist once affinity routing is on. */
+	for (u32 i = INTID_SPI; i < line_count; i++)
+		mmio_write64(dist + GICD_IROUTER + 8 * i, self);
+}
+
+static int gicv3_probe(void)
+{
+	int err = -ENOMEM;
+
+	if (platform.gic.version != 3)
+		return -ENODEV;
+	if (platform.gic.dist.size < DIST_SIZE)
+		return -EINVAL;
+	dist = mmio_map(platform.gic.dist.base, DIST_SIZE);
+	if (!dist)
+		return err;
+	/* ITLinesNumber, [4:0]: 32 (N + 1) lines, the last four INTIDs being special. */
+	line_count = MIN(32 * ((mmio_read32(dist + GICD_TYPER) & 0x1f) + 1), (u32)INTID_SPECIAL);
+	lines = kcalloc(line_count, sizeof(*lines));
+	if (!lines)
+		goto no_lines;
+	gicv3_dist_init();
+	err = gicv3_cpu_open();
+	if (err)
+		goto no_cpu;
+	irq_domain_register(&gicv3_domain);
+	irq_root_domain_set(&gicv3_domain);
+	irq_root_register(&gicv3_root);
+	log_debug("GICv3: %u lines", line_count);
+	return 0;
+
+no_cpu:
+	kfree(lines);
+	lines = NULL;
+no_lines:
+	mmio_unmap(dist, DIST_SIZE);
+	return err;
+}
+PLATFORM_DRIVER(gicv3, DRIVER_INTC, gicv3_probe);
