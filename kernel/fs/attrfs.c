@@ -8,6 +8,7 @@
 #include "base/string.h"
 #include "fs/attrfs.h"
 #include "fs/file_internal.h"
+#include "fs/flock.h"
 #include "mm/slab.h"
 
 static const struct vnode_ops attr_ops;
@@ -26,6 +27,8 @@ void attrfs_release(struct vnode *v)
 {
 	struct attr_node *n = node_of(v);
 
+	if (v->locks)
+		flock_vnode_gone(v);
 	if (n->arg_free)
 		n->arg_free(n->source.arg);
 	kfree(n->target);
