@@ -46,12 +46,21 @@ def _why_not():
     return None
 
 
+def _remove_namespace(name):
+    """With whatever still runs in it: a server's workers outlive it for a moment, or for ever if it was killed."""
+    pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True).stdout.split()
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+    subprocess.run(["ip", "netns", "del", name], capture_output=True)
+
+
 def _remove_stale():
     """Namespaces whose test is dead."""
     for path in glob.glob(f"/run/netns/{PREFIX}*"):
         m = re.fullmatch(PREFIX + r"(\d+)-\d+", os.path.basename(path))
         if m and not os.path.exists(f"/proc/{m[1]}"):
-            subprocess.run(["ip", "netns", "del", os.path.basename(path)], capture_output=True)
+            _remove_namespace(m[0])
 
 
 class Net:
@@ -233,12 +242,7 @@ class Net:
             except subprocess.TimeoutExpired:
                 p.kill()
                 p.wait()
-        # A server's workers may outlive it for a moment; the namespace must be empty.
-        pids = subprocess.run(["ip", "netns", "pids", self.name], capture_output=True, text=True).stdout.split()
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
-        subprocess.run(["ip", "netns", "del", self.name], capture_output=True)
+        _remove_namespace(self.name)
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def __enter__(self):
