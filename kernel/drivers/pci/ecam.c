@@ -86,6 +86,7 @@ static int pci_probe(void)
 			err = one;
 	}
 	pci_match_drivers();
+	pci_sysfs_register();
 	return err;
 }
 PLATFORM_DRIVER(pci, DRIVER_BUS, pci_probe);

@@ -2,6 +2,7 @@
  * PCI: hosts, buses, devices, and what a driver of a PCI device calls.
  *
  *   ecam.c  hosts and configuration space      scan.c  finding devices, buses behind bridges, drivers
+ *   sysfs.c what /sys shows of them
  *   bar.c   sizing and placing of BARs         irq.c   the ladder MSI-X, MSI, INTx over msix.c, msi.c, intx.c
  *
  * Devices are found once, at boot, and stay: the lists change only then, and
@@ -159,6 +160,7 @@ void pci_scan(struct pci_host *h);
 void pci_bar_size(struct pci_device *d);
 void pci_place(struct pci_host *h);
 void pci_match_drivers(void);
+void pci_sysfs_register(void);
 /* Each: vectors made (>= min), or -errno with *why set. */
 int pci_msix_alloc(struct pci_device *d, u32 min, u32 max, const char **why);
 void pci_msix_free(struct pci_device *d);
