@@ -27,6 +27,7 @@ struct process {
 	bool subreaper;			/* [P] */
 	bool stop_report, continue_report; /* not yet waited for [P] */
 	s32 exit_signal;		/* to the parent, SIGCHLD [S] */
+	s32 death_signal;		/* prctl: sent to it when its parent dies; 0: none [P] */
 	struct path *exe;		/* /proc/PID/exe [s] */
 	struct signal_actions *actions;	/* [s] */
 	struct timer itimer_real;

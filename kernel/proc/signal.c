@@ -107,6 +107,11 @@ static void kill_process(struct sched_signal *s, int signo)
 	exit_group_start_locked(process_of_signal(s), signo);
 }
 
+struct restart_block *restart_block_current(void)
+{
+	return &proc_thread(current())->restart;
+}
+
 /* ---- faults ---- */
 
 void signal_fault(s32 signo, s32 code, u64 address, u64 esr)

@@ -7,6 +7,7 @@
 #include <linux/wait.h>
 #include "base/errno.h"
 #include "proc/internal.h"
+#include "proc/wait.h"
 
 static bool child_matches(const struct wait_request *r, struct process *c)
 {
