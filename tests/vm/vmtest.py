@@ -18,7 +18,8 @@ Nothing here sleeps and hopes: wait for a text, a status or an end, with a limit
 only a broken guest reaches. A guest that ends or panics fails the wait at once, with the
 console's last lines. Every QEMU is killed with its test, however that ends.
 
-DUNLIN_TEST_KERNEL names another kernel to run the tests against (Linux's, to prove a test).
+DUNLIN_TEST_KERNEL names another kernel to run the tests against: build/linux/Image, which
+`tools/setup linux` fetches, proves a test of what Linux has too. only_ours() skips the others there.
 """
 import json
 import os
@@ -35,6 +36,7 @@ import traceback
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "tools", "lib"))
 import cpio  # noqa: E402
+import linux  # noqa: E402
 import qemu  # noqa: E402
 
 LIMIT = 120         # seconds; a boot takes one or two on an idle machine
@@ -46,6 +48,12 @@ class Skip(Exception):
 
 class VmError(AssertionError):
     """The guest did not do what was waited for; the text has the console's end."""
+
+
+def only_ours():
+    """Skip a test of something that no other kernel has, when the tests run against another."""
+    if os.environ.get("DUNLIN_TEST_KERNEL"):
+        raise Skip("only our kernel has this")
 
 
 class Vm:
@@ -73,8 +81,11 @@ class Vm:
                              net=f"tap:{ns.tap}" if ns else net, extra=args, **machine)
             if netdev:
                 m.netdev = lambda: netdev
-            m.initrd = self._initrd(initrd, files, guest)
             qemu.check_kernel(m.kernel)
+            more = []
+            if initrd is None and linux.takes_part(m.kernel, m.append):
+                more, m.append = [linux.archive(m.kernel)], f"rdinit=/linux-init {m.append}"
+            m.initrd = self._initrd(initrd, files, guest, more)
             cmd = m.command(["-chardev", "stdio,id=con,signal=off", "-serial", "chardev:con", "-monitor", "none",
                              "-qmp", f"unix:{self.dir}/qmp,server=on,wait=off"])
             if ns:
@@ -88,8 +99,8 @@ class Vm:
             self.close()
             raise
 
-    def _initrd(self, initrd, files, guest):
-        parts = []
+    def _initrd(self, initrd, files, guest, more):
+        parts = list(more)
         for path in [qemu.built("initramfs.cpio")] if initrd is None else initrd:
             parts.append(path if isinstance(path, bytes) else _read(path))
         if guest:
