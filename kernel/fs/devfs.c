@@ -8,11 +8,13 @@
 #include "fs/devfs.h"
 #include "fs/file_internal.h"
 #include "fs/init.h"
+#include "fs/mount.h"
 #include "fs/tmpfs.h"
 
 static struct mutex lock = MUTEX_INIT(lock, "devices");
 static struct chardev *devices;		/* [lock] */
 static struct superblock *devtmpfs;
+static struct mount *inner;		/* the kernel's own, in no tree: for init's console before anybody mounts /dev */
 
 /* [lock] */
 static struct chardev *find(u32 major, u32 minor)
@@ -135,6 +137,18 @@ void chardev_unregister(struct chardev *dev)
 	mutex_unlock(&devtmpfs->names);
 }
 
+int devfs_open(const char *name, u32 oflags, struct file **out)
+{
+	struct path place = { inner, inner->root }, found;
+	int err = path_lookup(&place, name, 0, &found);
+
+	if (err)
+		return err;
+	err = path_open_found(&found, oflags, out);
+	path_put(&found);
+	return err;
+}
+
 static struct superblock *devtmpfs_mount(const struct fs_type *type, const char *source, const char *options)
 {
 	/* Options change the one tree, as on Linux; wrong ones are refused. */
@@ -166,5 +180,7 @@ int devfs_init(void)
 				  links[i].target, strlen(links[i].target));
 	mutex_unlock(&devtmpfs->names);
 	fs_type_register(&devtmpfs_type);
-	return 0;
+	ref_get(&devtmpfs->refs);
+	inner = mount_new(devtmpfs, devtmpfs->root, "devtmpfs", MNT_INTERNAL);
+	return inner ? 0 : -ENOMEM;
 }

@@ -18,6 +18,8 @@ struct chardev {
 /* The structure stays the caller's until unregister. 0, -EEXIST, -ENOMEM. Process context. */
 int chardev_register(struct chardev *dev);
 void chardev_unregister(struct chardev *dev);
+/* Open a node of devtmpfs by its name there, mounted or not. 0 or -errno. Process context. */
+int devfs_open(const char *name, u32 oflags, struct file **out);
 int chardev_open(struct vnode *v, struct file *f);	/* fs/: -ENXIO when nobody has the number */
 
 /* Linux's dev_t as user space has it (new_encode_dev). */

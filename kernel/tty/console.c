@@ -1,0 +1,164 @@
+/*
+ * Hardware consoles as terminals, and the names by which they are reached:
+ * /dev/ttyAMA0, /dev/console (the one that console= names last, else the
+ * first), /dev/tty (the caller's controlling one).
+ *
+ * A UART driver calls console_register, console_input and console_tx_ready
+ * (tty/console.h); init's descriptors come from console_open.
+ */
+#include <linux/fcntl.h>
+#include <linux/major.h>
+#include "base/errno.h"
+#include "base/string.h"
+#include "core/log.h"
+#include "core/param.h"
+#include "dev/device.h"
+#include "fs/devfs.h"
+#include "tty/console.h"
+#include "tty/tty.h"
+
+static struct list_node consoles = LIST_INIT(consoles);	/* added at boot, by one thread */
+static bool names_ready;		/* /dev exists */
+
+static size_t device_write(struct tty *t, const char *s, size_t n)
+{
+	struct console *c = t->device;
+
+	return c->write(c, s, n);
+}
+
+static void device_input_resume(struct tty *t)
+{
+	struct console *c = t->device;
+
+	if (c->input_resume)
+		c->input_resume(c);
+}
+
+static bool device_drained(struct tty *t)
+{
+	struct console *c = t->device;
+
+	return !c->drained || c->drained(c);
+}
+
+static const struct tty_driver console_driver = {
+	.write = device_write,
+	.input_resume = device_input_resume,
+	.drained = device_drained,
+};
+
+static int tty_node_open(struct file *f, struct chardev *dev)
+{
+	return tty_file_open(dev->arg, f, false);
+}
+
+static void node_register(struct console *c)
+{
+	struct tty *t = c->tty;
+	int err;
+
+	t->chardev = (struct chardev){
+		.name = c->name, .major = c->major, .minor = c->minor, .mode = 0600,
+		.ops = &tty_file_ops, .open = tty_node_open, .arg = t,
+	};
+	err = chardev_register(&t->chardev);
+	if (err)
+		log_err("%s: no device node (error %d)", c->name, -err);
+}
+
+void console_register(struct console *c)
+{
+	struct tty *t = tty_new(&console_driver, c);
+
+	if (!t) {
+		log_err("%s: no memory for a terminal", c->name);
+		return;
+	}
+	strlcpy(t->name, c->name, sizeof(t->name));
+	t->major = c->major;
+	t->minor = c->minor;
+	c->tty = t;
+	list_push_back(&consoles, &c->node);
+	if (names_ready)
+		node_register(c);
+}
+
+size_t console_input(struct console *c, const char *s, size_t n)
+{
+	return c->tty ? tty_input(c->tty, s, n) : n;
+}
+
+void console_tx_ready(struct console *c)
+{
+	if (c->tty)
+		tty_output_ready(c->tty);
+}
+
+/* The system console; NULL: none. */
+static struct tty *system_console(void)
+{
+	const char *wanted = param_find("console");
+	struct console *c;
+
+	/* "ttyAMA0,115200": the speed is the machine's business. */
+	if (wanted) {
+		const char *comma = strchr(wanted, ',');
+		size_t len = comma ? (size_t)(comma - wanted) : strlen(wanted);
+
+		list_for_each(c, &consoles, node)
+			if (strlen(c->name) == len && !memcmp(c->name, wanted, len))
+				return c->tty;
+	}
+	return list_empty(&consoles) ? NULL : list_first(&consoles, struct console, node)->tty;
+}
+
+struct file *console_open(void)
+{
+	struct file *f;
+
+	return system_console() && !devfs_open("console", O_RDWR, &f) ? f : NULL;
+}
+
+/* /dev/console is never made the opener's controlling terminal, as on Linux. */
+static int console_node_open(struct file *f, struct chardev *dev)
+{
+	struct tty *t = system_console();
+
+	return t ? tty_file_open(t, f, true) : -ENODEV;
+}
+
+static int current_node_open(struct file *f, struct chardev *dev)
+{
+	struct tty *t = tty_current();
+	int err;
+
+	if (!t)
+		return -ENXIO;
+	err = tty_file_open(t, f, true);
+	tty_put(t);
+	return err;
+}
+
+static struct chardev tty_node = {
+	.name = "tty", .major = TTYAUX_MAJOR, .minor = 0, .mode = 0666, .ops = &tty_file_ops, .open = current_node_open,
+};
+static struct chardev console_node = {
+	.name = "console", .major = TTYAUX_MAJOR, .minor = 1, .mode = 0600, .ops = &tty_file_ops, .open = console_node_open,
+};
+
+static int tty_init(void)
+{
+	struct console *c;
+	int err;
+
+	tty_sessions_init();
+	names_ready = true;
+	err = chardev_register(&tty_node);
+	if (!err)
+		err = chardev_register(&console_node);
+	list_for_each(c, &consoles, node)
+		node_register(c);
+	return err;
+}
+INIT(tty, INIT_FS, tty_init);
