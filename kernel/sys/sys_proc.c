@@ -18,6 +18,7 @@
 #include "proc/exit.h"
 #include "proc/fork.h"
 #include "proc/wait.h"
+#include "sys/rusage.h"
 #include "sys/sys.h"
 #include "sys/user_path.h"
 #include "vm/vm_space.h"
@@ -130,7 +131,7 @@ SYSCALL(exit_group)
 }
 
 
-static void rusage_fill(struct rusage *out, const struct process_usage *u)
+void rusage_fill(struct rusage *out, const struct process_usage *u)
 {
 	memset(out, 0, sizeof(*out));
 	out->ru_utime.tv_sec = u->user_ns / NSEC_PER_SEC;

@@ -1,0 +1,265 @@
+/*
+ * Scheduling: yielding, priorities, policies, CPUs.
+ */
+#include <linux/resource.h>
+#include <linux/sched.h>
+#include <linux/sched/types.h>
+#include "arch/arm64/ucopy.h"
+#include "core/percpu.h"
+#include "proc/process.h"
+#include "sys/sys.h"
+
+#define RT_MAX 99
+
+SYSCALL(sched_yield)
+{
+	thread_yield();
+	return 0;
+}
+
+/* The thread by that number (0: the caller), referenced; NULL. */
+static struct thread *thread_by(s32 tid)
+{
+	if (!tid) {
+		thread_get(current());
+		return current();
+	}
+	return tid < 0 ? NULL : pid_find_thread(tid);
+}
+
+/* May the caller change how t is scheduled? */
+static bool may_change(struct thread *t)
+{
+	const struct cred *c = current()->cred, *o = t->cred;
+
+	return cred_privileged(c) || t == current() || (o && (c->euid == o->euid || c->euid == o->uid));
+}
+
+/* ---- CPUs ---- */
+
+SYSCALL(getcpu)
+{
+	u32 cpu = READ_ONCE(current()->cpu);
+
+	if (a[0] && put_user_u32(a[0], cpu))
+		return -EFAULT;
+	return a[1] ? put_user_u32(a[1], 0) : 0;
+}
+
+static u64 cpus_there(void)
+{
+	return cpus_present >= 64 ? ~0ull : (1ull << cpus_present) - 1;
+}
+
+SYSCALL(sched_getaffinity)
+{
+	struct thread *t;
+	u64 mask;
+
+	if ((u32)a[1] < sizeof(mask) || a[1] & 7)
+		return -EINVAL;
+	t = thread_by(a[0]);
+	if (!t)
+		return -ESRCH;
+	mask = t->affinity & cpus_there();
+	thread_put(t);
+	return put_user_u64(a[2], mask) ? -EFAULT : (s64)sizeof(mask);
+}
+
+SYSCALL(sched_setaffinity)
+{
+	struct thread *t;
+	u64 mask = 0;
+	s64 err = 0;
+
+	if (copy_from_user(&mask, a[2], MIN((u32)a[1], sizeof(mask))))
+		return -EFAULT;
+	t = thread_by(a[0]);
+	if (!t)
+		return -ESRCH;
+	if (!may_change(t))
+		err = -EPERM;
+	else if (!(mask & cpus_there()))
+		err = -EINVAL;
+	else
+		t->affinity = mask;
+	thread_put(t);
+	return err;
+}
+
+/* ---- nice values ---- */
+
+struct priority_walk { s32 which, who, best, nice; s64 err; bool set; };
+
+static bool matches(struct priority_walk *w, struct thread *t)
+{
+	switch (w->which) {
+	case PRIO_PROCESS:
+		return t->tid == w->who;
+	case PRIO_PGRP:
+		return t->process && process_group_of(t->process) == w->who;
+	default:
+		return t->cred && t->cred->uid == (u32)w->who;
+	}
+}
+
+static void priority_one(struct priority_walk *w, struct thread *t)
+{
+	struct process *me = process_current();
+
+	if (!w->set) {
+		w->best = MAX(w->best, 20 - t->nice);
+		w->err = 0;
+		return;
+	}
+	if (!may_change(t)) {
+		w->err = -EPERM;
+	} else if (w->nice < t->nice && !cred_privileged(current()->cred) &&
+		   20 - w->nice > (s32)MIN(process_rlimit(me, RLIMIT_NICE), 40ull)) {
+		w->err = -EACCES;
+	} else {
+		thread_set_nice(t, w->nice);
+		if (w->err == -ESRCH)
+			w->err = 0;
+	}
+}
+
+/* Threads of processes with a number: by it, by group or by user. */
+static void priority_walk(struct priority_walk *w)
+{
+	struct process *p = NULL;
+	struct thread *t;
+
+	if (w->which == PRIO_PROCESS) {
+		t = thread_by(w->who);
+		if (t) {
+			priority_one(w, t);
+			thread_put(t);
+		}
+		return;
+	}
+	for (s32 n = 1; (p = process_next(n)); n = p->pid + 1, process_put(p)) {
+		t = p->zombie ? NULL : process_any_thread(p);
+		if (!t)
+			continue;
+		if (matches(w, t))
+			priority_one(w, t);
+		thread_put(t);
+	}
+}
+
+static s64 priority_call(struct priority_walk *w)
+{
+	if ((u32)w->which > PRIO_USER)
+		return -EINVAL;
+	if (!w->who && w->which != PRIO_PROCESS)
+		w->who = w->which == PRIO_PGRP ? process_group_of(process_current()) : (s32)current()->cred->uid;
+	priority_walk(w);
+	return w->err;
+}
+
+SYSCALL(getpriority)
+{
+	struct priority_walk w = { .which = a[0], .who = a[1], .err = -ESRCH };
+	s64 err = priority_call(&w);
+
+	return err ? err : w.best;
+}
+
+SYSCALL(setpriority)
+{
+	struct priority_walk w = { .which = a[0], .who = a[1], .set = true, .err = -ESRCH,
+				   .nice = MIN(MAX((s32)a[2], NICE_MIN), NICE_MAX) };
+
+	return priority_call(&w);
+}
+
+/* ---- policies ---- */
+
+static bool policy_is_rt(u32 policy)
+{
+	return policy == SCHED_FIFO || policy == SCHED_RR;
+}
+
+static s64 policy_set(s32 tid, s32 policy, u64 param)
+{
+	struct thread *t;
+	u32 prio;
+	s64 err = 0;
+
+	if (tid < 0 || !param)
+		return -EINVAL;
+	if (get_user_u32(&prio, param))
+		return -EFAULT;
+	t = thread_by(tid);
+	if (!t)
+		return -ESRCH;
+	if (policy == -1)
+		policy = t->policy;
+	policy &= ~SCHED_RESET_ON_FORK;
+	if (!policy_is_rt(policy) && policy != SCHED_NORMAL && policy != SCHED_BATCH && policy != SCHED_IDLE)
+		err = -EINVAL;
+	else if (policy_is_rt(policy) ? prio < 1 || prio > RT_MAX : prio != 0)
+		err = -EINVAL;
+	else if (!may_change(t) || (policy_is_rt(policy) && !cred_privileged(current()->cred) &&
+				    prio > process_rlimit(process_current(), RLIMIT_RTPRIO)))
+		err = -EPERM;
+	else
+		thread_set_policy(t, policy, prio);
+	thread_put(t);
+	return err;
+}
+
+SYSCALL(sched_setscheduler)
+{
+	return (s32)a[1] < 0 ? -EINVAL : policy_set(a[0], a[1], a[2]);
+}
+
+SYSCALL(sched_setparam)
+{
+	return policy_set(a[0], -1, a[1]);
+}
+
+SYSCALL(sched_getscheduler)
+{
+	struct thread *t = (s32)a[0] < 0 ? NULL : thread_by(a[0]);
+	s64 policy;
+
+	if (!t)
+		return (s32)a[0] < 0 ? -EINVAL : -ESRCH;
+	policy = t->policy;
+	thread_put(t);
+	return policy;
+}
+
+SYSCALL(sched_getparam)
+{
+	struct thread *t;
+	u32 prio;
+
+	if ((s32)a[0] < 0 || !a[1])
+		return -EINVAL;
+	t = thread_by(a[0]);
+	if (!t)
+		return -ESRCH;
+	prio = t->rt_priority;
+	thread_put(t);
+	return put_user_u32(a[1], prio);
+}
+
+static s64 policy_bound(u32 policy, s64 rt)
+{
+	if (policy_is_rt(policy))
+		return rt;
+	return policy == SCHED_NORMAL || policy == SCHED_BATCH || policy == SCHED_IDLE ? 0 : -EINVAL;
+}
+
+SYSCALL(sched_get_priority_max)
+{
+	return policy_bound(a[0], RT_MAX);
+}
+
+SYSCALL(sched_get_priority_min)
+{
+	return policy_bound(a[0], 1);
+}
