@@ -1,0 +1,169 @@
+/*
+ * Faults of a program: the signal, its code and its address. tests/vm/process_test.py runs it.
+ */
+#include "check.h"
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <sys/mman.h>
+
+static sigjmp_buf back;
+static siginfo_t info;
+
+static void caught(int sig, siginfo_t *i, void *context)
+{
+	(void)context;
+	info = *i;
+	siglongjmp(back, sig);
+}
+
+static void fault(void (*fn)(void *), void *arg, int sig, int code, void *address)
+{
+	struct sigaction a = { .sa_sigaction = caught, .sa_flags = SA_SIGINFO | SA_NODEFER };
+	static const int all[] = { SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		SAME(sigaction(all[i], &a, NULL), 0);
+	memset(&info, 0, sizeof(info));
+	if (sigsetjmp(back, 1) == 0) {
+		fn(arg);
+		EXPECT(!"a fault");
+	}
+	SAME(info.si_signo, sig);
+	SAME(info.si_code, code);
+	if (address)
+		SAME((uintptr_t)info.si_addr, (uintptr_t)address);
+}
+
+static void load(void *p) { (void)*(volatile char *)p; }
+static void store(void *p) { *(volatile char *)p = 1; }
+static void jump(void *p) { ((void (*)(void))p)(); }
+
+static char *pages(int prot)
+{
+	char *p = mmap(NULL, 3 * 4096, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	EXPECT(p != MAP_FAILED);
+	return p;
+}
+
+CHECK(nothing_there)
+{
+	char *p = pages(PROT_READ | PROT_WRITE);
+
+	SAME(munmap(p + 4096, 4096), 0);
+	fault(load, p + 4096 + 5, SIGSEGV, SEGV_MAPERR, p + 4096 + 5);
+	fault(store, p + 4096 + 7, SIGSEGV, SEGV_MAPERR, p + 4096 + 7);
+	fault(jump, p + 4096, SIGSEGV, SEGV_MAPERR, p + 4096);
+	fault(load, (void *)8, SIGSEGV, SEGV_MAPERR, (void *)8);
+}
+
+CHECK(not_allowed)
+{
+	static const char constant[] = "constant";
+	char *p = pages(PROT_READ);
+
+	fault(store, p + 1, SIGSEGV, SEGV_ACCERR, p + 1);
+	load(p);
+	fault(store, p + 1, SIGSEGV, SEGV_ACCERR, p + 1);
+	fault(jump, p, SIGSEGV, SEGV_ACCERR, p);
+	SAME(mprotect(p, 4096, PROT_NONE), 0);
+	fault(load, p, SIGSEGV, SEGV_ACCERR, p);
+	fault(store, (void *)constant, SIGSEGV, SEGV_ACCERR, (void *)constant);
+	/* The data of a program is not code. */
+	fault(jump, &info, SIGSEGV, SEGV_ACCERR, &info);
+}
+
+CHECK(protection_comes_and_goes)
+{
+	char *p = pages(PROT_READ | PROT_WRITE);
+
+	p[0] = 'x';
+	SAME(mprotect(p, 4096, PROT_READ), 0);
+	fault(store, p, SIGSEGV, SEGV_ACCERR, p);
+	SAME(p[0], 'x');
+	SAME(mprotect(p, 4096, PROT_READ | PROT_WRITE), 0);
+	p[0] = 'y';
+	SAME(mprotect(p, 4096, PROT_NONE), 0);
+	fault(load, p, SIGSEGV, SEGV_ACCERR, p);
+	SAME(mprotect(p, 4096, PROT_READ), 0);
+	SAME(p[0], 'y');
+}
+
+CHECK(kernel_memory)
+{
+	static const uintptr_t some[] = { 0xffff000000000000, 0xffff800000000000, 0xffffffc008000000, 0xfffffffffffff000 };
+
+	for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++) {
+		fault(load, (void *)some[i], SIGSEGV, SEGV_MAPERR, NULL);
+		fault(store, (void *)some[i], SIGSEGV, SEGV_MAPERR, NULL);
+	}
+	/* Nor by way of a system call. */
+	int fd = open("/dev/zero", O_RDWR);
+
+	EXPECT(fd >= 0);
+	for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++) {
+		FAILS(read(fd, (void *)some[i], 16), EFAULT);
+		int p[2];
+
+		EXPECT(pipe(p) == 0);
+		FAILS(write(p[1], (void *)some[i], 16), EFAULT);
+		close(p[0]);
+		close(p[1]);
+	}
+}
+
+CHECK(addresses_that_are_none)
+{
+	/* Neither half of the address space. */
+	fault(load, (void *)0x00ff123456789000, SIGSEGV, SEGV_MAPERR, NULL);
+}
+
+static void undefined(void *p) { (void)p; asm volatile("udf #7"); }
+static void privileged(void *p) { asm volatile("msr vbar_el1, %0" : : "r"(p)); }
+static void breakpoint(void *p) { (void)p; asm volatile("brk #5"); }
+
+CHECK(instructions_that_are_none)
+{
+	fault(undefined, NULL, SIGILL, ILL_ILLOPC, NULL);
+	fault(privileged, NULL, SIGILL, ILL_ILLOPC, NULL);
+	fault(breakpoint, NULL, SIGTRAP, TRAP_BRKPT, NULL);
+}
+
+CHECK(a_program_counter_that_is_no_multiple_of_four)
+{
+	fault(jump, pages(PROT_READ | PROT_EXEC) + 2, SIGBUS, BUS_ADRALN, NULL);
+}
+
+CHECK(past_the_end_of_a_mapped_file)
+{
+	int fd = open("/tmp/short", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	char *p;
+
+	EXPECT(fd >= 0);
+	SAME(write(fd, "abc", 3), 3);
+	p = mmap(NULL, 8192, PROT_READ, MAP_PRIVATE, fd, 0);
+	EXPECT(p != MAP_FAILED);
+	EXPECT(p[0] == 'a' && p[2] == 'c' && p[3] == 0 && p[4095] == 0);
+	fault(load, p + 4096, SIGBUS, BUS_ADRERR, p + 4096);
+	unlink("/tmp/short");
+}
+
+CHECK(unhandled_faults_kill)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		store(nowhere);
+	SAME(waitpid(pid, &status, 0), pid);
+	SAME(status & 0x7f, SIGSEGV);
+	/* A fault that is blocked or ignored kills all the same. */
+	pid = fork();
+	if (pid == 0) {
+		signal(SIGSEGV, SIG_IGN);
+		store(nowhere);
+	}
+	SAME(waitpid(pid, &status, 0), pid);
+	SAME(status & 0x7f, SIGSEGV);
+}

@@ -1,0 +1,551 @@
+/*
+ * Processes: fork and what it shares and copies, exec and its errors, wait, what a death
+ * leaves behind. tests/vm/process_test.py runs it.
+ */
+#include "check.h"
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+
+extern char **environ;
+static int data_word = 1;
+
+/* ---- fork ------------------------------------------------------------------- */
+
+CHECK(fork_tells_who_is_who)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	EXPECT(pid >= 0);
+	if (pid == 0) {
+		SAME(getppid(), parent);
+		EXPECT(getpid() != parent);
+		_exit(0);
+	}
+	child_ok(pid);
+}
+
+CHECK(fork_copies_what_is_private)
+{
+	size_t size = 2 << 20;
+	char *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *heap = malloc(size);
+	int stack_word = 1, go[2], done[2];
+	char c;
+	pid_t pid;
+
+	EXPECT(map != MAP_FAILED && heap);
+	memset(map, 'a', size);
+	memset(heap, 'a', size);
+	EXPECT(pipe(go) == 0 && pipe(done) == 0);
+	pid = fork();
+	if (pid == 0) {
+		/* The child changes half, sees nothing of what the parent changes. */
+		memset(map, 'c', size / 2);
+		memset(heap, 'c', size / 2);
+		data_word = stack_word = 3;
+		EXPECT(write(done[1], "x", 1) == 1 && read(go[0], &c, 1) == 1);
+		for (size_t i = 0; i < size; i++)
+			EXPECT(map[i] == (i < size / 2 ? 'c' : 'a') && heap[i] == (i < size / 2 ? 'c' : 'a'));
+		EXPECT(data_word == 3 && stack_word == 3);
+		_exit(0);
+	}
+	SAME(read(done[0], &c, 1), 1);
+	for (size_t i = 0; i < size; i++)
+		EXPECT(map[i] == 'a' && heap[i] == 'a');
+	EXPECT(data_word == 1 && stack_word == 1);
+	memset(map, 'p', size);
+	memset(heap, 'p', size);
+	SAME(write(go[1], "x", 1), 1);
+	child_ok(pid);
+	for (size_t i = 0; i < size; i++)
+		EXPECT(map[i] == 'p' && heap[i] == 'p');
+}
+
+CHECK(fork_shares_what_is_shared)
+{
+	volatile int *word = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid;
+
+	EXPECT(word != MAP_FAILED);
+	pid = fork();
+	if (pid == 0) {
+		*word = 42;
+		_exit(0);
+	}
+	child_ok(pid);
+	SAME(*word, 42);
+}
+
+CHECK(system_calls_write_through_copied_pages)
+{
+	/* The kernel's own store into a page that is still shared must make the copy too. */
+	char *buf = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int p[2];
+	pid_t pid;
+
+	memset(buf, 'a', 8192);
+	EXPECT(pipe(p) == 0);
+	pid = fork();
+	if (pid == 0) {
+		EXPECT(write(p[1], "xyz", 3) == 3);
+		SAME(read(p[0], buf + 4094, 3), 3);
+		EXPECT(!memcmp(buf + 4094, "xyz", 3));
+		_exit(0);
+	}
+	child_ok(pid);
+	for (int i = 0; i < 8192; i++)
+		EXPECT(buf[i] == 'a');
+}
+
+CHECK(fork_shares_file_offsets)
+{
+	int fd = open("/tmp/offsets", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	pid_t pid;
+
+	EXPECT(fd >= 0);
+	pid = fork();
+	if (pid == 0) {
+		EXPECT(write(fd, "12345", 5) == 5);
+		_exit(0);
+	}
+	child_ok(pid);
+	SAME(lseek(fd, 0, SEEK_CUR), 5);
+	unlink("/tmp/offsets");
+}
+
+CHECK(generations)
+{
+	/* Each is the child of the one before; the last one's word comes back through all. */
+	int depth = 0, status;
+	pid_t pid;
+
+	while (depth < 60) {
+		pid = fork();
+		EXPECT(pid >= 0);
+		if (pid) {
+			SAME(waitpid(pid, &status, 0), pid);
+			EXPECT(WIFEXITED(status));
+			SAME(WEXITSTATUS(status), depth == 59 ? 7 : 0);
+			if (depth)
+				_exit(0);
+			return;
+		}
+		depth++;
+	}
+	_exit(7);
+}
+
+static long memory_free(void)
+{
+	char line[128];
+	long kb = -1;
+	FILE *f = fopen("/proc/meminfo", "r");
+
+	EXPECT(f);
+	while (kb < 0 && fgets(line, sizeof(line), f))
+		sscanf(line, "MemAvailable: %ld kB", &kb);
+	fclose(f);
+	EXPECT(kb > 0);
+	return kb;
+}
+
+CHECK(the_dead_leave_nothing)
+{
+	size_t size = 4 << 20;
+	char *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long before = 0;
+
+	EXPECT(map != MAP_FAILED);
+	memset(map, 1, size);
+	for (int i = 0; i < 110; i++) {
+		pid_t pid = fork();
+
+		EXPECT(pid >= 0);
+		if (pid == 0) {
+			memset(map, 2, size / 4);
+			_exit(0);
+		}
+		child_ok(pid);
+		if (i == 9)
+			before = memory_free();
+	}
+	/* A hundred of them would have kept 100 MiB. */
+	EXPECT(memory_free() > before - 4096);
+}
+
+static int lent(void *word)
+{
+	*(volatile int *)word = 2;
+	return 5;
+}
+
+CHECK(vfork_lends_its_memory)
+{
+	/* By clone, as musl's vfork is a fork. The parent goes on when the child has ended. */
+	static char stack[16384] __attribute__((aligned(16)));
+	volatile int word = 1;
+	int status;
+	pid_t pid = clone(lent, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, (void *)&word);
+
+	EXPECT(pid > 0);
+	SAME(word, 2);
+	SAME(waitpid(pid, &status, 0), pid);
+	SAME(WEXITSTATUS(status), 5);
+}
+
+/* ---- exec ------------------------------------------------------------------- */
+
+/* Run a program; what it wrote, in a buffer that the next call reuses, and its status. */
+static char *output_of(char *const argv[], char *const envp[], int *status)
+{
+	static char out[1 << 20];
+	size_t n = 0;
+	ssize_t r;
+	int p[2];
+	pid_t pid;
+
+	EXPECT(pipe(p) == 0);
+	pid = fork();
+	if (pid == 0) {
+		dup2(p[1], 1);
+		close(p[0]);
+		close(p[1]);
+		execve(argv[0], argv, envp);
+		_exit(100 + errno);
+	}
+	close(p[1]);
+	while ((r = read(p[0], out + n, sizeof(out) - 1 - n)) > 0)
+		n += r;
+	SAME(r, 0);
+	out[n] = '\0';
+	close(p[0]);
+	SAME(waitpid(pid, status, 0), pid);
+	return out;
+}
+
+static void file_make(const char *path, const char *text, mode_t mode)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, mode);
+
+	EXPECT(fd >= 0);
+	SAME(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	EXPECT(chmod(path, mode) == 0);
+}
+
+CHECK(exec_passes_words_and_environment)
+{
+	char *argv[] = { "/bin/busybox", "sh", "-c", "echo \"$0 $1 $# $A\"", "zero", "one two", "", NULL };
+	char *envp[] = { "A=alpha beta", "PATH=/bin", NULL };
+	int status;
+
+	EXPECT(!strcmp(output_of(argv, envp, &status), "zero one two 2 alpha beta\n"));
+	SAME(status, 0);
+}
+
+CHECK(exec_takes_many_words)
+{
+	static char *argv[2003];
+	static char word[2000][50];
+	int status;
+
+	argv[0] = "/bin/busybox";
+	argv[1] = "echo";
+	for (int i = 0; i < 2000; i++) {
+		snprintf(word[i], sizeof(word[i]), "word-%040d", i);
+		argv[2 + i] = word[i];
+	}
+	SAME(strlen(output_of(argv, environ, &status)), 2000 * 46);
+	SAME(status, 0);
+}
+
+CHECK(exec_refuses_too_many_words)
+{
+	/* A word is 128 KiB at most; all together a quarter of the stack's limit. */
+	char *big = malloc(3 << 20), *argv[] = { "/bin/busybox", "true", big, NULL };
+	static char *many[100];
+
+	memset(big, 'x', 3 << 20);
+	big[(3 << 20) - 1] = '\0';
+	FAILS(execve(argv[0], argv, environ), E2BIG);
+	big[100000] = '\0';
+	many[0] = "/bin/busybox";
+	for (int i = 1; i < 99; i++)
+		many[i] = big;
+	FAILS(execve(many[0], many, environ), E2BIG);
+}
+
+CHECK(exec_errors)
+{
+	char *argv[] = { "x", NULL };
+	char name[300];
+
+	FAILS(execve("/no/such/program", argv, environ), ENOENT);
+	FAILS(execve("", argv, environ), ENOENT);
+	FAILS(execve("/etc/passwd", argv, environ), EACCES);
+	FAILS(execve("/etc", argv, environ), EACCES);
+	FAILS(execve("/etc/passwd/x", argv, environ), ENOTDIR);
+	FAILS(execve("/dev/null", argv, environ), EACCES);
+	memset(name, 'n', sizeof(name));
+	name[0] = '/';
+	name[299] = '\0';
+	FAILS(execve(name, argv, environ), ENAMETOOLONG);
+	symlink("/tmp/loop", "/tmp/loop");
+	FAILS(execve("/tmp/loop", argv, environ), ELOOP);
+	unlink("/tmp/loop");
+	FAILS(execve(nowhere, argv, environ), EFAULT);
+	FAILS(execve("/bin/busybox", (char **)nowhere, environ), EFAULT);
+	file_make("/tmp/text", "just text\n", 0755);
+	FAILS(execve("/tmp/text", argv, environ), ENOEXEC);
+	file_make("/tmp/text", "", 0755);
+	FAILS(execve("/tmp/text", argv, environ), ENOEXEC);
+	file_make("/tmp/text", "#!/no/such/shell\n", 0755);
+	FAILS(execve("/tmp/text", argv, environ), ENOENT);
+	file_make("/tmp/text", "#!\n", 0755);
+	FAILS(execve("/tmp/text", argv, environ), ENOEXEC);
+	unlink("/tmp/text");
+}
+
+CHECK(exec_of_a_script)
+{
+	char *argv[] = { "/tmp/script", "two", NULL };
+	int status;
+
+	file_make("/tmp/script", "#! /bin/busybox sh\necho \"$0 $1\"\nexit 3\n", 0755);
+	EXPECT(!strcmp(output_of(argv, environ, &status), "/tmp/script two\n"));
+	SAME(WEXITSTATUS(status), 3);
+	/* A script may be another one's interpreter. */
+	file_make("/tmp/script2", "#!/tmp/script\n", 0755);
+	argv[0] = "/tmp/script2";
+	EXPECT(!strcmp(output_of(argv, environ, &status), "/tmp/script /tmp/script2\n"));
+	unlink("/tmp/script");
+	unlink("/tmp/script2");
+}
+
+CHECK(exec_closes_and_keeps_descriptors)
+{
+	char *argv[] = { "/bin/busybox", "sh", "-c", "[ -e /proc/self/fd/20 ] && [ ! -e /proc/self/fd/21 ] && echo right", NULL };
+	int status;
+
+	EXPECT(dup3(1, 21, O_CLOEXEC) == 21);
+	EXPECT(dup2(1, 20) == 20);
+	EXPECT(!strcmp(output_of(argv, environ, &status), "right\n"));
+}
+
+static void handler(int sig)
+{
+	(void)sig;
+}
+
+CHECK(exec_resets_handlers_and_keeps_the_rest)
+{
+	/* SIGUSR1 has a handler, which exec takes away; SIGUSR2 is ignored and stays so. */
+	char *argv[] = { "/bin/busybox", "sh", "-c", "kill -USR2 $$; kill -TERM $$; kill -USR1 $$; echo alive", NULL };
+	sigset_t set;
+	int status;
+
+	signal(SIGUSR1, handler);
+	signal(SIGUSR2, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	EXPECT(!strcmp(output_of(argv, environ, &status), ""));
+	EXPECT(WIFSIGNALED(status));
+	SAME(WTERMSIG(status), SIGUSR1);
+}
+
+CHECK(spawn)
+{
+	char *argv[] = { "busybox", "false", NULL };
+	int status;
+	pid_t pid;
+
+	SAME(posix_spawn(&pid, "/bin/busybox", NULL, NULL, argv, environ), 0);
+	SAME(waitpid(pid, &status, 0), pid);
+	SAME(WEXITSTATUS(status), 1);
+	SAME(posix_spawn(&pid, "/no/such/program", NULL, NULL, argv, environ), ENOENT);
+	FAILS(waitpid(-1, &status, 0), ECHILD);
+}
+
+/* ---- wait ------------------------------------------------------------------- */
+
+CHECK(wait_tells_how_it_ended)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0x1ff);
+	SAME(waitpid(pid, &status, 0), pid);
+	SAME(status, 0xff00);
+	pid = fork();
+	if (pid == 0)
+		raise(SIGKILL);
+	SAME(waitpid(pid, &status, 0), pid);
+	SAME(status, SIGKILL);
+	FAILS(waitpid(-1, &status, 0), ECHILD);
+	FAILS(waitpid(1, &status, 0), ECHILD);
+}
+
+CHECK(wait_without_waiting)
+{
+	int status, p[2];
+	siginfo_t info;
+	pid_t pid;
+	char c;
+
+	EXPECT(pipe(p) == 0);
+	pid = fork();
+	if (pid == 0) {
+		close(p[1]);
+		_exit(read(p[0], &c, 1));
+	}
+	SAME(waitpid(pid, &status, WNOHANG), 0);
+	close(p[0]);
+	close(p[1]);
+	/* WNOWAIT leaves it to be collected once more. */
+	SAME(waitid(P_PID, pid, &info, WEXITED | WNOWAIT), 0);
+	EXPECT(info.si_pid == pid && info.si_code == CLD_EXITED && info.si_status == 0 && info.si_signo == SIGCHLD);
+	child_ok(pid);
+}
+
+CHECK(wait_sees_stop_and_continue)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		for (;;)
+			pause();
+	SAME(kill(pid, SIGSTOP), 0);
+	SAME(waitpid(pid, &status, WUNTRACED), pid);
+	EXPECT(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
+	SAME(kill(pid, SIGCONT), 0);
+	SAME(waitpid(pid, &status, WCONTINUED), pid);
+	EXPECT(WIFCONTINUED(status));
+	SAME(kill(pid, SIGKILL), 0);
+	SAME(waitpid(pid, &status, 0), pid);
+	SAME(status, SIGKILL);
+}
+
+CHECK(wait_for_a_group)
+{
+	int status;
+	pid_t a = fork();
+
+	if (a == 0) {
+		setpgid(0, 0);
+		_exit(1);
+	}
+	setpgid(a, a);
+	SAME(waitpid(-a, &status, 0), a);
+	SAME(WEXITSTATUS(status), 1);
+}
+
+CHECK(children_may_be_left_to_the_kernel)
+{
+	pid_t pid;
+
+	signal(SIGCHLD, SIG_IGN);
+	pid = fork();
+	if (pid == 0)
+		_exit(0);
+	FAILS(waitpid(pid, NULL, 0), ECHILD);
+}
+
+CHECK(orphans_go_to_init_and_are_collected)
+{
+	int told[2], go[2], status;
+	pid_t child, grandchild;
+	char c;
+
+	EXPECT(pipe(told) == 0 && pipe(go) == 0);
+	child = fork();
+	if (child == 0) {
+		grandchild = fork();
+		if (grandchild == 0) {
+			/* Told to go on once its parent is dead. */
+			close(go[1]);
+			SAME(read(go[0], &c, 1), 1);
+			c = getppid() == 1;
+			SAME(write(told[1], &c, 1), 1);
+			_exit(5);
+		}
+		SAME(write(told[1], &grandchild, sizeof(grandchild)), sizeof(grandchild));
+		_exit(0);
+	}
+	SAME(read(told[0], &grandchild, sizeof(grandchild)), sizeof(grandchild));
+	SAME(waitpid(child, &status, 0), child);
+	SAME(write(go[1], "x", 1), 1);
+	SAME(read(told[0], &c, 1), 1);
+	EXPECT(c);
+	/* The check's own deadline ends this if init does not collect it. */
+	while (kill(grandchild, 0) == 0)
+		usleep(1000);
+	SAME(errno, ESRCH);
+}
+
+/* ---- threads, limits, names --------------------------------------------------- */
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static long counter;
+
+static void *count(void *arg)
+{
+	for (int i = 0; i < 2000; i++) {
+		pthread_mutex_lock(&mutex);
+		counter++;
+		pthread_mutex_unlock(&mutex);
+	}
+	return arg;
+}
+
+CHECK(threads_share_and_are_joined)
+{
+	pthread_t t[8];
+	void *result;
+
+	for (long i = 0; i < 8; i++)
+		SAME(pthread_create(&t[i], NULL, count, (void *)i), 0);
+	for (long i = 0; i < 8; i++) {
+		SAME(pthread_join(t[i], &result), 0);
+		SAME((long)result, i);
+	}
+	SAME(counter, 8 * 2000);
+}
+
+CHECK(memory_that_runs_out_ends_the_program_alone)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		for (;;) {
+			char *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+			if (p == MAP_FAILED)
+				_exit(errno == ENOMEM ? 0 : 1);
+			memset(p, 1, 1 << 20);
+		}
+	}
+	SAME(waitpid(pid, &status, 0), pid);
+	EXPECT(status == 0 || status == SIGKILL);
+}
+
+CHECK(uname_says_what_programs_look_for)
+{
+	struct utsname u;
+	unsigned int major;
+
+	SAME(uname(&u), 0);
+	EXPECT(!strcmp(u.machine, "aarch64"));
+	/* glibc's and other programs' own minimum is a number like Linux's. */
+	EXPECT(sscanf(u.release, "%u.", &major) == 1 && major >= 4);
+}
