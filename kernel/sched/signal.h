@@ -42,6 +42,7 @@ struct sched_signal {
 	bool note_continued;		/* the parent is to be told [s] */
 	u8 stop_signo;			/* [s] */
 	u32 stop_left;			/* threads that have not gone to sleep yet [s] */
+	u32 stop_episode;		/* how many stops there have been: a thread counts once in each [s] */
 	struct thread *only;		/* exec: every other thread is to die [s] */
 	struct wait_queue readers;	/* signalfd */
 	struct pid *pid, *pgrp, *session; /* [p]; pid [S] */
