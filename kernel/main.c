@@ -22,7 +22,7 @@
 #include "mm/kmap.h"
 #include "mm/page.h"
 #include "mm/slab.h"
-#include "net/net.h"
+#include "net/ip_config.h"
 #include "proc/process.h"
 #include "sched/sched.h"
 #include "sched/softirq.h"
