@@ -6,15 +6,10 @@
 #include "net/ip.h"
 #include "sched/mutex.h"
 
-/* At boot, after the scheduler, timers and slab, before drivers: caches, tables, protocols, loopback, socket
- * families. Panics without memory. */
-void net_init(void);
-/* After the root file systems can be registered with: /proc/net, /proc/sys/net, /sys/class/net. */
-void net_files_init(void);
+/* At boot, before drivers: caches, tables, protocols, loopback, socket families. Panics without memory. */
+int net_init(void);
 void socket_inet_init(void);
-/* Bring the network up as ip= says; waits, bounded, for a lease. Called by main before init is started. 0, or -errno
- * (logged). Process context. */
-int ip_config_wait(void);
+void socket_unix_init(void);
 
 /*
  * The configuration (interfaces, addresses, routes): changed in process context under net_config_mutex, which

@@ -201,6 +201,8 @@ static int link_up(struct netif *nif)
 	if (err)
 		return err;
 	flags_change(nif, NETIF_UP, 0);
+	if (nif->features & NETIF_F_LOOPBACK && list_empty(&nif->addrs))
+		ifaddr_add(nif, htonl(0x7f000001), 8, 0, RSCOPE_HOST, NULL);	/* as Linux does */
 	ifaddr_link_up(nif);
 	route_cache_flush();
 	if (nif->flags & NETIF_RUNNING) {

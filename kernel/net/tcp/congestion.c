@@ -127,7 +127,7 @@ static void in_order(struct tcp_conn *c, u32 acked, bool dup, bool sack_news, u6
 	if (c->sack_ok ? sack_news : dup) {
 		if (c->sack_ok)
 			tcp_sack_mark_lost(c);
-		else if (c->dupacks >= DUP_THRESHOLD && seq_gt(c->snd_una, c->recover - 1))
+		else if (c->dupacks >= DUP_THRESHOLD && seq_ge(c->snd_una, c->recover))
 			head_lost(c);	/* RFC 6582: not twice for one window */
 		if (c->lost) {
 			recovery_begin(c, now);

@@ -49,7 +49,7 @@ static void ooo_link(struct tcp_conn *c, struct tcp_rx *r)
 /* RFC 2018, 4: the block with the newest segment first, then those told before. */
 static void blocks_note(struct tcp_conn *c, u32 start, u32 end)
 {
-	struct tcp_range new = { start, end }, kept[4];
+	struct tcp_range new = { start, end }, rest[4];
 	u32 n = 0;
 
 	for (u32 i = 0; i < c->sack_count; i++) {
@@ -59,12 +59,12 @@ static void blocks_note(struct tcp_conn *c, u32 start, u32 end)
 			new.start = seq_min(new.start, b->start);
 			new.end = seq_max(new.end, b->end);
 		} else {
-			kept[n++] = *b;
+			rest[n++] = *b;
 		}
 	}
 	c->sack[0] = new;
 	for (u32 i = 0; i < n && i < ARRAY_SIZE(c->sack) - 1; i++)
-		c->sack[i + 1] = kept[i];
+		c->sack[i + 1] = rest[i];
 	c->sack_count = MIN(n + 1, (u32)ARRAY_SIZE(c->sack));
 }
 

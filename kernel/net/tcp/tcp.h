@@ -96,13 +96,15 @@ enum { TX_SACKED = 1, TX_LOST = 2, TX_RETRANSMITTED = 4 /* now in flight again *
 struct tcp_tx {				/* on the send queue [L] */
 	struct pkt *next;
 	u64 sent;			/* clock_ns() of the last transmission */
-	u32 seq, len;			/* payload: the last len bytes before tail */
+	u32 seq, len;			/* of the text */
+	u16 start;			/* where it lies, from buf */
 	u32 csum;			/* its partial sum, when csum_valid */
 	u8 flags;			/* TCP_SYN, TCP_FIN, TCP_PSH */
 	u8 state;			/* TX_* */
 	bool csum_valid;
 };
 static inline struct tcp_tx *tcp_tx(struct pkt *p) { return (struct tcp_tx *)p->cb64; }
+static inline u8 *tcp_tx_text(struct pkt *p) { return p->buf + tcp_tx(p)->start; }
 static inline u32 tcp_tx_end(const struct tcp_tx *t)
 {
 	return t->seq + t->len + !!(t->flags & (TCP_SYN | TCP_FIN));
@@ -348,7 +350,6 @@ void tcp_text_append(struct tcp_conn *c, struct pkt *p, u32 len, u64 now);
 void tcp_rx_enqueue(struct tcp_conn *c, struct pkt *p, u32 len);
 /* Has this connection room for more received packets? [L] */
 bool tcp_rx_full(const struct tcp_conn *c, const struct pkt *p);
-void tcp_wake_reader(struct tcp_conn *c, bool first);
 /* socket_tcp.c: those who wait for text, for room, for the end or for a new connection. Any context but hard irq. */
 void tcp_wake_in(struct tcp_conn *c);
 void tcp_wake_out(struct tcp_conn *c);
@@ -435,7 +436,9 @@ int tcp_retransmit_head(struct tcp_conn *c, u64 now);
 void tcp_retransmit_lost(struct tcp_conn *c, u64 now);
 int tcp_transmit(struct tcp_conn *c, struct pkt *p, u64 now);
 void tcp_send_ack(struct tcp_conn *c);
-/* An ACK at the end of the batch that runs. */
+/* Have what is due (ACK, wake-up) done at the end of the batch that runs: false if none does. */
+bool tcp_defer(struct tcp_conn *c);
+/* An ACK at the end of the batch, or now. */
 void tcp_ack_soon(struct tcp_conn *c);
 /* At most one each half second, a connection: what strangers can provoke (RFC 5961, 7). */
 void tcp_challenge_ack(struct tcp_conn *c, u64 now);
@@ -462,7 +465,7 @@ struct tcp_reply {
 };
 /* By r, or NULL: a route is looked up. Any context but hard irq. */
 void tcp_reply_send(const struct tcp_reply *reply, const struct ip_route *r);
-/* An RST for a segment that belongs nowhere (RFC 9293, 3.10.7.1). */
+/* An RST for a segment that belongs nowhere (RFC 9293, 3.10.7.1). p's data at th (hlen is its length), or behind. */
 void tcp_reply_reset(const struct pkt *p, const struct tcp_header *th, u32 hlen);
 
 /* ---- listen.c, cookie.c --------------------------------------------------- */
