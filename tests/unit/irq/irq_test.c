@@ -2,7 +2,7 @@
  * Interrupt lines over a controller that is a table of bits: masking, sharing, dispatch, what
  * /proc/interrupts shows.
  *
- * sources: irq/irq.c irq/domain.c irq/msi.c
+ * sources: irq/irq.c irq/domain.c irq/msi.c core/trace.c
  */
 #include <errno.h>
 #include "unit.h"
