@@ -178,10 +178,13 @@ class Guest(Vm):
         return self
 
     def serve(self):
-        """The guest's servers and the web server for the guest; the address resolution done."""
+        """The guest's servers and the web server for the guest; the address resolution done. A server that
+        cannot be started fails the rows that want it, not this."""
         self.net.nginx()
         for s in SERVERS:
-            self.run(f"nbench -d {s} >/dev/null 2>&1")
+            said, status = self.sh(f"nbench -d {s}")
+            if status:
+                print(f"    {self.name}: nbench {s}: {said.strip()}", file=sys.stderr)
         self.net.run("ping", "-c", "3", "-i", "0.2", "-q", self.net.guest_ip)
         return self
 
