@@ -454,7 +454,9 @@ static void process_change(struct exec *x, struct path *exe)
 	if (x->files) {
 		struct fd_table *old = t->files;
 
+		flags = spin_lock_irqsave(&p->sig.lock);
 		t->files = x->files;
+		spin_unlock_irqrestore(&p->sig.lock, flags);
 		x->files = old;
 	}
 	fd_table_close_on_exec(t->files);

@@ -243,17 +243,22 @@ noreturn void exit_thread(u32 status)
 	struct proc_thread *pt = proc_thread(t);
 	struct list_node forgotten = LIST_INIT(forgotten);
 	const struct cred *cred = t->cred;
+	struct fd_table *files;
+	struct fs_context *fs;
 	struct path *exe = NULL;
 	bool last, stop_complete;
 	u64 flags;
 
 	exit_release_space(t);
-	if (t->files)
-		fd_table_put(t->files);
-	if (t->fs)
-		fs_context_put(t->fs);
+	/* Taken out under the lock: readers in /proc take references of them under it. */
+	flags = spin_lock_irqsave(&p->sig.lock);
+	files = t->files;
+	fs = t->fs;
 	t->files = NULL;
 	t->fs = NULL;
+	spin_unlock_irqrestore(&p->sig.lock, flags);
+	fd_table_put(files);
+	fs_context_put(fs);
 
 	flags = spin_lock_irqsave(&p->sig.lock);
 	last = p->sig.thread_count == 1;

@@ -12,6 +12,7 @@
 #include "fs/path.h"
 #include "fs/pipe.h"
 #include "mm/slab.h"
+#include "proc/process.h"
 #include "sys/sys.h"
 
 #define RW_MAX		0x7ffff000ull	/* most bytes a call moves, as on Linux */
@@ -168,9 +169,13 @@ SYSCALL(close_range)
 	if (flags & CLOSE_RANGE_UNSHARE) {
 		struct fd_table *own = fd_table_copy(current()->files), *old = current()->files;
 
+		u64 irq;
+
 		if (!own)
 			return -ENOMEM;
+		irq = spin_lock_irqsave(&process_current()->sig.lock);	/* against readers in /proc */
 		current()->files = own;
+		spin_unlock_irqrestore(&process_current()->sig.lock, irq);
 		fd_table_put(old);
 	}
 	return fd_close_range(first, last, flags & CLOSE_RANGE_CLOEXEC);

@@ -12,6 +12,7 @@
 #include "sched/cred.h"
 #include "sched/pid.h"
 #include "sched/signal.h"
+#include "tty/session.h"
 #include "tty/tty.h"
 
 struct mutex tty_sessions = MUTEX_INIT(tty_sessions, "tty sessions");
@@ -122,6 +123,19 @@ struct tty *tty_current(void)
 		tty_get(t);
 	mutex_unlock(&tty_sessions);
 	return t;
+}
+
+void tty_of_session(s32 sid, u64 *device, s32 *group)
+{
+	struct tty *t;
+
+	mutex_lock(&tty_sessions);
+	t = pid_session_tty(sid);
+	if (t) {
+		*device = dev_make(t->major, t->minor);
+		*group = t->group;
+	}
+	mutex_unlock(&tty_sessions);
 }
 
 static long foreground_set(struct tty *t, u64 arg)

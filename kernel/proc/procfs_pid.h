@@ -1,0 +1,52 @@
+/*
+ * Shared by procfs_pid.c (the directories of a process) and procfs_show.c
+ * (their texts).
+ */
+#pragma once
+#include "fs/fs_context.h"
+#include "fs/procfs.h"
+#include "proc/process.h"
+
+struct fd_table;
+
+/* The vnode of anything below /proc/PID. */
+struct pid_node {
+	struct vnode v;
+	struct text_source source;	/* its arg is this node */
+	const struct pid_entry *entry;	/* NULL: a directory of numbers, or one of its members */
+	struct process *p;		/* referenced */
+	s32 tid;			/* below task/TID; 0: the process */
+	u32 fd;				/* of fd/N */
+};
+
+struct pid_entry {
+	const char *name;
+	u32 mode;
+	void (*show)(struct text_out *, void *node);
+	int (*store)(const char *text, size_t len, void *node);
+	int (*follow)(struct vnode *, struct path *out);
+	const struct vnode_ops *dir;
+	const struct file_ops *dir_fops;
+};
+
+/* The thread that a node speaks of, referenced; NULL: gone. */
+struct thread *pid_node_thread(const struct pid_node *n);
+/* Of a thread that may be ending: referenced, or NULL. Any context. */
+struct fd_table *thread_files(struct thread *t);
+struct fs_context *thread_fs(struct thread *t);
+
+void pid_stat_show(struct text_out *t, void *node);
+void pid_status_show(struct text_out *t, void *node);
+void pid_statm_show(struct text_out *t, void *node);
+void pid_cmdline_show(struct text_out *t, void *node);
+void pid_environ_show(struct text_out *t, void *node);
+void pid_auxv_show(struct text_out *t, void *node);
+void pid_comm_show(struct text_out *t, void *node);
+int pid_comm_store(const char *text, size_t len, void *node);
+void pid_maps_show(struct text_out *t, void *node);
+void pid_limits_show(struct text_out *t, void *node);
+void pid_mounts_show(struct text_out *t, void *node);
+void pid_mountinfo_show(struct text_out *t, void *node);
+void pid_cgroup_show(struct text_out *t, void *node);
+/* Counters for /proc/stat. */
+void proc_counters_show(struct text_out *t);
