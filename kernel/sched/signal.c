@@ -82,9 +82,10 @@ void signal_poke_all_locked(struct sched_signal *s, struct thread *except)
 		}
 }
 
+/* Would t look at it at once: deliver it, or end its wait for it? */
 static inline bool takes(const struct thread *t, u64 bit)
 {
-	return !(t->sig_blocked & bit);
+	return !(t->sig_blocked & bit) || (t->sig_awaited & bit);
 }
 
 /* Have a thread look at bit: t itself, or for t NULL any that takes it. */
@@ -131,13 +132,13 @@ static int send_locked(struct sched_signal *s, struct thread *t, int signo, cons
 
 	effects_at_once(s, bit);
 	if (t) {
-		blocked = !takes(t, bit);
+		blocked = t->sig_blocked & bit;
 	} else {
 		struct thread *any;
 
 		blocked = true;
 		list_for_each(any, &s->threads, process_node)
-			blocked = blocked && !takes(any, bit);
+			blocked = blocked && (any->sig_blocked & bit);
 	}
 	if ((s->ignored & bit) && !blocked)
 		return 0;

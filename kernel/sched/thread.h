@@ -81,6 +81,7 @@ struct thread {
 	u64 syscalls;			/* system calls made; summed for /proc/stat [T] */
 	u64 sig_saved;			/* blocked mask to go back to, while sig_restore (sched/signal.h) [T] */
 	bool sig_restore;
+	u64 sig_awaited;		/* blocked ones that sigtimedwait waits for [s] */
 };
 
 /* A kernel thread, runnable at once. NULL: no memory. Process context. */

@@ -92,7 +92,7 @@ SYSCALL(rt_sigtimedwait)
 {
 	struct thread *t = current();
 	struct sched_signal *s = signal_of(t->process);
-	u64 set, deadline = WAIT_FOREVER, flags, blocked;
+	u64 set, deadline = WAIT_FOREVER, flags;
 	struct signal_info info;
 	siginfo_t out;
 	int signo, err = 0;
@@ -112,10 +112,8 @@ SYSCALL(rt_sigtimedwait)
 	set &= ~signal_rules.unblockable;
 	flags = spin_lock_irqsave(&s->lock);
 	signo = signal_dequeue_locked(t, set, &info);
-	/* Senders wake only those who don't block the signal: for the length of the wait this thread does not. */
-	blocked = t->sig_blocked;
 	if (!signo)
-		t->sig_blocked &= ~set;
+		t->sig_awaited = set;	/* senders wake those who block the signal only for this */
 	spin_unlock_irqrestore(&s->lock, flags);
 	if (!signo) {
 		do {
@@ -124,7 +122,7 @@ SYSCALL(rt_sigtimedwait)
 		} while (!err);
 		thread_set_state(THREAD_RUNNABLE);
 		flags = spin_lock_irqsave(&s->lock);
-		t->sig_blocked = blocked;
+		t->sig_awaited = 0;
 		signo = signal_dequeue_locked(t, set, &info);
 		spin_unlock_irqrestore(&s->lock, flags);
 		if (!signo)
