@@ -58,6 +58,10 @@ void net_notify_addr(struct netif *nif, const struct in_ifaddr *a, bool gone);
 void net_notify_route(const struct route *r, bool gone);
 void net_notify_neigh(const struct neighbour *n, bool gone);
 
+/* socket_sysfs.c: the interface's files under /sys/class/net. Process context. */
+void net_sysfs_add(struct netif *nif);
+void net_sysfs_remove(const char *name);
+
 static inline bool ip_is_multicast(be32 a) { return (a & htonl(0xf0000000)) == htonl(0xe0000000); }
 static inline bool ip_is_loopback(be32 a) { return (u8)a == 127; }
 #define IP_BROADCAST htonl(0xffffffff)

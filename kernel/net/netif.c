@@ -128,6 +128,7 @@ int netif_register(struct netif *nif)
 	spin_unlock_bh(&net_config_lock);
 	if (err)
 		return err;
+	net_sysfs_add(nif);
 	net_notify_link(nif, false);
 	netif_changed(nif);
 	return 0;
@@ -143,6 +144,7 @@ void netif_unregister(struct netif *nif)
 	spin_unlock_bh(&net_config_lock);
 	neigh_flush(nif, true);
 	route_cache_flush();
+	net_sysfs_remove(nif->name);
 	net_notify_link(nif, true);
 	mutex_unlock(&net_config_mutex);
 	netif_put(nif);
@@ -151,8 +153,13 @@ void netif_unregister(struct netif *nif)
 
 int netif_rename(struct netif *nif, const char *name)
 {
+	char old[NETIF_NAME_SIZE];
 	int err = 0;
 
+	if (!name[0] || strchr(name, '/') || strchr(name, ':') || strchr(name, ' ') || !strcmp(name, ".") ||
+	    !strcmp(name, "..") || strlen(name) >= sizeof(nif->name))
+		return -EINVAL;
+	strlcpy(old, nif->name, sizeof(old));
 	spin_lock_bh(&net_config_lock);
 	if (nif->flags & NETIF_UP)
 		err = -EBUSY;
@@ -161,7 +168,12 @@ int netif_rename(struct netif *nif, const char *name)
 	else
 		strlcpy(nif->name, name, sizeof(nif->name));
 	spin_unlock_bh(&net_config_lock);
-	return err;
+	if (err)
+		return err;
+	net_sysfs_remove(old);
+	net_sysfs_add(nif);
+	net_notify_link(nif, false);
+	return 0;
 }
 
 /* ---- up, down, carrier ---------------------------------------------------- */

@@ -77,14 +77,19 @@ static bool key_equal(const struct route *a, const struct route *b)
 /* Chain order: by metric, equal ones by age. [R] held. */
 static void route_link(struct route *r)
 {
-	struct route **link = &table[bucket_of(r->destination, r->prefix, table_bits)];
+	struct route **link = &table[bucket_of(r->destination, r->prefix, table_bits)], *o;
 
 	while (*link && (!((*link)->destination == r->destination && (*link)->prefix == r->prefix) ||
 			 (*link)->metric <= r->metric))
 		link = &(*link)->next;
 	r->next = *link;
 	*link = r;
-	list_push_back(&all, &r->node);
+	list_for_each(o, &all, node)	/* shown in order of destination */
+		if (be32_to_cpu(o->destination) > be32_to_cpu(r->destination) ||
+		    (o->destination == r->destination && (o->prefix > r->prefix ||
+							  (o->prefix == r->prefix && o->metric > r->metric))))
+			break;
+	list_insert(&r->node, o->node.prev, &o->node);
 	prefix_count[r->prefix]++;
 	route_count++;
 }
@@ -151,11 +156,9 @@ int route_add(const struct route *want, u32 how)
 		ref_get(&r->netif->refs);
 
 	spin_lock_bh(&route_lock);
-	list_for_each(o, &all, node)
-		if (key_equal(o, r)) {
+	for (o = table[bucket_of(r->destination, r->prefix, table_bits)]; o && !same; o = o->next)
+		if (key_equal(o, r))
 			same = o;
-			break;
-		}
 	if (same && how & ROUTE_REPLACE) {
 		route_unlink(same);
 	} else if (same && !(how & ROUTE_APPEND)) {

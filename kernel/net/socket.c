@@ -15,6 +15,7 @@
 
 static struct socket_family *families;	/* at boot only */
 static u64 last_ino = 4096;		/* [a] */
+u32 socket_count;			/* with a file [a] */
 
 void socket_family_register(struct socket_family *f)
 {
@@ -66,6 +67,7 @@ int socket_install(struct socket *s, u32 flags, bool cloexec)
 	}
 	f->anon_id = s->ino;
 	s->file = f;
+	atomic_add_relaxed(&socket_count, 1);
 	fd = fd_install(f, 0, cloexec);
 	if (fd < 0)
 		file_put(f);		/* its release frees the socket */
@@ -183,6 +185,7 @@ static long socket_file_ioctl(struct file *f, u32 cmd, u64 arg)
 
 static void socket_file_release(struct file *f)
 {
+	atomic_sub(&socket_count, 1);
 	socket_release(f->priv);
 }
 

@@ -7,6 +7,7 @@
 #include "net/socket_abi.h"
 
 extern const struct file_ops socket_file_ops;
+extern u32 socket_count;		/* sockets with a file, for /proc/net/sockstat [a] */
 
 /* A new socket of a family, no file yet: -EAFNOSUPPORT, and what the family says. */
 int socket_create(u16 family, u16 type, u16 protocol, struct socket **out);
