@@ -8,9 +8,9 @@
 static struct spinlock lock = SPINLOCK_INIT("uts");
 static struct uts names = {		/* [lock] */
 	.sysname = "Linux",
-	.nodename = "dunlin",
+	.nodename = "(none)",
 	.release = "6.1.0-dunlin",
-	.version = "#1 SMP Dunlin",
+	.version = "#1 SMP PREEMPT Dunlin",
 	.machine = "aarch64",
 	.domainname = "(none)",
 };

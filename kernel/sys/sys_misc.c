@@ -13,6 +13,7 @@
 #include "core/log.h"
 #include "core/panic.h"
 #include "core/random.h"
+#include "core/uts.h"
 #include "fs/fdtable.h"
 #include "fs/tmpfs.h"
 #include "mm/page.h"
@@ -20,7 +21,6 @@
 #include "proc/cred.h"
 #include "proc/futex.h"
 #include "proc/signals.h"
-#include "proc/uts.h"
 #include "sys/rusage.h"
 #include "sys/sys.h"
 #include "sys/user_time.h"
@@ -30,35 +30,34 @@
 
 SYSCALL(uname)
 {
-	struct new_utsname u = { .sysname = UTS_SYSNAME, .release = UTS_RELEASE, .version = UTS_VERSION, .machine = UTS_MACHINE };
+	struct uts u;
 
-	uts_name_get(false, u.nodename);
-	uts_name_get(true, u.domainname);
+	_Static_assert(sizeof(u) == sizeof(struct new_utsname), "uname's layout");
+	uts_get(&u);
 	return copy_to_user(a[0], &u, sizeof(u));
 }
 
-static s64 name_set(const u64 a[6], bool domain)
+static s64 name_set(const u64 a[6], int (*set)(const char *, size_t))
 {
-	char name[UTS_NAME_MAX];
+	char name[UTS_FIELD];
 
 	if (!cred_privileged(current()->cred))
 		return -EPERM;
-	if (a[1] > UTS_NAME_MAX)
+	if (a[1] >= UTS_FIELD)
 		return -EINVAL;
 	if (copy_from_user(name, a[0], a[1]))
 		return -EFAULT;
-	uts_name_set(domain, name, a[1]);
-	return 0;
+	return set(name, a[1]);
 }
 
 SYSCALL(sethostname)
 {
-	return name_set(a, false);
+	return name_set(a, uts_set_nodename);
 }
 
 SYSCALL(setdomainname)
 {
-	return name_set(a, true);
+	return name_set(a, uts_set_domainname);
 }
 
 /* ---- the machine ---- */
