@@ -7,6 +7,7 @@
  */
 #include "base/errno.h"
 #include "base/string.h"
+#include "dev/device.h"
 #include "mm/page.h"
 #include "mm/slab.h"
 #include "net/ip_internal.h"
@@ -61,7 +62,7 @@ struct tcp_conn *tcp_conn_new(void)
 	c->e.kind = TCP_CONN;
 	c->state = TCPS_CLOSED;
 	c->slow = SLOW_STATE;
-	c->rcv_mss = c->mss = c->mss_peer = TCP_MSS_DEFAULT;
+	c->rcv_mss = c->mss = c->mss_peer = TCP_MSS_ASSUMED;
 	c->ssthresh = ~0u;
 	c->rto = TCP_RTO_INITIAL;
 	c->rtt_min = ~0ull;
@@ -163,7 +164,8 @@ void tcp_done(struct tcp_conn *c, int error)
 		tcp_conn_put(c);	/* not the last: the caller has one */
 	if (error)
 		s->error = error;
-	s->shut_read = s->shut_write = true;
+	s->shut_write = true;
+	atomic_store(&s->shut_read, true);
 	tcp_wake_end(c);
 }
 
@@ -173,6 +175,57 @@ void tcp_abort(struct tcp_conn *c, int error)
 			 STATE_BIT(TCPS_CLOSING) | STATE_BIT(TCPS_LAST_ACK)))
 		tcp_send_reset(c);
 	tcp_done(c, error);
+}
+
+void tcp_conn_renew(struct tcp_conn *c)
+{
+	struct socket *s = tcp_socket(c);
+
+	s->shut_read = s->shut_write = false;
+	c->inet.local_port = c->inet.remote_port = 0;
+	c->inet.remote = 0;
+	c->was_connected = c->connecting = c->rcv_closed = false;
+	c->fin_queued = c->fin_wanted = c->more = false;
+	c->slow = SLOW_STATE;
+	c->ca = TCP_CA_OPEN;
+	c->retries = c->keep_probes = c->total_retrans = 0;
+	c->srtt = c->rttvar = c->last_sent = c->rack_sent = 0;
+	c->rtt_min = ~0ull;
+	c->rto = TCP_RTO_INITIAL;
+	c->soft_error = 0;
+	c->snd_wnd = c->snd_wnd_max = 0;
+	c->rcv_mss = c->mss_peer = TCP_MSS_ASSUMED;
+	c->ts_ok = c->sack_ok = c->wscale_ok = false;
+	c->snd_wscale = c->rcv_wscale = 0;
+}
+
+int tcp_connect(struct tcp_conn *c)
+{
+	struct inet_socket *i = &c->inet;
+	struct pkt *syn = pkt_alloc(PKT_HEADROOM);
+	int err;
+
+	if (!syn)
+		return -ENOBUFS;
+	err = tcp_port_connect(c);
+	if (err) {
+		pkt_free(syn);
+		return err;
+	}
+	tcp_count(TCPC_ACTIVE_OPENS);
+	c->iss = tcp_initial_seq(i->local, i->remote, i->local_port, i->remote_port);
+	c->ts_offset = tcp_timestamp_offset(i->local, i->remote);
+	c->snd_una = c->snd_nxt = c->snd_end = c->snd_small = c->recover = c->iss;
+	c->rcv_nxt = c->rcv_edge = c->copied = c->irs = 0;
+	c->rcv_wscale = tcp_scale_for(MAX(tcp_rcvbuf_max, i->s.rcvbuf));
+	tcp_mss_update(c);
+	tcp_conn_prepare(c);
+	tcp_set_state(c, TCPS_SYN_SENT);
+	c->connecting = true;
+	tcp_tx(syn)->csum_valid = false;
+	tcp_queue(c, syn, TCP_SYN);
+	tcp_output(c);
+	return 0;
 }
 
 /* ---- memory --------------------------------------------------------------- */
@@ -195,7 +248,7 @@ bool tcp_memory_low(void)
 
 u16 tcp_mss_advertised(const struct tcp_conn *c)
 {
-	u32 mtu = c->inet.route.netif ? c->inet.route.mtu : TCP_MSS_DEFAULT + 40;
+	u32 mtu = c->inet.route.netif ? c->inet.route.mtu : TCP_MSS_ASSUMED + 40;
 	u32 mss = MAX(mtu, TCP_MSS_MIN + 40) - sizeof(struct ip_header) - TCP_HEADER_LEN;
 
 	if (c->mss_user && c->mss_user < mss)
@@ -206,7 +259,7 @@ u16 tcp_mss_advertised(const struct tcp_conn *c)
 void tcp_mss_update(struct tcp_conn *c)
 {
 	const struct ip_route *r = &c->inet.route;
-	u32 mtu = r->netif ? ip_path_mtu(r, c->inet.remote) : TCP_MSS_DEFAULT + 40;
+	u32 mtu = r->netif ? ip_path_mtu(r, c->inet.remote) : TCP_MSS_ASSUMED + 40;
 	u32 mss = MIN(mtu - sizeof(struct ip_header) - TCP_HEADER_LEN, (u32)c->mss_peer);
 
 	if (c->mss_user && c->mss_user < mss)
@@ -316,9 +369,7 @@ void tcp_error(u8 type, u8 code, u32 mtu, const struct ip_header *inner, const u
 	tcp_entry_put(e);
 }
 
-void tcp_table_init(void);
-
-void tcp_init(void)
+int tcp_init(void)
 {
 	static const struct ip_protocol protocol = { .input = tcp_input, .error = tcp_error };
 	struct page_counts n;
@@ -333,4 +384,6 @@ void tcp_init(void)
 	tcp_timewait_init();
 	ip_protocol_register(IPPROTO_TCP_NR, &protocol);
 	socket_tcp_init();
+	return 0;
 }
+INIT(tcp, INIT_NET, tcp_init);

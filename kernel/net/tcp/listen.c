@@ -113,7 +113,7 @@ void tcp_listen_stop(struct tcp_conn *l)
 /* ---- SYN-ACKs ------------------------------------------------------------- */
 
 /* The scale that lets the largest buffer be told of. */
-static u8 scale_for(u32 size)
+u8 tcp_scale_for(u32 size)
 {
 	u8 scale = 0;
 
@@ -193,9 +193,9 @@ static void request_fill(struct tcp_conn *l, struct tcp_request *r, const struct
 	r->listener = l;
 	r->irs = ntohl(th->seq);
 	r->window = ntohs(th->window);
-	r->mss = o->mss ? MAX(o->mss, (u16)TCP_MSS_MIN) : TCP_MSS_DEFAULT;
+	r->mss = o->mss ? MAX(o->mss, (u16)TCP_MSS_MIN) : TCP_MSS_ASSUMED;
 	r->wscale = o->wscale;
-	r->rcv_wscale = o->wscale >= 0 ? scale_for(MAX(tcp_rcvbuf_max, l->inet.s.rcvbuf)) : 0;
+	r->rcv_wscale = o->wscale >= 0 ? tcp_scale_for(MAX(tcp_rcvbuf_max, l->inet.s.rcvbuf)) : 0;
 	r->sack = o->sack_permitted;
 	r->ts = o->has_ts;
 	r->ts_recent = o->ts_value;
@@ -496,7 +496,7 @@ void tcp_listener_input(struct tcp_conn *l, struct pkt *p, struct tcp_header *th
 			c = cookie_arrives(l, p, th, now);
 		if (!c)
 			tcp_reply_reset(p, th, hlen);
-	} else if (th->flags & TCP_SYN) {
+	} else if ((th->flags & (TCP_SYN | TCP_FIN)) == TCP_SYN) {
 		syn_arrives(l, p, th, hlen);
 	}
 	spin_unlock(&l->inet.s.lock);

@@ -334,7 +334,7 @@ static int segment_split(struct tcp_conn *c, struct pkt *p, u32 n)
  */
 static inline bool nagle_holds(const struct tcp_conn *c, const struct pkt *p, const struct tcp_tx *t)
 {
-	if (t->flags & TCP_FIN || p != c->tx_tail)
+	if (t->flags & (TCP_FIN | TCP_SYN) || p != c->tx_tail)
 		return false;
 	if (unlikely(c->cork || c->more))
 		return true;

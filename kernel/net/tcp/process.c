@@ -17,7 +17,7 @@ static void options_agree(struct tcp_conn *c, const struct tcp_segment *seg)
 {
 	const struct tcp_options *o = &seg->o;
 
-	c->mss_peer = o->mss ? MAX(o->mss, (u16)TCP_MSS_MIN) : TCP_MSS_DEFAULT;
+	c->mss_peer = o->mss ? MAX(o->mss, (u16)TCP_MSS_MIN) : TCP_MSS_ASSUMED;
 	c->wscale_ok = o->wscale >= 0;
 	c->snd_wscale = c->wscale_ok ? o->wscale : 0;
 	if (!c->wscale_ok)
@@ -333,7 +333,7 @@ static void take_fin(struct tcp_conn *c, struct tcp_segment *seg)
 	WRITE_ONCE(c->rcv_nxt, c->rcv_nxt + 1);
 	c->rcv_edge = seq_max(c->rcv_edge, c->rcv_nxt);
 	atomic_store(&c->rcv_closed, true);	/* release: a reader that sees it sees the text before it */
-	c->inet.s.shut_read = true;
+	atomic_store(&c->inet.s.shut_read, true);
 	c->ack_now = true;
 	tcp_reass_purge(c);
 	switch ((enum tcp_state)c->state) {

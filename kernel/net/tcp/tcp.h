@@ -50,7 +50,7 @@ enum tcp_state {
 
 #define TCP_HEADER_LEN	20u
 #define TCP_TS_LEN	12u		/* the timestamp option, aligned */
-#define TCP_MSS_DEFAULT	536u
+#define TCP_MSS_ASSUMED	536u
 #define TCP_MSS_MIN	48u
 /* What one buffer holds behind the headers. */
 #define TCP_SEGMENT_MAX	((u32)PKT_BUF_SIZE - PKT_HEADROOM)
@@ -270,9 +270,14 @@ static inline u32 tcp_in_flight(const struct tcp_conn *c)
 
 /* ---- conn.c: life; table.c: look-up ---------------------------------------- */
 
-void tcp_init(void);			/* boot, from net_init */
+int tcp_init(void);			/* boot */
+void tcp_table_init(void);
 struct tcp_conn *tcp_conn_new(void);	/* refs 1, state CLOSED; NULL: no memory. Any context but hard irq */
 void tcp_conn_free(struct tcp_conn *c);
+/* Closed, and in no table: as new again, but for what the program set. For a connect after one that failed. [L] */
+void tcp_conn_renew(struct tcp_conn *c);
+/* Begin to connect; the peer's address is in inet, and the route. 0 or -errno. [L] */
+int tcp_connect(struct tcp_conn *c);
 static inline void tcp_conn_get(struct tcp_conn *c) { ref_get(&c->e.refs); }
 static inline void tcp_conn_put(struct tcp_conn *c)
 {
@@ -493,6 +498,7 @@ void tcp_requests_timeout(struct tcp_conn *l, u64 now);		/* [L] */
 void tcp_request_drop(struct tcp_request *r);
 void tcp_request_free(struct tcp_request *r);
 void tcp_listen_init(void);
+u8 tcp_scale_for(u32 size);	/* the window scale that can tell of so much */
 u32 tcp_cookie_make(const struct tcp_entry *e, u32 irs, u16 *mss, u64 now);
 u16 tcp_cookie_check(const struct tcp_entry *e, u32 irs, u32 iss, u64 now);	/* the MSS; 0: it is none */
 void tcp_cookie_init(void);

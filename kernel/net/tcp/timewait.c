@@ -51,12 +51,13 @@ static void queue_append(struct tcp_timewait *t, u64 now)
 	}
 }
 
+/* Softirq context. */
 static void wait_timeout(struct timer *timer)
 {
 	struct tcp_timewait *t;
 	u64 now = clock_ns();
 
-	spin_lock_bh(&wait_lock);
+	spin_lock(&wait_lock);
 	while (!list_empty(&waiting)) {
 		t = list_first(&waiting, struct tcp_timewait, node);
 		if (t->expires > now)
@@ -70,7 +71,7 @@ static void wait_timeout(struct timer *timer)
 	timer_on = !list_empty(&waiting);
 	if (timer_on)
 		timer_set(&wait_timer, list_first(&waiting, struct tcp_timewait, node)->expires + NSEC_PER_SEC / 4);
-	spin_unlock_bh(&wait_lock);
+	spin_unlock(&wait_lock);
 }
 
 /* The program may still read what is queued: c stays, but the peer talks to the entry from now on. */
@@ -202,6 +203,6 @@ void tcp_timewait_init(void)
 
 	page_counts_get(&n);
 	wait_slab = slab_cache_create("tcp.timewait", sizeof(struct tcp_timewait), 0);
-	wait_max = n.managed / 2 + 1024;	/* of memory: about a thirtieth at most */
+	wait_max = n.managed / 2 + 1024;	/* a fiftieth of memory at most */
 	timer_init(&wait_timer, wait_timeout);
 }

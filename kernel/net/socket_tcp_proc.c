@@ -1,0 +1,103 @@
+/*
+ * /proc/net/tcp, in the columns that netstat, ss and busybox read: listeners first, then whatever the table of
+ * connections holds.
+ */
+#include "base/printf.h"
+#include "dev/device.h"
+#include "fs/procfs.h"
+#include "net/socket_tcp.h"
+
+struct lines {
+	struct text_out *t;
+	u32 count;
+};
+
+struct line {
+	be32 local, remote;
+	be16 local_port, remote_port;
+	u8 state, timer;
+	u32 tx, rx, retries, uid, refs;
+	u64 when, ino;
+};
+
+static void line_print(struct lines *l, const struct line *i)
+{
+	char text[160];
+	u64 now = clock_ns();
+	u32 ticks = i->when > now ? (u32)((i->when - now) / (NSEC_PER_SEC / 100)) : 0;
+	scnprintf(text, sizeof(text),
+			  "%4u: %08X:%04X %08X:%04X %02X %08X:%08X %02X:%08X %08X %5u %8d %llu %u %016x", l->count++,
+			  i->local, be16_to_cpu(i->local_port), i->remote, be16_to_cpu(i->remote_port), i->state, i->tx,
+			  i->rx, i->timer, ticks, i->retries, i->uid, 0, (unsigned long long)i->ino, i->refs, 0);
+
+	text_printf(l->t, "%-149s\n", text);
+}
+
+static void listener_line(struct tcp_conn *c, void *arg)
+{
+	struct line i = { .local = c->inet.local, .local_port = c->inet.local_port, .state = TCPS_LISTEN,
+		.rx = c->accept_count, .tx = 0, .uid = c->inet.s.owner_uid, .refs = c->e.refs, .ino = c->inet.s.ino };
+
+	line_print(arg, &i);
+}
+
+/* Which timer runs, in Linux's numbers, and until when. */
+static void timer_say(const struct tcp_conn *c, struct line *i)
+{
+	if (c->due[TCP_TIMER_RETRANSMIT]) {
+		i->timer = c->tx_head == c->tx_next ? 4 : 1;
+		i->when = c->due[TCP_TIMER_RETRANSMIT];
+	} else if (c->due[TCP_TIMER_KEEPALIVE]) {
+		i->timer = 2;
+		i->when = c->due[TCP_TIMER_KEEPALIVE];
+	}
+}
+
+static void entry_line(struct tcp_entry *e, void *arg)
+{
+	struct line i = { .local = e->local, .remote = e->remote, .local_port = e->local_port,
+		.remote_port = e->remote_port, .refs = e->refs };
+
+	if (e->kind == TCP_CONN) {
+		const struct tcp_conn *c = container_of(e, struct tcp_conn, e);
+
+		i.state = c->state;
+		i.tx = c->snd_end - c->snd_una;
+		i.rx = c->state == TCPS_SYN_SENT ? 0 : tcp_readable((struct tcp_conn *)c);
+		i.retries = c->retries;
+		i.uid = c->inet.s.owner_uid;
+		i.ino = c->orphan ? 0 : c->inet.s.ino;
+		timer_say(c, &i);
+	} else if (e->kind == TCP_TIMEWAIT) {
+		const struct tcp_timewait *t = container_of(e, struct tcp_timewait, e);
+
+		i.state = t->state;
+		i.timer = 3;
+		i.when = t->expires;
+		i.uid = t->uid;
+	} else {
+		const struct tcp_request *r = container_of(e, struct tcp_request, e);
+
+		i.state = TCPS_SYN_RECEIVED;
+		i.timer = 1;
+		i.when = r->due;
+		i.retries = r->retries;
+		i.uid = r->listener->inet.s.owner_uid;
+	}
+	line_print(arg, &i);
+}
+
+static void tcp_show(struct text_out *t)
+{
+	struct lines l = { .t = t };
+
+	text_printf(t, "%-149s\n", "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode");
+	tcp_for_each_listener(listener_line, &l);
+	tcp_for_each(entry_line, &l);
+}
+
+static int tcp_proc_init(void)
+{
+	return proc_register_file("net/tcp", tcp_show);
+}
+INIT(tcp_proc, INIT_LATE, tcp_proc_init);
