@@ -203,6 +203,9 @@ static int virtio_net_configure(struct virtio_net *v)
 
 	v->mergeable = virtio_has(d, VIRTIO_NET_F_MRG_RXBUF);
 	v->hdr_len = d->modern || v->mergeable ? sizeof(struct virtio_net_hdr) : HDR_LEN_LEGACY;
+	/* Merged buffers always begin with the header; else old devices want it apart, unless they say otherwise. */
+	v->tx_inline_room = d->modern || virtio_has(d, VIRTIO_F_ANY_LAYOUT) ? sizeof(struct virtio_net_hdr) : ~0u;
+	v->rx_header_apart = v->tx_inline_room == ~0u && !v->mergeable;
 	v->rx_headroom = IP_ALIGNED_AT - ETH_HLEN - v->hdr_len;
 	if (virtio_has(d, VIRTIO_NET_F_MAC)) {
 		virtio_config_read(d, VIRTIO_NET_CONFIG_MAC, v->nif.mac, ETH_ALEN);

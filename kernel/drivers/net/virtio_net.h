@@ -48,6 +48,8 @@ struct virtio_net {
 	u8 hdr_len;			/* 12, or 10 */
 	u8 rx_headroom;			/* of a receive buffer: the IP header of its frame is then aligned */
 	bool mergeable;
+	bool rx_header_apart;		/* an old device: its header needs a descriptor of its own (5.1.6.6) */
+	u32 tx_inline_room;		/* headroom from which on the header is put there; ~0: never, for the same reason */
 	bool timer_polled;		/* no interrupt: the last step of the ladder */
 	bool up;			/* the rings are filled, the vectors open [process context, under the config mutex] */
 	u32 vectors;			/* that we have; fewer than VECTORS are shared */

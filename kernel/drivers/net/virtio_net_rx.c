@@ -105,6 +105,23 @@ int virtio_net_receive(struct virtio_net *v, int budget)
 	return done;
 }
 
+static noinline int virtio_net_add_apart(struct virtio_net *v, struct pkt *p, u32 room)
+{
+	struct virtq_seg segs[2] = {
+		{ dma_addr(p->data), v->hdr_len },
+		{ dma_addr(p->data + v->hdr_len), room - v->hdr_len },
+	};
+
+	return virtqueue_add(&v->rx, segs, 0, 2, p);
+}
+
+static always_inline int virtio_net_add_buffer(struct virtio_net *v, struct pkt *p, u32 room)
+{
+	if (unlikely(v->rx_header_apart))
+		return virtio_net_add_apart(v, p, room);
+	return virtqueue_add_in(&v->rx, dma_addr(p->data), room, p);
+}
+
 void virtio_net_refill(struct virtio_net *v)
 {
 	u32 headroom = v->rx_headroom;
@@ -114,7 +131,7 @@ void virtio_net_refill(struct virtio_net *v)
 
 		if (unlikely(!p))
 			break;
-		if (unlikely(virtqueue_add_in(&v->rx, dma_addr(p->data), PKT_BUF_SIZE - headroom, p))) {
+		if (unlikely(virtio_net_add_buffer(v, p, PKT_BUF_SIZE - headroom))) {
 			pkt_free(p);
 			break;
 		}

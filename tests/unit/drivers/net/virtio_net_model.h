@@ -98,13 +98,19 @@ static long card_fill(const void *bytes, u32 n, u32 *id)
 {
 	int head = card_take(0);
 	struct virtq_desc *d = head < 0 ? NULL : &card.vq[0]->desc[head];
+	u32 done = 0;
 
 	if (!d)
 		return -1;
 	*id = head;
-	n = MIN(n, d->len);
-	memcpy((void *)d->addr, bytes, n);
-	return n;
+	for (;; d = &card.vq[0]->desc[d->next]) {
+		u32 part = MIN(n - done, d->len);
+
+		memcpy((void *)d->addr, (const u8 *)bytes + done, part);
+		done += part;
+		if (!(d->flags & VIRTQ_DESC_NEXT))
+			return done;
+	}
 }
 
 /* A frame arrives, without a signal. False: no buffer. */

@@ -38,6 +38,39 @@ TEST(a_frame_goes_up)
 	end(v);
 }
 
+/* Old devices: a shorter header; and in a descriptor of its own, unless they say that it need not be. */
+TEST(a_frame_goes_up_from_old_devices)
+{
+	static const struct { u64 features; u32 buffers; } kinds[] = {
+		{ VIRTIO_NET_F_MAC, RING / 2 },
+		{ VIRTIO_NET_F_MAC | VIRTIO_F_ANY_LAYOUT, RING },
+		{ VIRTIO_NET_F_MAC | VIRTIO_NET_F_MRG_RXBUF, RING },
+	};
+
+	for (u32 k = 0; k < ARRAY_SIZE(kinds); k++) {
+		struct virtio_net *v = begin(kinds[k].features);
+		u32 id;
+		u8 f[1514];
+
+		EXPECT_EQ(v->rx.in_flight, kinds[k].buffers);
+		for (int i = 0; i < 100; i++) {
+			u32 n = 14 + unit_random_below(1501);
+
+			make_frame(f, n, i);
+			EXPECT(card_receive(f, n));
+			host_run();
+			expect_received(i, n);
+			EXPECT_EQ(v->rx.in_flight, kinds[k].buffers);
+		}
+		/* Sent: the header's descriptor holds nothing else, if it may not. */
+		EXPECT_EQ(send(make_pkt(60, 1, PKT_HEADROOM)), 0);
+		EXPECT_EQ(card.vq[1]->desc[0].len, k == 1 ? v->hdr_len + 60u : v->hdr_len);
+		expect_transmitted(1, 60, v->hdr_len, &id);
+		card_sent(id);
+		end(v);
+	}
+}
+
 TEST(nothing_is_heard_before_it_is_up)
 {
 	struct virtio_net *v = begin_with(ALL_FEATURES, PCI_IRQ_MSIX, 3, 0);
