@@ -213,7 +213,10 @@ void lockcheck_sleep(void)
 		return;
 	for (u32 i = 0; i < h->count; i++)
 		if (!h->held[i].class->sleeps) {
+			struct lock_trace taken = { .pc = { h->held[i].pc } };
+
 			off = true;
+			trace_print("lock checker: the lock was taken here:", &taken);
 			panic("lock checker: sleeping with a spin lock held: %s", h->held[i].class->name);
 		}
 }

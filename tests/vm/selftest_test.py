@@ -61,7 +61,8 @@ def test_lock_in_interrupt():
 
 
 def test_sleep_with_a_spin_lock():
-    fault("lock-sleep", r"sleeping with a spin lock held: selftest a", r"test_lock_sleep")
+    fault("lock-sleep", r"the lock was taken here:", r"selftest_run|test_lock_sleep",
+          r"sleeping with a spin lock held: selftest a", r"wait_until")
 
 
 def test_mutex_in_atomic_context():
