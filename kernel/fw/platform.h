@@ -49,7 +49,8 @@ extern struct platform platform;
 int fdt_early(const void *dtb, void (*memory)(u64 base, u64 size), void (*reserve)(u64 base, u64 size), char *bootargs, size_t bootargs_size);
 /* Bytes of the tree at dtb; 0: not a DTB. Any context. */
 u32 fdt_size(const void *dtb);
-/* After slab: the rest. Copies what it keeps: the tree's memory may be given back afterwards. Process or boot context. Broken nodes are left out with a message. -EINVAL: no tree; -ENOMEM. */
+/* After slab: the rest. Copies what it keeps: the tree's memory may be given back afterwards. Process or boot context.
+ * Broken nodes are left out with a message. -EINVAL: no tree; -ENOMEM. */
 int platform_from_fdt(const void *dtb);
 /* The PL011 that stdout-path names, for a panic before platform is filled: its physical address. False: none. */
 bool fdt_console(const void *dtb, u64 *base);
