@@ -237,8 +237,8 @@ trap_enter_user:
 	mov	x20, x0
 	mov	x1, x19
 	mov	x2, #FRAME_SIZE
+	msr	daifset, #2			// the frame's place holds this stack's use so far: an interrupt would write there
 	bl	memmove
-	msr	daifset, #2
 	mov	sp, x20
 	mov	x29, xzr
 	b	user_exit
