@@ -12,6 +12,7 @@
 #include "net/socket_file.h"
 #include "sched/cred.h"
 #include "sched/signal.h"
+#include <asm/signal.h>
 
 static struct socket_family *families;	/* at boot only */
 static u64 last_ino = 4096;		/* [a] */

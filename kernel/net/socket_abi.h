@@ -15,7 +15,6 @@
 #undef section
 #include <asm/fcntl.h>
 #include <asm/ioctls.h>
-#include <asm/signal.h>
 #include <asm/socket.h>
 #include <asm/sockios.h>
 #include <linux/eventpoll.h>
