@@ -35,7 +35,7 @@ static const struct rule rules[] = {
 	{ MMFR2, 32, 1, false, false, HWCAP_USCAT },
 };
 
-void hwcap_get(u64 *hwcap, u64 *hwcap2)
+static void read_registers(u64 *hwcap, u64 *hwcap2)
 {
 	u64 regs[ISAR_COUNT] = {
 		[ISAR0] = sysreg_read(id_aa64isar0_el1), [ISAR1] = sysreg_read(id_aa64isar1_el1),
@@ -52,4 +52,14 @@ void hwcap_get(u64 *hwcap, u64 *hwcap2)
 			continue;
 		*(r->second ? hwcap2 : hwcap) |= r->bit;
 	}
+}
+
+void hwcap_get(u64 *hwcap, u64 *hwcap2)
+{
+	static u64 first, second;	/* all CPUs are alike, and FP is always there: not 0 once read */
+
+	if (!first)
+		read_registers(&first, &second);
+	*hwcap = first;
+	*hwcap2 = second;
 }

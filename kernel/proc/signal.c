@@ -48,25 +48,21 @@ static bool action_ignores(struct process *p, u32 signo)
 
 void signal_ignored_update_locked(struct process *p)
 {
-	u64 mask = 0;
+	u64 mask = 0, bit = 1, by_default = p == init_process ? ~0ull : signal_rules.default_ignored;
 
-	for (u32 n = 1; n <= 64; n++)
-		if (action_ignores(p, n))
-			mask |= SIGNAL_BIT(n);
+	for (const struct signal_action *a = p->actions->action; bit; a++, bit <<= 1)
+		if (IS_IGNORED(a) || (IS_DEFAULT(a) && (by_default & bit)))
+			mask |= bit;
 	p->sig.ignored = mask;
 }
 
+/* Handlers are gone with the old program; what it ignored stays ignored. */
 void signal_actions_exec(struct process *p)
 {
 	u64 flags = spin_lock_irqsave(&p->sig.lock);
 
-	for (u32 i = 0; i < 64; i++) {
-		struct signal_action *a = &p->actions->action[i];
-
-		if (!IS_IGNORED(a))
-			a->handler = (u64)SIG_DFL;
-		a->flags = a->mask = a->restorer = 0;
-	}
+	for (struct signal_action *a = p->actions->action; a < p->actions->action + 64; a++)
+		*a = (struct signal_action){ .handler = IS_IGNORED(a) ? (u64)SIG_IGN : (u64)SIG_DFL };
 	signal_ignored_update_locked(p);
 	spin_unlock_irqrestore(&p->sig.lock, flags);
 }

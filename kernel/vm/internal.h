@@ -19,7 +19,9 @@ struct vm_leaf { u64 *pte; u64 va, end; };
 /* The first table with entries in [va, end), holes skipped: false when there is none. *leaf covers va up to its end. */
 bool vm_leaf_next(struct vm_space *s, u64 va, u64 end, struct vm_leaf *leaf);
 u64 *vm_pte_make(struct vm_space *s, u64 va);	/* NULL: no memory */
-u64 vm_table_alloc(void);
+u64 *vm_pte_find(struct vm_space *s, u64 va);	/* NULL: no table there */
+bool vm_tables_start(struct vm_space *s);	/* the root; false: no memory */
+void vm_tables_free(struct vm_space *s);	/* all but the root, which is emptied */
 
 /* Pages to be put once the TLB has forgotten them. */
 #define VM_GATHER 120

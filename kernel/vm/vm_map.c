@@ -277,7 +277,7 @@ static int entries_move(struct vm_space *s, u64 from, u64 to, u64 length)
 			if (!e)
 				continue;
 			pte_set_quick(pte, 0);
-			pte_set_quick(pgtable_walk(s->pgd_phys, a - from + to, NULL), e);
+			pte_set_quick(vm_pte_find(s, a - from + to), e);
 		}
 		va = leaf.end;
 	}

@@ -199,12 +199,12 @@ static void *page_in(struct vm_space *s, u64 address, u32 flags, int *err)
 	*err = -EFAULT;
 	if (!r)
 		return NULL;
-	pte = pgtable_walk(s->pgd_phys, address, NULL);
+	pte = vm_pte_find(s, address);
 	if (!pte || !pte_valid(*pte) || ((flags & FAULT_WRITE) && !pte_writable(*pte))) {
 		*err = vm_fault_region(s, r, address, flags);
 		if (*err)
 			return NULL;
-		pte = pgtable_walk(s->pgd_phys, address, NULL);
+		pte = vm_pte_find(s, address);
 		*err = -EFAULT;
 	}
 	if (!pte || !pte_valid(*pte) || (*pte & PTE_NOPAGE))
@@ -276,7 +276,7 @@ int vm_populate(struct vm_space *s, u64 address, u64 length)
 	mutex_lock(&s->lock);
 	for (u64 a = address; a < address + length && !err; a += PAGE_SIZE) {
 		struct vm_region *r = vm_region_find(s, a);
-		u64 *pte = pgtable_walk(s->pgd_phys, a, NULL);
+		u64 *pte = vm_pte_find(s, a);
 
 		if (!r)
 			err = -ENOMEM;

@@ -180,8 +180,7 @@ struct vm_space *vm_space_new(void)
 
 	if (!s)
 		return NULL;
-	s->pgd_phys = vm_table_alloc();
-	if (!s->pgd_phys) {
+	if (!vm_tables_start(s)) {
 		kfree(s);
 		return NULL;
 	}
@@ -195,11 +194,6 @@ struct vm_space *vm_space_new(void)
 void vm_space_get(struct vm_space *s)
 {
 	ref_get(&s->refs);
-}
-
-static void table_free(u64 pa)
-{
-	page_put(phys_to_page(pa));
 }
 
 void vm_space_put(struct vm_space *s)
@@ -217,7 +211,7 @@ void vm_space_put(struct vm_space *s)
 		vm_region_free(r);
 	}
 	vm_uncommit(s->pages_committed);
-	pgtable_free_tables(s->pgd_phys, table_free);
+	vm_tables_free(s);
 	asid_release(s);
 }
 

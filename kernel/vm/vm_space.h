@@ -37,6 +37,7 @@ struct vm_space {
 	struct mutex lock;		/* regions, brk, page table structure */
 	struct rb_root regions;		/* [lock] */
 	u64 pgd_phys;			/* root table */
+	struct page *tables;		/* all tables, linked by page.owner; the root is the last [lock] */
 	u64 asid;			/* generation and number [asid lock] */
 	u64 brk_start, brk;		/* [lock] */
 	u64 mmap_base;			/* top-down search starts here */

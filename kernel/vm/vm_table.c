@@ -4,18 +4,72 @@
  * by address or for the whole space. The format is arch/arm64/pgtable.h's.
  * The space's lock is held throughout.
  */
+#include "arch/arm64/cpu.h"
+#include "base/string.h"
 #include "vm/internal.h"
 
-u64 vm_table_alloc(void)
+/* A table page; the space remembers it in a list threaded through the page metadata, to free them without a search. */
+static u64 table_new(struct vm_space *s)
 {
 	struct page *p = page_alloc(0, PA_ZERO | PA_RECLAIM);
 
-	return p ? page_to_phys(p) : 0;
+	if (!p)
+		return 0;
+	p->owner = s->tables;
+	s->tables = p;
+	return page_to_phys(p);
+}
+
+bool vm_tables_start(struct vm_space *s)
+{
+	s->pgd_phys = table_new(s);
+	return s->pgd_phys;
+}
+
+void vm_tables_free(struct vm_space *s)
+{
+	struct page *p = s->tables, *next;
+	u64 *root = phys_to_virt(s->pgd_phys);
+
+	/* The root was the first: it stays, empty, as long as some CPU has it. */
+	for (; p && (next = p->owner); p = next)
+		page_put(p);
+	s->tables = NULL;
+	memset(root, 0, PAGE_SIZE);
+}
+
+u64 *vm_pte_find(struct vm_space *s, u64 va)
+{
+	u64 *t = phys_to_virt(s->pgd_phys);
+
+	for (u32 shift = 39; shift > PAGE_SHIFT; shift -= 9) {
+		u64 e = t[va >> shift & 511];
+
+		if (!e)
+			return NULL;
+		t = phys_to_virt(e & PTE_ADDR);
+	}
+	return &t[va >> PAGE_SHIFT & 511];
 }
 
 u64 *vm_pte_make(struct vm_space *s, u64 va)
 {
-	return pgtable_walk(s->pgd_phys, va, vm_table_alloc);
+	u64 *t = phys_to_virt(s->pgd_phys);
+
+	for (u32 shift = 39; shift > PAGE_SHIFT; shift -= 9) {
+		u64 *e = &t[va >> shift & 511], pa = *e & PTE_ADDR;
+
+		if (unlikely(!pa)) {
+			pa = table_new(s);
+			if (!pa)
+				return NULL;
+			/* The table's zeros are seen before the entry that leads to it: pairs with the walker's reads. */
+			dmb(ishst);
+			pte_set_quick(e, pa | PTE_TABLE);
+		}
+		t = phys_to_virt(pa);
+	}
+	return &t[va >> PAGE_SHIFT & 511];
 }
 
 bool vm_leaf_next(struct vm_space *s, u64 va, u64 end, struct vm_leaf *leaf)
