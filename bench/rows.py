@@ -466,10 +466,10 @@ def livelock_rows(b, p):
         return
 
     def offer(g, rate, seconds):
-        g.peer("udp-query IP 5006")
+        before = g.peer("udp-query IP 5006")["packets"]
         with Window(g) as w:
             sent = g.peer(f"udp-blast IP 5006 64 {int(rate * seconds)} {rate}")
-        got = g.peer("udp-query IP 5006")["packets"]
+        got = g.peer("udp-query IP 5006")["packets"] - before
         if not got:
             raise Failed(f"of {sent['sent']:.0f} datagrams at {rate}/s none was delivered")
         return {"got": got, "lost": 1 - got / sent["sent"], "per_insn": got / w.total,
