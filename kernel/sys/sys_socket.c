@@ -10,8 +10,6 @@
 #include "net/socket_file.h"
 #include "sched/wait.h"
 #include "sys/sys.h"
-#include <linux/time_types.h>
-#include <linux/uio.h>
 
 #define SEGS_ON_STACK	8
 #define CONTROL_ON_STACK 256
