@@ -75,6 +75,9 @@ void futex_exit_robust(struct thread *t);
 void itimer_init(struct process *p);
 void itimer_stop_all(struct process *p);
 
+/* oom.c */
+void oom_init(void);
+
 /* sigpage.c: the page with the return from signal handlers. */
 void sigpage_init(void);
 int sigpage_map(struct vm_space *s);

@@ -237,4 +237,5 @@ void process_init(void)
 	signal_setup();
 	futex_init();
 	sigpage_init();
+	oom_init();
 }
