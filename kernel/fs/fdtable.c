@@ -17,7 +17,7 @@
 
 #define FIRST_SIZE	64u
 #define DEFAULT_LIMIT	1024u
-#define SIZE_MAX_FDS	(1u << 20)
+#define SIZE_MAX_FDS	(1u << 18)	/* the arrays are one allocation, of at most 4 MiB */
 
 struct fd_table {
 	u32 refs;			/* threads, and readers in /proc [a] */
@@ -118,6 +118,15 @@ static int table_grow(struct fd_table *t, u32 fd)
 	return 0;
 }
 
+/* Mark fd free. [lock] */
+static void number_free(struct fd_table *t, u32 fd)
+{
+	bitmap_clear(t->taken, fd);
+	bitmap_clear(t->cloexec, fd);
+	if (fd < t->lowest)
+		t->lowest = fd;
+}
+
 struct fd_table *fd_table_copy(struct fd_table *from)
 {
 	struct fd_table *t = table_alloc();
@@ -154,8 +163,8 @@ struct fd_table *fd_table_copy(struct fd_table *from)
 		t->files[i] = f;
 		if (f)
 			file_get(f);
-		else
-			bitmap_clear(t->taken, i);	/* a number reserved by another thread's open is not ours */
+		else if (bitmap_test(t->taken, i))
+			number_free(t, i);	/* reserved by another thread's open: not ours */
 	}
 	spin_unlock(&from->lock);
 	return t;
@@ -178,15 +187,6 @@ void fd_table_put(struct fd_table *t)
 	if (t->files != t->first_files)
 		kfree(t->files);
 	slab_free(cache, t);
-}
-
-/* Mark fd free. [lock] */
-static void number_free(struct fd_table *t, u32 fd)
-{
-	bitmap_clear(t->taken, fd);
-	bitmap_clear(t->cloexec, fd);
-	if (fd < t->lowest)
-		t->lowest = fd;
 }
 
 void fd_table_close_on_exec(struct fd_table *t)

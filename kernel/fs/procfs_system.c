@@ -332,7 +332,7 @@ static const struct entry entries[] = {
 	{ "sys/kernel/random/entropy_avail", { .show = entropy_show }, NULL },
 	{ "sys/kernel/random/poolsize", { .show = number_show }, (void *)256 },
 	{ "sys/fs/file-max", { .show = number_show }, (void *)0x7fffffff },
-	{ "sys/fs/nr_open", { .show = number_show }, (void *)(1 << 20) },
+	{ "sys/fs/nr_open", { .show = number_show }, (void *)(1 << 18) },
 	{ "sys/fs/pipe-max-size", { .show = number_show }, (void *)(1 << 20) },
 	{ "sys/vm/overcommit_memory", { .show = overcommit_show, .store = overcommit_store }, &vm_overcommit_mode },
 	{ "sys/vm/overcommit_ratio", { .show = overcommit_show, .store = overcommit_store }, &vm_overcommit_ratio },

@@ -1,685 +1,437 @@
 /*
- * Paths and names over tmpfs: what path_resolution(7), rename(2), unlink(2) and mount(2) promise a
- * program, then a long random run beside a plain list of names.
+ * Names: the walk, links, rights, mounts, and the calls that make, move and
+ * take names, on a tmpfs.
  *
- * sources: fs/dentry.c fs/vnode.c fs/path.c fs/mount.c fs/names.c fs/open.c fs/options.c fs/file.c
- * sources: fs/fs_context.c fs/tmpfs.c fs/tmpfs_data.c fs/page_tree.c fs/pipe.c fs/text.c
+ * sources: fs/path.c fs/mount.c fs/names.c fs/open.c fs/vnode.c fs/dentry.c fs/fs_context.c fs/file.c fs/fdtable.c
+ * sources: fs/tmpfs*.c fs/page_tree.c fs/options.c fs/text.c fs/pipe.c fs/epoll.c fs/flock.c fs/devfs.c
  */
-#include "unit.h"
-#include "host.h"
-#include <linux/fcntl.h>
-#include <sys/stat.h>
-#include "base/errno.h"
-#include "fs/dentry.h"
-#include "fs/file_internal.h"
-#include "fs/fs_context.h"
-#include "fs/init.h"
-#include "fs/path.h"
-#include "fs/tmpfs.h"
-#include "sched/cred.h"
+#include "fs_host.h"
+#include "base/string.h"
 
-/* What these files call beyond names and data. */
-void epoll_file_closed(struct file *f) { }
-void flock_file_closed(struct file *f) { }
-void flock_vnode_gone(struct vnode *v) { }
-int chardev_open(struct vnode *v, struct file *f) { return -ENXIO; }
-
-static void begin(void)
+/* Run as somebody without privileges. */
+static void become(u32 uid)
 {
-	static bool once;
-	struct fs_context *c;
+	static struct cred other;
 
-	if (!once) {
-		dentry_init();
-		file_init();
-		pipe_init();
-		tmpfs_init();
-		if (fs_init())
-			abort();
-		once = true;
-	}
-	/* Each test in a root of its own: a fresh mount that is chrooted into. */
-	c = fs_context_new();
-	fs_context_put(current()->fs);
+	other = (struct cred){ .refs = 1000, .uid = uid, .euid = uid, .suid = uid, .fsuid = uid,
+			       .gid = uid, .egid = uid, .sgid = uid, .fsgid = uid };
+	current()->cred = uid ? &other : NULL;
+}
+
+TEST(names_are_made_found_and_formatted)
+{
+	fs_start();
+	EXPECT_EQ(path_mkdir(NULL, "/a", 0755), 0);
+	EXPECT_EQ(path_mkdir(NULL, "/a/b", 0755), 0);
+	EXPECT_EQ(path_mkdir(NULL, "/a/b", 0755), -EEXIST);
+	EXPECT_EQ(path_mkdir(NULL, "/a/none/c", 0755), -ENOENT);
+	EXPECT_EQ(put("/a/b/file", "text"), 0);
+	EXPECT_STR(got("/a/b/file"), "text");
+	EXPECT_STR(where("/a/b/file"), "/a/b/file");
+	EXPECT_STR(where("//a/./b/../b///"), "/a/b");
+	EXPECT_STR(where("/.."), "/");
+	EXPECT_STR(where("/../a"), "/a");
+	EXPECT_STR(where(""), "error 2");
+	EXPECT_STR(where("/a/b/file/"), "error 20");
+	EXPECT_STR(where("/a/b/file/x"), "error 20");
+	EXPECT_STR(where("/a/x"), "error 2");
+}
+
+TEST(the_working_directory_is_where_relative_names_begin)
+{
+	struct fs_context *c = fs_context_new();
+	struct path p;
+
+	REQUIRE(!path_lookup(NULL, "/a/b", 0, &p));
 	current()->fs = c;
-	current()->cred = &cred_root;
-}
-
-/* As text: 'd' a directory, 'f' a file, 'l' a link, or the negative errno as -N. */
-static int kind(const char *name, u32 flags)
-{
-	struct path p;
-	int err = path_lookup(NULL, name, flags, &p), k;
-
-	if (err)
-		return err;
-	k = (p.dentry->vnode->mode & S_IFMT) == S_IFDIR ? 'd' : (p.dentry->vnode->mode & S_IFMT) == S_IFLNK ? 'l' : 'f';
+	fs_context_set_cwd(c, &p);
 	path_put(&p);
-	return k;
+	EXPECT_STR(where("file"), "/a/b/file");
+	EXPECT_STR(where(".."), "/a");
+	EXPECT_EQ(put("here", "x"), 0);
+	EXPECT_STR(got("/a/b/here"), "x");
+	/* A root of one's own: nothing leads out of it. */
+	REQUIRE(!path_lookup(NULL, "/a", 0, &p));
+	fs_context_set_root(c, &p);
+	path_put(&p);
+	EXPECT_STR(where("/b/file"), "/b/file");
+	EXPECT_STR(where("/../../b"), "/b");
+	EXPECT_STR(where("/a"), "error 2");
+	current()->fs = NULL;
+	fs_context_put(c);
+	EXPECT_EQ(path_unlink(NULL, "/a/b/here"), 0);
 }
 
-static int write_file(const char *name, const char *text)
+TEST(long_names_and_paths_have_limits)
+{
+	char name[300] = "/", path[PATH_MAX_LEN + 10];
+
+	memset(name + 1, 'n', 255);
+	name[256] = 0;
+	EXPECT_EQ(path_mkdir(NULL, name, 0755), 0);
+	EXPECT_STR(where(name), name);
+	EXPECT_EQ(path_rmdir(NULL, name), 0);
+	memset(name + 1, 'n', 256);
+	name[257] = 0;
+	EXPECT_EQ(path_mkdir(NULL, name, 0755), -ENAMETOOLONG);
+	/* Thousands of components are one walk. */
+	memset(path, 0, sizeof(path));
+	for (u32 i = 0; i < PATH_MAX_LEN - 4; i += 2)
+		memcpy(path + i, "/.", 2);
+	strcat(path, "/a");
+	EXPECT_STR(where(path), "/a");
+}
+
+TEST(links_are_followed_up_to_forty)
+{
+	char from[32], to[32];
+
+	EXPECT_EQ(path_symlink("a/b", NULL, "/l"), 0);
+	EXPECT_STR(where("/l/file"), "/a/b/file");
+	EXPECT_EQ(path_symlink("/a", NULL, "/abs"), 0);
+	EXPECT_STR(where("/abs/b/file"), "/a/b/file");
+	EXPECT_EQ(path_symlink("../l/file", NULL, "/a/up"), 0);
+	EXPECT_STR(got("/a/up"), "text");
+	EXPECT_EQ(path_symlink("loop", NULL, "/loop"), 0);
+	EXPECT_STR(where("/loop"), "error 40");
+	EXPECT_STR(where("/loop/x"), "error 40");
+	EXPECT_EQ(path_symlink("", NULL, "/empty"), -ENOENT);
+	EXPECT_EQ(path_symlink("nowhere", NULL, "/dangling"), 0);
+	EXPECT_STR(where("/dangling"), "error 2");
+	EXPECT_EQ(path_symlink("/a/b", NULL, "/s0"), 0);
+	for (int i = 1; i <= 40; i++) {
+		snprintf(from, sizeof(from), "/s%d", i);
+		snprintf(to, sizeof(to), "s%d", i - 1);
+		EXPECT_EQ(path_symlink(to, NULL, from), 0);
+	}
+	EXPECT_STR(where("/s39"), "/a/b");
+	EXPECT_STR(where("/s40"), "error 40");
+}
+
+TEST(open_follows_makes_and_refuses)
 {
 	struct file *f;
-	struct uio u;
-	int err = path_open(name, O_WRONLY | O_CREAT | O_TRUNC, 0644, &f);
-	s64 n;
 
-	if (err)
-		return err;
-	uio_kernel(&u, (void *)text, strlen(text));
-	n = file_write(f, &u, NULL);
+	EXPECT_EQ(path_open("/a/b/file", O_RDWR | O_CREAT | O_EXCL, 0644, &f), -EEXIST);
+	EXPECT_EQ(path_open("/a", O_WRONLY, 0, &f), -EISDIR);
+	EXPECT_EQ(path_open("/a", O_RDONLY | O_CREAT, 0644, &f), -EISDIR);
+	EXPECT_EQ(path_open("/a/b/file", O_RDONLY | O_DIRECTORY, 0, &f), -ENOTDIR);
+	EXPECT_EQ(path_open("/l", O_RDONLY | O_NOFOLLOW, 0, &f), -ELOOP);
+	EXPECT_EQ(path_open("/loop", O_RDONLY | O_CREAT, 0644, &f), -ELOOP);
+	EXPECT_EQ(path_open("/dangling", O_RDONLY | O_CREAT | O_EXCL, 0644, &f), -EEXIST);
+	/* Through a dangling link the file is made where the link points. */
+	EXPECT_EQ(put("/dangling", "made"), 0);
+	EXPECT_STR(got("/nowhere"), "made");
+	EXPECT_EQ(path_unlink(NULL, "/nowhere"), 0);
+	EXPECT_EQ(path_open("/new", O_RDONLY | O_CREAT, 0, &f), 0);
+	EXPECT_EQ(attr_of("/new").mode, S_IFREG | 0u);
 	file_put(f);
-	return n < 0 ? n : 0;
+	EXPECT_EQ(path_unlink(NULL, "/new"), 0);
 }
 
-static const char *read_file(const char *name)
+TEST(a_file_lives_as_long_as_it_is_open)
 {
-	static char buf[256];
 	struct file *f;
+	char buf[64], text[16];
 	struct uio u;
-	s64 n;
 
-	if (path_open(name, O_RDONLY, 0, &f))
-		return "(none)";
-	uio_kernel(&u, buf, sizeof(buf) - 1);
-	n = file_read(f, &u, NULL);
+	EXPECT_EQ(put("/gone", "still here"), 0);
+	REQUIRE(!path_open("/gone", O_RDONLY, 0, &f));
+	EXPECT_EQ(path_unlink(NULL, "/gone"), 0);
+	EXPECT_STR(where("/gone"), "error 2");
+	EXPECT_EQ(f->vnode->nlink, 0u);
+	EXPECT_STR(path_format(f->path, buf, sizeof(buf)), "/gone (deleted)");
+	uio_kernel(&u, text, 10);
+	EXPECT_EQ(file_read(f, &u, NULL), 10);
+	EXPECT_MEM(text, "still here", 10);
 	file_put(f);
-	buf[n < 0 ? 0 : n] = '\0';
-	return buf;
 }
 
-static const char *cwd_name(void)
-{
-	static char buf[PATH_MAX_LEN];
-	struct path cwd;
-	char *s;
-
-	fs_context_cwd(current()->fs, &cwd);
-	s = path_format(&cwd, buf, sizeof(buf));
-	path_put(&cwd);
-	return is_err(s) ? "(error)" : s;
-}
-
-static int chdir_to(const char *name)
+TEST(hard_links_are_one_file)
 {
 	struct path p;
-	int err = path_lookup(NULL, name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
 
-	if (!err) {
-		fs_context_set_cwd(current()->fs, &p);
-		path_put(&p);
-	}
-	return err;
+	REQUIRE(!path_lookup(NULL, "/a/b/file", 0, &p));
+	EXPECT_EQ(path_link(&p, NULL, "/a/second"), 0);
+	EXPECT_EQ(path_link(&p, NULL, "/a/second"), -EEXIST);
+	path_put(&p);
+	EXPECT_EQ(attr_of("/a/second").valid, 2u);
+	EXPECT_EQ(put("/a/second", "changed"), 0);
+	EXPECT_STR(got("/a/b/file"), "changed");
+	EXPECT_EQ(path_unlink(NULL, "/a/b/file"), 0);
+	EXPECT_STR(got("/a/second"), "changed");
+	REQUIRE(!path_lookup(NULL, "/a", 0, &p));
+	EXPECT_EQ(path_link(&p, NULL, "/dir-link"), -EPERM);
+	path_put(&p);
+	EXPECT_EQ(path_rename(NULL, "/a/second", NULL, "/a/b/file", 0), 0);
+	EXPECT_EQ(put("/a/b/file", "text"), 0);
 }
 
-TEST(walks)
+TEST(directories_go_only_when_empty)
 {
-	char longname[NAME_MAX_LEN + 3], longpath[PATH_MAX_LEN + 10];
-
-	begin();
-	EXPECT_EQ(path_mkdir(NULL, "/w", 0755), 0);
-	EXPECT_EQ(path_mkdir(NULL, "/w/a", 0755), 0);
-	EXPECT_EQ(path_mkdir(NULL, "/w/a/b/", 0755), 0);
-	EXPECT_EQ(write_file("/w/a/f", "text"), 0);
-	EXPECT_EQ(kind("/", 0), 'd');
-	EXPECT_EQ(kind("//w///a/./b/../b/.", 0), 'd');
-	EXPECT_EQ(kind("/../../w", 0), 'd');
-	EXPECT_EQ(kind("/w/a/f", 0), 'f');
-	EXPECT_EQ(kind("/w/a/f/", 0), -ENOTDIR);
-	EXPECT_EQ(kind("/w/a/f/x", 0), -ENOTDIR);
-	EXPECT_EQ(kind("/w/a/f/..", 0), -ENOTDIR);
-	EXPECT_EQ(kind("/w/a/f", LOOKUP_DIRECTORY), -ENOTDIR);
-	EXPECT_EQ(kind("/w/no", 0), -ENOENT);
-	EXPECT_EQ(kind("/w/no/x", 0), -ENOENT);
-	EXPECT_EQ(kind("", 0), -ENOENT);
-	EXPECT_EQ(kind("", LOOKUP_EMPTY), 'd');
-
-	EXPECT_EQ(chdir_to("/w/a"), 0);
-	EXPECT_STR(cwd_name(), "/w/a");
-	EXPECT_EQ(kind("b", 0), 'd');
-	EXPECT_EQ(kind("../a/f", 0), 'f');
-	EXPECT_EQ(kind("../../../../w", 0), 'd');
-
-	memset(longname, 'n', sizeof(longname));
-	longname[NAME_MAX_LEN] = '\0';
-	EXPECT_EQ(path_mkdir(NULL, longname, 0755), 0);
-	EXPECT_EQ(kind(longname, 0), 'd');
-	EXPECT_EQ(path_rmdir(NULL, longname), 0);
-	longname[NAME_MAX_LEN] = 'n';
-	longname[NAME_MAX_LEN + 1] = '\0';
-	EXPECT_EQ(path_mkdir(NULL, longname, 0755), -ENAMETOOLONG);
-	EXPECT_EQ(kind(longname, 0), -ENAMETOOLONG);
-	for (size_t i = 0; i < sizeof(longpath); i += 2)
-		memcpy(longpath + i, "./", 2);
-	longpath[PATH_MAX_LEN - 1] = '\0';
-	EXPECT_EQ(kind(longpath, 0), 'd');
-}
-
-TEST(links)
-{
-	char name[20], target[20];
-
-	begin();
-	EXPECT_EQ(path_mkdir(NULL, "/l", 0755), 0);
-	EXPECT_EQ(chdir_to("/l"), 0);
-	EXPECT_EQ(path_mkdir(NULL, "d", 0755), 0);
-	EXPECT_EQ(write_file("d/f", "through"), 0);
-	EXPECT_EQ(path_symlink("d", NULL, "rel"), 0);
-	EXPECT_EQ(path_symlink("/l/d/f", NULL, "abs"), 0);
-	EXPECT_EQ(path_symlink("../d/f", NULL, "d/up"), 0);
-	EXPECT_EQ(path_symlink("nowhere", NULL, "dangling"), 0);
-	EXPECT_EQ(path_symlink("loop", NULL, "loop"), 0);
-	EXPECT_EQ(kind("rel", 0), 'l');
-	EXPECT_EQ(kind("rel", LOOKUP_FOLLOW), 'd');
-	EXPECT_EQ(kind("rel/", 0), 'd');
-	EXPECT_EQ(kind("abs/", 0), -ENOTDIR);
-	EXPECT_STR(read_file("rel/f"), "through");
-	EXPECT_STR(read_file("rel/up"), "through");
-	EXPECT_STR(read_file("abs"), "through");
-	EXPECT_EQ(kind("dangling", LOOKUP_FOLLOW), -ENOENT);
-	EXPECT_EQ(kind("dangling", 0), 'l');
-	EXPECT_EQ(kind("loop", LOOKUP_FOLLOW), -ELOOP);
-	EXPECT_EQ(kind("loop/x", 0), -ELOOP);
-	EXPECT_EQ(path_symlink("x", NULL, "rel"), -EEXIST);
-	EXPECT_EQ(path_symlink("", NULL, "empty"), -ENOENT);
-
-	/* A dangling link at the end: creating goes through it, creating exclusively does not. */
-	EXPECT_EQ(write_file("dangling", "made"), 0);
-	EXPECT_STR(read_file("nowhere"), "made");
-	EXPECT_EQ(path_mkdir(NULL, "abs", 0755), -EEXIST);
-	EXPECT_EQ(path_unlink(NULL, "abs"), 0);
-	EXPECT_STR(read_file("d/f"), "through");
-
-	/* Forty links on the way are followed, forty-one are not. */
-	EXPECT_EQ(path_symlink("d", NULL, "c0"), 0);
-	for (int i = 1; i <= 41; i++) {
-		snprintf(name, sizeof(name), "c%d", i);
-		snprintf(target, sizeof(target), "c%d", i - 1);
-		EXPECT_EQ(path_symlink(target, NULL, name), 0);
-	}
-	EXPECT_EQ(kind("c39", LOOKUP_FOLLOW), 'd');
-	EXPECT_EQ(kind("c40", LOOKUP_FOLLOW), -ELOOP);
-}
-
-TEST(opening)
-{
-	struct file *f;
-
-	begin();
-	EXPECT_EQ(path_mkdir(NULL, "/o", 0755), 0);
-	EXPECT_EQ(chdir_to("/o"), 0);
-	EXPECT_EQ(path_open("f", O_RDONLY, 0, &f), -ENOENT);
-	EXPECT_EQ(path_open("f", O_RDWR | O_CREAT | O_EXCL, 0666, &f), 0);
-	EXPECT_EQ(f->vnode->mode & 07777, 0644);	/* umask 022 */
-	file_put(f);
-	EXPECT_EQ(path_open("f", O_RDWR | O_CREAT | O_EXCL, 0666, &f), -EEXIST);
-	EXPECT_EQ(path_open("f/", O_RDONLY, 0, &f), -ENOTDIR);
-	EXPECT_EQ(path_open("f", O_RDONLY | O_DIRECTORY, 0, &f), -ENOTDIR);
-	EXPECT_EQ(path_open("new/", O_WRONLY | O_CREAT, 0666, &f), -EISDIR);
-	EXPECT_EQ(path_open(".", O_WRONLY, 0, &f), -EISDIR);
-	EXPECT_EQ(path_open(".", O_RDONLY | O_DIRECTORY, 0, &f), 0);
-	file_put(f);
-	EXPECT_EQ(path_symlink("f", NULL, "l"), 0);
-	EXPECT_EQ(path_open("l", O_RDONLY | O_NOFOLLOW, 0, &f), -ELOOP);
-	EXPECT_EQ(path_open("l", O_WRONLY | O_CREAT | O_EXCL, 0666, &f), -EEXIST);
-	EXPECT_EQ(write_file("l", "by link"), 0);
-	EXPECT_STR(read_file("f"), "by link");
-
-	/* An open file outlives its name. */
-	EXPECT_EQ(path_open("f", O_RDONLY, 0, &f), 0);
-	EXPECT_EQ(path_unlink(NULL, "f"), 0);
-	EXPECT_EQ(kind("f", 0), -ENOENT);
-	{
-		char buf[8] = "", where[64];
-		struct uio u;
-
-		uio_kernel(&u, buf, 7);
-		EXPECT_EQ(file_read(f, &u, NULL), 7);
-		EXPECT_STR(buf, "by link");
-		EXPECT_STR(path_format(f->path, where, sizeof(where)), "/o/f (deleted)");
-	}
-	file_put(f);
-}
-
-TEST(removing)
-{
-	begin();
-	EXPECT_EQ(path_mkdir(NULL, "/r", 0755), 0);
-	EXPECT_EQ(chdir_to("/r"), 0);
-	EXPECT_EQ(path_mkdir(NULL, "d", 0755), 0);
-	EXPECT_EQ(path_mkdir(NULL, "d", 0755), -EEXIST);
-	EXPECT_EQ(path_mkdir(NULL, ".", 0755), -EEXIST);
-	EXPECT_EQ(path_mkdir(NULL, "/", 0755), -EEXIST);
-	EXPECT_EQ(write_file("d/f", ""), 0);
-	EXPECT_EQ(path_rmdir(NULL, "d"), -ENOTEMPTY);
-	EXPECT_EQ(path_rmdir(NULL, "d/f"), -ENOTDIR);
-	EXPECT_EQ(path_unlink(NULL, "d"), -EISDIR);
-	EXPECT_EQ(path_unlink(NULL, "d/none"), -ENOENT);
-	EXPECT_EQ(path_rmdir(NULL, "d/."), -EINVAL);
-	EXPECT_EQ(path_rmdir(NULL, "d/.."), -ENOTEMPTY);
+	EXPECT_EQ(path_rmdir(NULL, "/a"), -ENOTEMPTY);
+	EXPECT_EQ(path_rmdir(NULL, "/a/b/file"), -ENOTDIR);
+	EXPECT_EQ(path_unlink(NULL, "/a"), -EISDIR);
+	EXPECT_EQ(path_rmdir(NULL, "/a/."), -EINVAL);
+	EXPECT_EQ(path_rmdir(NULL, "/a/b/.."), -ENOTEMPTY);
 	EXPECT_EQ(path_rmdir(NULL, "/"), -EBUSY);
-	EXPECT_EQ(path_unlink(NULL, "d/f"), 0);
-	EXPECT_EQ(chdir_to("d"), 0);
-	EXPECT_EQ(path_rmdir(NULL, "../d"), 0);
-	EXPECT_EQ(write_file("x", ""), -ENOENT);	/* here is a directory without a name */
-	EXPECT_EQ(path_mkdir(NULL, "y", 0755), -ENOENT);
-	EXPECT_EQ(chdir_to(".."), 0);
-	EXPECT_STR(cwd_name(), "/r");
+	EXPECT_EQ(path_mkdir(NULL, "/a/empty", 0755), 0);
+	EXPECT_EQ(attr_of("/a").valid, 4u);
+	EXPECT_EQ(path_rmdir(NULL, "/a/empty/"), 0);
+	EXPECT_EQ(attr_of("/a").valid, 3u);
 }
 
-static u32 nlink_of(const char *name)
+TEST(nothing_is_made_in_a_directory_that_has_gone)
 {
-	struct path p;
-	u32 n;
+	struct path p, up;
 
-	if (path_lookup(NULL, name, 0, &p))
-		return ~0u;
-	n = p.dentry->vnode->nlink;
+	EXPECT_EQ(path_mkdir(NULL, "/dead", 0755), 0);
+	REQUIRE(!path_lookup(NULL, "/dead", 0, &p));
+	EXPECT_EQ(path_rmdir(NULL, "/dead"), 0);
+	EXPECT_EQ(path_mkdir(&p, "x", 0755), -ENOENT);
+	REQUIRE(!path_lookup(&p, "..", 0, &up));
+	path_put(&up);
 	path_put(&p);
-	return n;
 }
 
-static int link_to(const char *from, const char *to)
+TEST(rename_moves_and_replaces)
 {
-	struct path p;
-	int err = path_lookup(NULL, from, 0, &p);
-
-	if (!err) {
-		err = path_link(&p, NULL, to);
-		path_put(&p);
-	}
-	return err;
+	EXPECT_EQ(put("/r1", "one"), 0);
+	EXPECT_EQ(put("/r2", "two"), 0);
+	EXPECT_EQ(path_rename(NULL, "/r1", NULL, "/r2", 1 /* RENAME_NOREPLACE */), -EEXIST);
+	EXPECT_EQ(path_rename(NULL, "/r1", NULL, "/r2", 0), 0);
+	EXPECT_STR(where("/r1"), "error 2");
+	EXPECT_STR(got("/r2"), "one");
+	EXPECT_EQ(path_rename(NULL, "/r2", NULL, "/r2", 0), 0);
+	EXPECT_EQ(path_rename(NULL, "/nothing", NULL, "/r3", 0), -ENOENT);
+	/* Directories: over empty ones only, never into themselves. */
+	EXPECT_EQ(path_mkdir(NULL, "/d1", 0755), 0);
+	EXPECT_EQ(path_mkdir(NULL, "/d1/sub", 0755), 0);
+	EXPECT_EQ(path_mkdir(NULL, "/d2", 0755), 0);
+	EXPECT_EQ(path_rename(NULL, "/d1", NULL, "/d1/sub/x", 0), -EINVAL);
+	EXPECT_EQ(path_rename(NULL, "/d2", NULL, "/d1", 0), -ENOTEMPTY);
+	EXPECT_EQ(path_rename(NULL, "/d1", NULL, "/r2", 0), -ENOTDIR);
+	EXPECT_EQ(path_rename(NULL, "/r2", NULL, "/d2", 0), -EISDIR);
+	EXPECT_EQ(path_rename(NULL, "/r2", NULL, "/r4/", 0), -ENOTDIR);
+	EXPECT_EQ(path_rename(NULL, "/d1", NULL, "/d2", 0), 0);
+	EXPECT_STR(where("/d2/sub"), "/d2/sub");
+	EXPECT_EQ(path_rename(NULL, "/d2", NULL, "/a/a-name-that-is-longer-than-the-short-ones", 0), 0);
+	EXPECT_STR(where("/a/a-name-that-is-longer-than-the-short-ones/sub/.."),
+		   "/a/a-name-that-is-longer-than-the-short-ones");
+	EXPECT_EQ(path_rmdir(NULL, "/a/a-name-that-is-longer-than-the-short-ones/sub"), 0);
+	EXPECT_EQ(path_rmdir(NULL, "/a/a-name-that-is-longer-than-the-short-ones"), 0);
+	EXPECT_EQ(attr_of("/a").valid, 3u);
+	EXPECT_EQ(path_unlink(NULL, "/r2"), 0);
 }
 
-TEST(link_counts)
+TEST(a_rename_without_memory_changes_nothing)
 {
-	begin();
-	EXPECT_EQ(path_mkdir(NULL, "/n", 0755), 0);
-	EXPECT_EQ(chdir_to("/n"), 0);
-	EXPECT_EQ(nlink_of("."), 2);
-	EXPECT_EQ(path_mkdir(NULL, "d", 0755), 0);
-	EXPECT_EQ(nlink_of("."), 3);
-	EXPECT_EQ(nlink_of("d"), 2);
-	EXPECT_EQ(write_file("f", "same"), 0);
-	EXPECT_EQ(nlink_of("f"), 1);
-	EXPECT_EQ(link_to("f", "d/g"), 0);
-	EXPECT_EQ(nlink_of("f"), 2);
-	EXPECT_STR(read_file("d/g"), "same");
-	EXPECT_EQ(link_to("f", "d/g"), -EEXIST);
-	EXPECT_EQ(link_to("d", "e"), -EPERM);
-	EXPECT_EQ(path_unlink(NULL, "f"), 0);
-	EXPECT_EQ(nlink_of("d/g"), 1);
-	EXPECT_EQ(path_mkdir(NULL, "e", 0755), 0);
-	EXPECT_EQ(path_rename(NULL, "d", NULL, "e/d", 0), 0);
-	EXPECT_EQ(nlink_of("."), 3);
-	EXPECT_EQ(nlink_of("e"), 3);
-	EXPECT_EQ(path_unlink(NULL, "e/d/g"), 0);
-	EXPECT_EQ(path_rmdir(NULL, "e/d"), 0);
-	EXPECT_EQ(nlink_of("e"), 2);
+	EXPECT_EQ(put("/m1", "one"), 0);
+	EXPECT_EQ(put("/m2-with-a-name-that-needs-memory-of-its-own", "two"), 0);
+	host_alloc_fail(1);
+	EXPECT_EQ(path_rename(NULL, "/m1", NULL, "/m2-with-a-name-that-needs-memory-of-its-own", 0), -ENOMEM);
+	host_alloc_fail(0);
+	EXPECT_STR(got("/m1"), "one");
+	EXPECT_STR(got("/m2-with-a-name-that-needs-memory-of-its-own"), "two");
+	EXPECT_EQ(path_unlink(NULL, "/m1"), 0);
+	EXPECT_EQ(path_unlink(NULL, "/m2-with-a-name-that-needs-memory-of-its-own"), 0);
 }
 
-TEST(renaming)
+TEST(rights_are_those_of_the_file)
 {
-	begin();
-	EXPECT_EQ(path_mkdir(NULL, "/m", 0755), 0);
-	EXPECT_EQ(chdir_to("/m"), 0);
-	EXPECT_EQ(path_mkdir(NULL, "a", 0755), 0);
-	EXPECT_EQ(path_mkdir(NULL, "a/b", 0755), 0);
-	EXPECT_EQ(path_mkdir(NULL, "empty", 0755), 0);
-	EXPECT_EQ(write_file("f", "one"), 0);
-	EXPECT_EQ(write_file("g", "two"), 0);
-
-	EXPECT_EQ(path_rename(NULL, "a", NULL, "a/b/c", 0), -EINVAL);
-	EXPECT_EQ(path_rename(NULL, "a", NULL, "a/x", 0), -EINVAL);
-	EXPECT_EQ(path_rename(NULL, "a/b", NULL, "a", 0), -ENOTEMPTY);
-	EXPECT_EQ(path_rename(NULL, "f", NULL, "a", 0), -EISDIR);
-	EXPECT_EQ(path_rename(NULL, "a", NULL, "f", 0), -ENOTDIR);
-	EXPECT_EQ(path_rename(NULL, "none", NULL, "x", 0), -ENOENT);
-	EXPECT_EQ(path_rename(NULL, "f", NULL, "none/x", 0), -ENOENT);
-	EXPECT_EQ(path_rename(NULL, "f", NULL, "x/", 0), -ENOTDIR);
-	EXPECT_EQ(path_rename(NULL, "empty", NULL, "a", 0), -ENOTEMPTY);
-	EXPECT_EQ(path_rename(NULL, ".", NULL, "x", 0), -EBUSY);
-
-	EXPECT_EQ(path_rename(NULL, "f", NULL, "f", 0), 0);
-	EXPECT_STR(read_file("f"), "one");
-	EXPECT_EQ(path_rename(NULL, "f", NULL, "g", 1), -EEXIST);	/* RENAME_NOREPLACE */
-	EXPECT_EQ(path_rename(NULL, "f", NULL, "g", 0), 0);
-	EXPECT_STR(read_file("g"), "one");
-	EXPECT_EQ(kind("f", 0), -ENOENT);
-	EXPECT_EQ(link_to("g", "h"), 0);
-	EXPECT_EQ(path_rename(NULL, "g", NULL, "h", 0), 0);	/* the same file: both names stay */
-	EXPECT_EQ(kind("g", 0), 'f');
-	EXPECT_EQ(path_rename(NULL, "a", NULL, "empty", 0), 0);
-	EXPECT_EQ(kind("empty/b", 0), 'd');
-	EXPECT_EQ(chdir_to("empty/b"), 0);
-	EXPECT_EQ(path_rename(NULL, "/m/empty", NULL, "/m/moved", 0), 0);
-	EXPECT_STR(cwd_name(), "/m/moved/b");
-}
-
-TEST(mounts)
-{
-	struct path at, outside;
+	struct vnode_attr a = { .valid = ATTR_MODE, .mode = 0700 };
 	struct file *f;
+	struct path p;
 
-	begin();
+	EXPECT_EQ(path_mkdir(NULL, "/private", 0700), 0);
+	EXPECT_EQ(put("/private/x", "x"), 0);
+	EXPECT_EQ(path_mkdir(NULL, "/shared", 01777), 0);
+	REQUIRE(!path_lookup(NULL, "/shared", 0, &p));
+	a.mode = 01777;		/* past the umask */
+	EXPECT_EQ(path_setattr(&p, &a), 0);
+	path_put(&p);
+	EXPECT_EQ(put("/shared/roots", "x"), 0);
+	become(1000);
+	EXPECT_STR(where("/private"), "/private");
+	EXPECT_STR(where("/private/x"), "error 13");
+	EXPECT_STR(where("/private/.."), "error 13");
+	EXPECT_EQ(path_mkdir(NULL, "/mine", 0755), -EACCES);
+	EXPECT_EQ(put("/shared/mine", "x"), 0);
+	EXPECT_EQ(attr_of("/shared/mine").uid, 1000u);
+	EXPECT_EQ(path_open("/shared/roots", O_WRONLY, 0, &f), -EACCES);
+	EXPECT_EQ(path_unlink(NULL, "/shared/roots"), -EPERM);
+	EXPECT_EQ(path_rename(NULL, "/shared/mine", NULL, "/shared/roots", 0), -EPERM);
+	EXPECT_EQ(path_mknod(NULL, "/shared/null", S_IFCHR | 0666, 0x103), -EPERM);
+	REQUIRE(!path_lookup(NULL, "/shared/roots", 0, &p));
+	a.mode = 0777;
+	EXPECT_EQ(path_setattr(&p, &a), -EPERM);
+	path_put(&p);
+	REQUIRE(!path_lookup(NULL, "/shared/mine", 0, &p));
+	EXPECT_EQ(path_setattr(&p, &a), 0);
+	EXPECT_EQ(path_setattr(&p, &(struct vnode_attr){ .valid = ATTR_UID, .uid = 0 }), -EPERM);
+	path_put(&p);
+	EXPECT_EQ(path_unlink(NULL, "/shared/mine"), 0);
+	become(0);
+	/* Root executes what somebody may execute, and nothing else. */
+	REQUIRE(!path_lookup(NULL, "/private/x", 0, &p));
+	EXPECT_EQ(vnode_permission_cred(p.dentry->vnode, 1, &cred_root, false), -EACCES);
+	path_put(&p);
+}
+
+TEST(mounts_cover_and_uncover)
+{
+	struct path at, root, inside;
+
 	EXPECT_EQ(path_mkdir(NULL, "/mnt", 0755), 0);
-	EXPECT_EQ(path_mkdir(NULL, "/mnt/p", 0755), 0);
-	EXPECT_EQ(write_file("/mnt/p/below", "covered"), 0);
-	EXPECT_EQ(path_lookup(NULL, "/mnt/p", 0, &at), 0);
-	EXPECT_EQ(mount_add("none", &at, "nosuch", 0, ""), -ENODEV);
-	EXPECT_EQ(mount_add("none", &at, "tmpfs", 0, "size=64k,mode=1777"), 0);
+	EXPECT_EQ(put("/mnt/below", "below"), 0);
+	REQUIRE(!path_lookup(NULL, "/mnt", 0, &at));
+	EXPECT_EQ(mount_add("none", &at, "nosuchfs", 0, NULL), -ENODEV);
+	EXPECT_EQ(mount_add("none", &at, "tmpfs", 0, "size=nonsense"), -EINVAL);
+	EXPECT_EQ(mount_add("some where", &at, "tmpfs", MNT_NOSUID, "size=64k,mode=750"), 0);
+	EXPECT_STR(where("/mnt/below"), "error 2");
+	EXPECT_EQ(attr_of("/mnt").mode, S_IFDIR | 0750u);
+	EXPECT_EQ(put("/mnt/above", "above"), 0);
+	EXPECT_STR(where("/mnt/above"), "/mnt/above");
+	EXPECT_STR(where("/mnt/../mnt/above/../.."), "error 20");
+	EXPECT_STR(where("/mnt/.."), "/");
+	EXPECT_EQ(path_rmdir(NULL, "/mnt"), -EBUSY);
+	EXPECT_EQ(path_rename(NULL, "/mnt", NULL, "/other", 0), -EBUSY);
+	EXPECT_EQ(path_rename(NULL, "/mnt/above", NULL, "/above", 0), -EXDEV);
+	/* Busy while somebody is in it. */
+	REQUIRE(!path_lookup(NULL, "/mnt", 0, &root));
+	REQUIRE(!path_lookup(NULL, "/mnt/above", 0, &inside));
+	EXPECT_EQ(mount_remove(&root, 0), -EBUSY);
+	path_put(&inside);
+	EXPECT_EQ(mount_remove(&root, 0), 0);
+	path_put(&root);
+	EXPECT_STR(got("/mnt/below"), "below");
 	path_put(&at);
-	EXPECT_EQ(kind("/mnt/p/below", 0), -ENOENT);
-	EXPECT_EQ(write_file("/mnt/p/on", "top"), 0);
-	EXPECT_EQ(chdir_to("/mnt/p"), 0);
-	EXPECT_STR(cwd_name(), "/mnt/p");
-	EXPECT_EQ(kind("../p/on", 0), 'f');
-	EXPECT_EQ(path_rmdir(NULL, "/mnt/p"), -EBUSY);
-	EXPECT_EQ(path_rename(NULL, "/mnt/p", NULL, "/mnt/q", 0), -EBUSY);
-	EXPECT_EQ(path_rename(NULL, "/mnt/p/on", NULL, "/mnt/on", 0), -EXDEV);
-	EXPECT_EQ(link_to("/mnt/p/on", "/mnt/on"), -EXDEV);
-
-	EXPECT_EQ(path_lookup(NULL, "/mnt/p", 0, &at), 0);
-	EXPECT_EQ(mount_remove(&at, 0), -EBUSY);		/* we stand in it */
-	EXPECT_EQ(mount_remount(&at, MNT_RDONLY, ""), 0);
-	EXPECT_EQ(write_file("/mnt/p/more", ""), -EROFS);
-	EXPECT_EQ(path_unlink(NULL, "/mnt/p/on"), -EROFS);
-	EXPECT_STR(read_file("/mnt/p/on"), "top");
-	EXPECT_EQ(mount_remount(&at, 0, ""), 0);
-	path_put(&at);
-	EXPECT_EQ(chdir_to("/"), 0);
-	EXPECT_EQ(path_open("/mnt/p/on", O_RDONLY, 0, &f), 0);
-	EXPECT_EQ(path_lookup(NULL, "/mnt/p", 0, &at), 0);
-	EXPECT_EQ(mount_remove(&at, 0), -EBUSY);		/* a file is open there */
-	file_put(f);
-	EXPECT_EQ(mount_remove(&at, 0), 0);			/* the caller's own path does not count */
-	path_put(&at);
-	EXPECT_STR(read_file("/mnt/p/below"), "covered");
-	EXPECT_EQ(path_lookup(NULL, "/mnt", 0, &outside), 0);
-	EXPECT_EQ(mount_remove(&outside, 0), -EINVAL);		/* no mount point */
-	path_put(&outside);
 }
 
-TEST(a_changed_root_is_not_left)
+TEST(a_mount_taken_away_lazily_lives_for_its_users)
 {
-	struct path p;
+	struct path at, root;
+	struct file *f;
+	struct uio u;
 
-	begin();
-	EXPECT_EQ(path_mkdir(NULL, "/jail", 0755), 0);
-	EXPECT_EQ(path_mkdir(NULL, "/jail/in", 0755), 0);
-	EXPECT_EQ(path_symlink("/../../in", NULL, "/jail/l"), 0);
-	EXPECT_EQ(path_lookup(NULL, "/jail", 0, &p), 0);
-	fs_context_set_root(current()->fs, &p);
-	fs_context_set_cwd(current()->fs, &p);
+	REQUIRE(!path_lookup(NULL, "/mnt", 0, &at));
+	EXPECT_EQ(mount_add("none", &at, "tmpfs", 0, NULL), 0);
+	REQUIRE(!path_open("/mnt/file", O_RDWR | O_CREAT, 0644, &f));
+	REQUIRE(!path_lookup(NULL, "/mnt", 0, &root));
+	EXPECT_EQ(mount_remove(&root, 2 /* MNT_DETACH */), 0);
+	path_put(&root);
+	EXPECT_STR(where("/mnt/file"), "error 2");
+	uio_kernel(&u, "alive", 5);
+	EXPECT_EQ(file_write(f, &u, NULL), 5);
+	file_put(f);
+	path_put(&at);
+}
+
+TEST(a_read_only_mount_refuses_changes)
+{
+	struct path at, root, p;
+	struct file *f;
+
+	REQUIRE(!path_lookup(NULL, "/mnt", 0, &at));
+	EXPECT_EQ(mount_bind(&at, &at, false), 0);
+	REQUIRE(!path_lookup(NULL, "/mnt", 0, &root));
+	EXPECT_EQ(mount_remount(&root, MNT_RDONLY, NULL), 0);
+	EXPECT_EQ(put("/mnt/below", "x"), -EROFS);
+	EXPECT_EQ(path_mkdir(NULL, "/mnt/dir", 0755), -EROFS);
+	EXPECT_EQ(path_unlink(NULL, "/mnt/below"), -EROFS);
+	EXPECT_EQ(path_open("/mnt/below", O_RDONLY, 0, &f), 0);
+	file_put(f);
+	REQUIRE(!path_lookup(NULL, "/mnt/below", 0, &p));
+	EXPECT_EQ(path_truncate(&p, 0), -EROFS);
 	path_put(&p);
-	EXPECT_EQ(kind("/in", 0), 'd');
-	EXPECT_EQ(kind("/../jail", 0), -ENOENT);
-	EXPECT_EQ(kind("l", LOOKUP_FOLLOW), 'd');
-	EXPECT_EQ(chdir_to("in"), 0);
-	EXPECT_STR(cwd_name(), "/in");
-	EXPECT_EQ(chdir_to("../../.."), 0);
-	EXPECT_STR(cwd_name(), "/");
+	EXPECT_EQ(mount_remove(&root, 0), 0);
+	path_put(&root);
+	path_put(&at);
+	EXPECT_STR(got("/mnt/below"), "below");
 }
 
-TEST(rights)
+struct listing { struct dir_sink sink; char text[4096]; u32 count, stop_after; };
+
+static bool list_emit(struct dir_sink *s, const char *name, u32 len, u64 ino, u32 mode, u64 pos_after)
 {
-	static struct cred user = { .refs = 1, .uid = 7, .euid = 7, .suid = 7, .fsuid = 7, .gid = 7, .egid = 7, .sgid = 7, .fsgid = 7 };
-	struct file *f;
+	struct listing *l = container_of(s, struct listing, sink);
 
-	begin();
-	EXPECT_EQ(path_mkdir(NULL, "/p", 0755), 0);
-	EXPECT_EQ(path_mkdir(NULL, "/p/closed", 0700), 0);
-	EXPECT_EQ(write_file("/p/closed/f", "secret"), 0);
-	EXPECT_EQ(write_file("/p/f", "mine"), 0);
-	EXPECT_EQ(path_mkdir(NULL, "/p/tmp", 0777), 0);
-	{
-		struct path p;
-		struct vnode_attr a = { .valid = ATTR_MODE, .mode = 01777 };
-
-		EXPECT_EQ(path_lookup(NULL, "/p/tmp", 0, &p), 0);
-		EXPECT_EQ(path_setattr(&p, &a), 0);
-		path_put(&p);
-	}
-	EXPECT_EQ(write_file("/p/tmp/root", ""), 0);
-
-	current()->cred = &user;
-	EXPECT_EQ(kind("/p/closed", 0), 'd');
-	EXPECT_EQ(kind("/p/closed/f", 0), -EACCES);
-	EXPECT_EQ(path_open("/p/f", O_RDONLY, 0, &f), 0);
-	file_put(f);
-	EXPECT_EQ(path_open("/p/f", O_RDWR, 0, &f), -EACCES);
-	EXPECT_EQ(write_file("/p/new", ""), -EACCES);
-	EXPECT_EQ(path_unlink(NULL, "/p/f"), -EACCES);
-	EXPECT_EQ(write_file("/p/tmp/own", ""), 0);
-	EXPECT_EQ(path_unlink(NULL, "/p/tmp/own"), 0);
-	EXPECT_EQ(path_unlink(NULL, "/p/tmp/root"), -EPERM);	/* sticky */
-	EXPECT_EQ(path_rename(NULL, "/p/tmp/root", NULL, "/p/tmp/x", 0), -EPERM);
-	{
-		struct path p;
-		struct vnode_attr a = { .valid = ATTR_MODE, .mode = 0777 };
-
-		EXPECT_EQ(path_lookup(NULL, "/p/f", 0, &p), 0);
-		EXPECT_EQ(path_setattr(&p, &a), -EPERM);
-		path_put(&p);
-	}
-	current()->cred = &cred_root;
-}
-
-/* ---- data -------------------------------------------------------------------------------------------- */
-
-TEST(data_agrees_with_a_plain_buffer)
-{
-	enum { MAX = 300000 };
-	u8 *plain = calloc(1, MAX), *buf = malloc(MAX);
-	struct file *f;
-	u64 size = 0, pages;
-
-	begin();
-	pages = tmpfs_pages();
-	EXPECT_EQ(path_mkdir(NULL, "/data", 0755), 0);
-	REQUIRE(path_open("/data/f", O_RDWR | O_CREAT, 0644, &f) == 0);
-	for (int i = 0; i < 3000; i++) {
-		u64 at = unit_random_below(i % 5 ? MAX / 3 : MAX - 1), len = unit_random_below(MIN(i % 7 ? 5000ul : 100000ul, MAX - at));
-		u64 pos = at, want;
-		struct uio u;
-
-		switch (unit_random_below(8)) {
-		case 0:
-			at = unit_random_below(MAX);
-			EXPECT_EQ(path_truncate(f->path, at), 0);
-			if (at < size)
-				memset(plain + at, 0, size - at);
-			size = at;
-			break;
-		case 1: case 2: case 3:
-			unit_random_fill(buf, len);
-			uio_kernel(&u, buf, len);
-			EXPECT_EQ(file_write(f, &u, &pos), (s64)len);
-			EXPECT_EQ(pos, at + len);
-			memcpy(plain + at, buf, len);
-			if (len && at + len > size)
-				size = at + len;
-			break;
-		default:
-			uio_kernel(&u, buf, len);
-			want = at >= size ? 0 : MIN(len, size - at);
-			EXPECT_EQ(file_read(f, &u, &pos), (s64)want);
-			EXPECT_EQ(pos, at + want);
-			EXPECT(!memcmp(buf, plain + at, want));
-		}
-		EXPECT_EQ(f->vnode->size, size);
-	}
-	file_put(f);
-	EXPECT_EQ(path_unlink(NULL, "/data/f"), 0);
-	EXPECT_EQ(tmpfs_pages(), pages);
-	free(plain);
-	free(buf);
-}
-
-/* ---- random names beside a list ------------------------------------------------------------------------ */
-
-#define MODEL_MAX 64
-#define MODEL_PATH (8 + 2 * MODEL_MAX)	/* the deepest that so many one-letter names make */
-
-/* Every name by its whole path; 'd' or a file's content letter. */
-static struct model { char path[MODEL_PATH]; char what; } model[MODEL_MAX];
-static size_t model_count;
-
-static struct model *model_find(const char *path)
-{
-	for (size_t i = 0; i < model_count; i++)
-		if (!strcmp(model[i].path, path))
-			return &model[i];
-	return NULL;
-}
-
-static bool model_parent_ok(const char *path)
-{
-	char parent[MODEL_PATH];
-
-	snprintf(parent, sizeof(parent), "%s", path);
-	*strrchr(parent, '/') = '\0';
-	return !strcmp(parent, "/rand") || (model_find(parent) && model_find(parent)->what == 'd');
-}
-
-static bool model_below(const char *dir, const char *path)
-{
-	size_t n = strlen(dir);
-
-	return !strncmp(dir, path, n) && path[n] == '/';
-}
-
-static bool model_empty(const char *dir)
-{
-	for (size_t i = 0; i < model_count; i++)
-		if (model_below(dir, model[i].path))
-			return false;
+	if (l->count == l->stop_after)
+		return false;
+	l->count++;
+	strncat(l->text, name, len);
+	strcat(l->text, " ");
 	return true;
 }
 
-static void model_remove(const char *path)
+TEST(readdir_goes_on_where_it_stopped)
 {
-	struct model *m = model_find(path);
+	struct listing l = { .sink.emit = list_emit, .stop_after = 4 };
+	char name[32];
+	struct file *f;
 
-	*m = model[--model_count];
-}
-
-static void path_random(char *path)
-{
-	int n = sprintf(path, "/rand");
-
-	for (int depth = 1 + unit_random_below(4); depth; depth--)
-		n += sprintf(path + n, "/%c", "abc"[unit_random_below(3)]);
-}
-
-TEST(random_names_agree_with_a_list)
-{
-	begin();
-	model_count = 0;
-	EXPECT_EQ(path_mkdir(NULL, "/rand", 0755), 0);
-	for (int i = 0; i < 30000; i++) {
-		char a[64], b[64], letter[2] = { "xyz"[unit_random_below(3)] };
-		struct model *m, *t;
-		int err;
-
-		path_random(a);
-		path_random(b);
-		m = model_find(a);
-		t = model_find(b);
-		switch (unit_random_below(5)) {
-		case 0:
-			err = model_count == MODEL_MAX ? 1 : path_mkdir(NULL, a, 0755);
-			if (err == 1)
-				break;
-			EXPECT_EQ(err == 0, !m && model_parent_ok(a));
-			if (!err) {
-				strcpy(model[model_count].path, a);
-				model[model_count++].what = 'd';
-			}
-			break;
-		case 1:
-			if (model_count == MODEL_MAX)
-				break;
-			err = write_file(a, letter);
-			EXPECT_EQ(err == 0, m ? m->what != 'd' : model_parent_ok(a));
-			if (!err && !m) {
-				m = &model[model_count++];
-				strcpy(m->path, a);
-			}
-			if (!err)
-				m->what = letter[0];
-			break;
-		case 2:
-			err = path_unlink(NULL, a);
-			EXPECT_EQ(err == 0, m && m->what != 'd');
-			if (!err)
-				model_remove(a);
-			break;
-		case 3:
-			err = path_rmdir(NULL, a);
-			EXPECT_EQ(err == 0, m && m->what == 'd' && model_empty(a));
-			if (!err)
-				model_remove(a);
-			break;
-		case 4:
-			err = path_rename(NULL, a, NULL, b, 0);
-			EXPECT_EQ(err == 0, m && model_parent_ok(b) && !model_below(a, b) &&
-				  (!t || t == m || (m->what == 'd' ? t->what == 'd' && model_empty(b) : t->what != 'd')));
-			if (err || t == m)
-				break;
-			if (t)
-				model_remove(b);
-			for (size_t k = 0; k < model_count; k++)
-				if (!strcmp(model[k].path, a) || model_below(a, model[k].path)) {
-					char moved[2 * MODEL_PATH];
-
-					sprintf(moved, "%s%s", b, model[k].path + strlen(a));
-					REQUIRE(strlen(moved) < MODEL_PATH);
-					strcpy(model[k].path, moved);
-				}
-		}
-		for (size_t k = 0; i % 50 == 0 && k < model_count; k++) {
-			EXPECT_EQ(kind(model[k].path, 0), model[k].what == 'd' ? 'd' : 'f');
-			if (model[k].what != 'd')
-				EXPECT_EQ(read_file(model[k].path)[0], model[k].what);
-		}
+	EXPECT_EQ(path_mkdir(NULL, "/list", 0755), 0);
+	for (int i = 0; i < 8; i++) {
+		snprintf(name, sizeof(name), "/list/f%d", i);
+		EXPECT_EQ(put(name, ""), 0);
 	}
+	REQUIRE(!path_open("/list", O_RDONLY | O_DIRECTORY, 0, &f));
+	EXPECT_EQ(f->ops->readdir(f, &l.sink), 0);
+	EXPECT_STR(l.text, ". .. f0 f1 ");
+	/* Names that go and come meanwhile neither repeat nor hide others. */
+	EXPECT_EQ(path_unlink(NULL, "/list/f0"), 0);
+	EXPECT_EQ(path_unlink(NULL, "/list/f2"), 0);
+	EXPECT_EQ(put("/list/late", ""), 0);
+	l.stop_after = 100;
+	EXPECT_EQ(f->ops->readdir(f, &l.sink), 0);
+	EXPECT_STR(l.text, ". .. f0 f1 f3 f4 f5 f6 f7 late ");
+	file_put(f);
 }
 
-/* Whichever allocation fails, the tree is as before or as after, and nothing leaks. */
-TEST(failing_memory_changes_nothing)
+TEST(thousands_of_names_are_found)
 {
-	begin();
-	EXPECT_EQ(path_mkdir(NULL, "/oom", 0755), 0);
-	EXPECT_EQ(chdir_to("/oom"), 0);
-	EXPECT_EQ(write_file("f", "x"), 0);
-	for (u32 nth = 1; nth < 20; nth++) {
-		u64 live = host_alloc_live();
-		int err;
+	char name[40];
 
-		host_alloc_fail(nth);
-		err = path_mkdir(NULL, "a-directory-with-a-name-that-is-long", 0755);
-		EXPECT(err == 0 || err == -ENOMEM);
-		host_alloc_fail(0);
-		EXPECT_EQ(kind("a-directory-with-a-name-that-is-long", 0), err ? -ENOENT : 'd');
-		if (!err)
-			EXPECT_EQ(path_rmdir(NULL, "a-directory-with-a-name-that-is-long"), 0);
-
-		host_alloc_fail(nth);
-		err = path_rename(NULL, "f", NULL, "another-name-that-is-too-long-for-the-dentry", 0);
-		host_alloc_fail(0);
-		EXPECT(err == 0 || err == -ENOMEM);
-		if (!err)
-			EXPECT_EQ(path_rename(NULL, "another-name-that-is-too-long-for-the-dentry", NULL, "f", 0), 0);
-		EXPECT_STR(read_file("f"), "x");
-
-		host_alloc_fail(nth);
-		err = write_file("g", "data");
-		host_alloc_fail(0);
-		EXPECT(err == 0 || err == -ENOMEM || err == -ENFILE);
-		if (kind("g", 0) == 'f')
-			EXPECT_EQ(path_unlink(NULL, "g"), 0);
-		EXPECT_EQ(host_alloc_live(), live);
+	EXPECT_EQ(path_mkdir(NULL, "/many", 0755), 0);
+	for (int i = 0; i < 5000; i++) {
+		snprintf(name, sizeof(name), "/many/%d-%x", i, i * 7919);
+		REQUIRE(!path_mkdir(NULL, name, 0755));
 	}
+	for (int i = 0; i < 5000; i++) {
+		snprintf(name, sizeof(name), "/many/%d-%x", i, i * 7919);
+		REQUIRE(!strcmp(where(name), name));
+		REQUIRE(!path_rmdir(NULL, name));
+	}
+	EXPECT_EQ(path_rmdir(NULL, "/many"), 0);
+}
+
+TEST(a_full_file_system_says_so)
+{
+	struct path at, root;
+	struct file *f;
+	static char page[8192];
+	struct uio u;
+	s64 n, total = 0;
+
+	REQUIRE(!path_lookup(NULL, "/mnt", 0, &at));
+	EXPECT_EQ(mount_add("none", &at, "tmpfs", 0, "size=64k,nr_inodes=4"), 0);
+	REQUIRE(!path_open("/mnt/fill", O_RDWR | O_CREAT, 0644, &f));
+	do {
+		uio_kernel(&u, page, sizeof(page));
+		n = file_write(f, &u, NULL);
+		total += n > 0 ? n : 0;
+	} while (n > 0);
+	EXPECT_EQ(n, -ENOSPC);
+	EXPECT_EQ(total, 65536);
+	EXPECT_EQ(put("/mnt/2", ""), 0);
+	EXPECT_EQ(put("/mnt/3", ""), 0);
+	EXPECT_EQ(put("/mnt/4", ""), -ENOSPC);
+	EXPECT_EQ(path_unlink(NULL, "/mnt/fill"), 0);
+	file_put(f);
+	EXPECT_EQ(put("/mnt/4", "room again"), 0);
+	REQUIRE(!path_lookup(NULL, "/mnt", 0, &root));
+	EXPECT_EQ(mount_remove(&root, 0), 0);
+	path_put(&root);
+	path_put(&at);
+	EXPECT_EQ(tmpfs_pages() <= 16, true);
 }
