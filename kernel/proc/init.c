@@ -25,6 +25,7 @@
 #define INIT_STRINGS	68		/* param.c keeps at most 64 of each */
 
 static const char *rdinit_name = "/init";
+static bool rdinit_given;
 static const char *init_name;
 
 static int rdinit_set(const char *value)
@@ -32,6 +33,7 @@ static int rdinit_set(const char *value)
 	if (!*value)
 		return -EINVAL;
 	rdinit_name = value;
+	rdinit_given = true;
 	return 0;
 }
 
@@ -191,13 +193,14 @@ noreturn void process_start_init(void)
 		err = try_run(init_name);
 		panic("init=%s: can't be run as the first program: %s (error %d)", init_name, why(err), -err);
 	}
-	for (u32 i = 0; i < ARRAY_SIZE(usual); i++) {
+	/* Somebody who named a program does not want another one. */
+	for (u32 i = 0; i < ARRAY_SIZE(usual) && !rdinit_given; i++) {
 		err = try_run(usual[i]);
 		if (err != -ENOENT)
 			log_err("%s: can't be run as the first program: %s (error %d)", usual[i], why(err), -err);
 	}
-	panic("no first program: tried %s, /sbin/init, /etc/init, /bin/init and /bin/sh. "
-	      "Expected an initramfs (newc cpio, plain or gzip) with an executable /init, or rdinit=NAME of one", rdinit_name);
+	panic("no first program: tried %s%s. Expected an initramfs (newc cpio, plain or gzip) with an executable /init, "
+	      "or rdinit=NAME of one", rdinit_name, rdinit_given ? "" : ", /sbin/init, /etc/init, /bin/init and /bin/sh");
 }
 
 static int start(void)
