@@ -134,6 +134,19 @@ static struct page *object_get_page(struct vm_object *o, u64 index, bool write, 
 	return p;
 }
 
+static void object_peek_pages(struct vm_object *o, u64 index, u32 count, struct page **pages)
+{
+	struct tmpfs_node *n = container_of(o, struct tmpfs_node, object);
+
+	spin_lock(&n->lock);
+	for (u32 i = 0; i < count; i++) {
+		pages[i] = page_tree_find(&n->pages, index + i);
+		if (pages[i])
+			page_get(pages[i]);
+	}
+	spin_unlock(&n->lock);
+}
+
 static void object_release(struct vm_object *o)
 {
 	vnode_put(&container_of(o, struct tmpfs_node, object)->v);
@@ -142,6 +155,7 @@ static void object_release(struct vm_object *o)
 static const struct vm_object_ops object_ops = {
 	.get_page = object_get_page,
 	.release = object_release,
+	.peek_pages = object_peek_pages,
 };
 
 /* The references of the object together hold one of the vnode: the first takes it, the last (object_release) drops it. */
@@ -219,6 +233,7 @@ static s64 write_page(struct tmpfs_node *n, struct uio *u, u64 pos)
 
 	if (p) {
 		err = uio_get(u, (char *)page_to_virt(p) + offset, want);
+		p->state &= ~PAGE_CODE;
 		page_put(p);
 		return err ? err : (s64)want;
 	}
