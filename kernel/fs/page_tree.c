@@ -38,6 +38,21 @@ struct page *page_tree_find(const struct page_tree *t, u64 index)
 	return at;
 }
 
+void page_tree_peek(const struct page_tree *t, u64 index, u32 count, struct page **pages)
+{
+	void *at;
+	u64 run;
+
+	for (; count; pages += run, index += run, count -= run) {
+		run = MIN((u64)count, SLOTS - (index & (SLOTS - 1)));
+		at = t->height && fits(t, index) ? t->root : NULL;
+		for (u32 h = t->height; h > 1 && at; h--)
+			at = ((struct node *)at)->slot[index >> (SLOT_BITS * (h - 1)) & (SLOTS - 1)];
+		for (u64 i = 0; i < run; i++)
+			pages[i] = at ? ((struct node *)at)->slot[(index + i) & (SLOTS - 1)] : NULL;
+	}
+}
+
 int page_tree_insert(struct page_tree *t, u64 index, struct page *p)
 {
 	void **at;

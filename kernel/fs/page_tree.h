@@ -13,6 +13,8 @@ struct page_tree {
 };
 
 struct page *page_tree_find(const struct page_tree *t, u64 index);	/* NULL: none */
+/* Those of count pages from index on, NULL for holes (and for a file of one page, which has no neighbours). */
+void page_tree_peek(const struct page_tree *t, u64 index, u32 count, struct page **pages);
 /* The place must be empty; the tree takes over the reference. 0, -ENOMEM. Any context. */
 int page_tree_insert(struct page_tree *t, u64 index, struct page *p);
 /* Drop the pages at first and beyond; how many. Any context. */

@@ -139,11 +139,10 @@ static void object_peek_pages(struct vm_object *o, u64 index, u32 count, struct 
 	struct tmpfs_node *n = container_of(o, struct tmpfs_node, object);
 
 	spin_lock(&n->lock);
-	for (u32 i = 0; i < count; i++) {
-		pages[i] = page_tree_find(&n->pages, index + i);
+	page_tree_peek(&n->pages, index, count, pages);
+	for (u32 i = 0; i < count; i++)
 		if (pages[i])
 			page_get(pages[i]);
-	}
 	spin_unlock(&n->lock);
 }
 

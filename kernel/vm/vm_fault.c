@@ -18,7 +18,7 @@
 #include "base/string.h"
 #include "vm/internal.h"
 
-#define AROUND	16u			/* pages mapped with one fault of an object, aligned */
+#define AROUND	8u			/* pages mapped with one fault of an object, aligned */
 
 struct vm_fault_ops vm_fault_ops;
 static struct vm_stats stats;		/* [a] */
@@ -90,7 +90,7 @@ static void map_around(struct vm_space *s, struct vm_region *r, u64 address, u64
 {
 	struct page *pages[AROUND];
 	u64 first = MAX(ALIGN_DOWN(address, AROUND * PAGE_SIZE), r->start);
-	u64 end = MIN(ALIGN_DOWN(address, AROUND * PAGE_SIZE) + AROUND * PAGE_SIZE, r->end);
+	u64 end = MIN(ALIGN_DOWN(address, AROUND * PAGE_SIZE) + AROUND * PAGE_SIZE, r->end), rest = pte_make(0, prot);
 	u32 count = (end - first) >> PAGE_SHIFT;
 
 	if (count < 2)
@@ -105,7 +105,8 @@ static void map_around(struct vm_space *s, struct vm_region *r, u64 address, u64
 			continue;
 		}
 		code_sync(pages[i], prot);
-		entry_fill(s, &pte[i], page_to_phys(pages[i]), prot);
+		pte_set_quick(&pte[i], page_to_phys(pages[i]) | rest);
+		s->pages_rss++;
 	}
 }
 
