@@ -138,8 +138,8 @@ static void echo_answer(struct pkt *p, struct ip_header *ip)
 	u32 sum;
 
 	net_count(ICMP_IN_ECHOS);
-	if (unlikely(p->flags & (PKT_BROADCAST | PKT_MULTICAST) || ip_is_multicast(ip->destination) ||
-		     ip->destination == IP_BROADCAST) || !echo_route_find(e, ip->source, ip->destination)) {
+	if (unlikely(p->flags & (PKT_BROADCAST | PKT_MULTICAST)) ||
+	    !echo_route_find(e, ip->source, ip->destination)) {
 		pkt_free(p);
 		return;
 	}

@@ -65,18 +65,22 @@ static u32 long_header(struct pkt *p)
 	return options_ok(p->data + sizeof(*ip), hl - sizeof(*ip)) ? hl : 0;
 }
 
-/* Not the interface's first address: is it ours nonetheless? */
-static bool for_us(const struct pkt *p, const struct ip_header *ip)
+/* Not the interface's first address: is it ours nonetheless? Marks what is for everybody, whatever its link address. */
+static bool for_us(struct pkt *p, const struct ip_header *ip)
 {
 	struct netif *nif = p->netif;
 	be32 d = ip->destination;
 
 	if (p->flags & PKT_LOOPED)
 		return true;			/* a route of ours brought it here */
-	if (ip_is_multicast(d))
-		return d == htonl(0xe0000001) || multicast_joined(nif, d);
-	if (d == IP_BROADCAST || ifaddr_is_broadcast(nif, d))
+	if (ip_is_multicast(d)) {
+		p->flags |= PKT_MULTICAST;
+		return multicast_joined(nif, d);
+	}
+	if (d == IP_BROADCAST || ifaddr_is_broadcast(nif, d)) {
+		p->flags |= PKT_BROADCAST;
 		return true;
+	}
 	/* RFC 1122, 3.3.6: no unicast in a link-level broadcast; and 127/8 never comes by wire (3.2.1.3). */
 	return !(p->flags & (PKT_BROADCAST | PKT_MULTICAST)) && !ip_is_loopback(d) && ip_is_local(d);
 }

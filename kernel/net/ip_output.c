@@ -71,7 +71,7 @@ static void loop_copy(struct pkt *p, const struct ip_route *r)
 		return;
 	copy = pkt_copy(p, 0);
 	if (copy)
-		loopback_deliver(r->netif, copy);
+		loopback_deliver(r->netif, copy, r->type == ROUTE_MULTICAST ? PKT_MULTICAST : PKT_BROADCAST);
 }
 
 int ip_send(struct pkt *p, const struct ip_route *r)

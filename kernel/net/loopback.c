@@ -53,9 +53,9 @@ static int backlog_add(struct pkt *p)
 	return err;
 }
 
-void loopback_deliver(struct netif *nif, struct pkt *p)
+void loopback_deliver(struct netif *nif, struct pkt *p, u16 flags)
 {
-	p->flags = (p->flags & PKT_CSUM_PARTIAL) | PKT_LOOPED | PKT_CSUM_VALID;
+	p->flags = (p->flags & PKT_CSUM_PARTIAL) | PKT_LOOPED | PKT_CSUM_VALID | flags;
 	p->netif = nif;
 	backlog_add(p);
 }

@@ -24,7 +24,7 @@ struct pkt;
 enum {
 	PKT_CSUM_VALID = 1,	/* in: the transport checksum was verified (device or loopback) */
 	PKT_CSUM_PARTIAL = 2,	/* out: pseudo-header sum stored; finish at csum_start + csum_offset. Also in, from a local peer */
-	PKT_BROADCAST = 4, PKT_MULTICAST = 8, PKT_OTHERHOST = 16, /* in: by its link address */
+	PKT_BROADCAST = 4, PKT_MULTICAST = 8, PKT_OTHERHOST = 16, /* in: by its link address, or its IP destination */
 	PKT_LOOPED = 32,	/* came through the loopback interface or is a copy for ourselves */
 	PKT_GSO_TCP4 = 64,	/* gso_size is valid */
 	PKT_NO_LOOP = 128,	/* out: no copy of a group packet to ourselves */

@@ -289,12 +289,12 @@ static inline void own_consume(struct tcp_conn *c, struct pkt *p, u32 n)
 	}
 }
 
-/* Tell the peer that there is room again, when that is news: at least twice what it knows of. [R] */
+/* Tell the peer that there is room again, when that is news: more than twice what it knows of. [R] */
 static inline void window_tell(struct tcp_conn *c)
 {
 	u32 left = READ_ONCE(c->rcv_edge) - READ_ONCE(c->rcv_nxt), space = tcp_window_space(c);
 
-	if (likely(space < 2 * left || space - left < MIN(c->inet.s.rcvbuf / 2, c->rcv_mss)))
+	if (likely(space < 2 * (left + c->rcv_mss)))
 		return;
 	spin_lock_bh(&c->inet.s.lock);
 	if (tcp_state_in(c, STATES_CAN_RECV) && !c->rcv_closed)

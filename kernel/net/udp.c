@@ -235,8 +235,7 @@ void udp_input(struct pkt *p, struct ip_header *ip)
 			goto bad;
 		pkt_trim(p, len);
 	}
-	if (unlikely(p->flags & (PKT_BROADCAST | PKT_MULTICAST) || (u8)ip->destination >= 0xe0 ||
-		     (ip->destination != p->netif->addr && ifaddr_is_broadcast(p->netif, ip->destination)))) {
+	if (unlikely(p->flags & (PKT_BROADCAST | PKT_MULTICAST))) {
 		if (checksum_wrong(p, ip, h))
 			goto bad_checksum;
 		deliver_many(p, ip, h);
