@@ -167,8 +167,8 @@ void tcp_requests_timeout(struct tcp_conn *l, u64 now)
 			}
 			r->retries++;
 			r->due = now + synack_timeout(r);
-			if (!r->acked)	/* one that waits for room in the accept queue is not sent to again */
-				synack_send(l, r, now);
+			/* Also to one whose ACK came while the accept queue was full: it will send it again. */
+			synack_send(l, r, now);
 		}
 		if (r->due < first)
 			first = r->due;
@@ -428,9 +428,8 @@ void tcp_request_input(struct tcp_request *r, struct pkt *p, struct tcp_header *
 	spin_lock(&l->inet.s.lock);
 	if (l->state != TCPS_LISTEN || !r->e.hashed || !request_check(l, r, p, th, hlen, now))
 		goto out;
-	if (l->accept_count > l->backlog) {
+	if (l->accept_count > l->backlog) {	/* the next SYN-ACK or segment of the peer's tries again */
 		tcp_count(TCPC_LISTEN_OVERFLOWS);
-		r->acked = true;		/* the peer's next segment tries again */
 		goto out;
 	}
 	c = conn_from_request(l, r, now);

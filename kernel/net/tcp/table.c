@@ -31,6 +31,7 @@ struct bucket {
 
 struct table {
 	struct table *next;		/* set before any bucket is marked moved */
+	struct table *former;		/* kept for good: somebody may be in it */
 	u32 bits;
 	struct bucket buckets[];
 };
@@ -201,6 +202,7 @@ static void table_grow(struct work *w)
 	new = table_new(old->bits + 2);
 	if (!new)
 		return;			/* longer chains; the next insertion asks again */
+	new->former = old;
 	old->next = new;
 	for (u32 i = 0; i < 1u << old->bits; i++) {
 		spin_lock_bh(&old->buckets[i].lock);

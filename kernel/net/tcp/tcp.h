@@ -483,7 +483,7 @@ struct tcp_request {			/* SYN-RECEIVED (RFC 9293, 3.10.7.2) */
 	u16 mss, window;		/* window: of the peer's SYN */
 	s8 wscale;			/* the peer's, -1: none */
 	u8 rcv_wscale;
-	bool ts, sack, acked;		/* acked: the handshake is done but the queue is full */
+	bool ts, sack;
 	u8 tos, retries;		/* [L] */
 	u64 sent, due;			/* [L] */
 };
