@@ -11,15 +11,15 @@
  *   out=PATH     the counter file, made anew
  *   ram=A-B      physical addresses of the RAM: low code there is a kernel's, running before its MMU is
  *                on or in an identity map; low code elsewhere is a user program's
- *   io=on        also count accesses to device registers: every access to memory by kernel
- *                code then goes through a callback, several times slower
+ *   io=on        also count writes to device registers of 16 or 32 bits, such as doorbells and ends of
+ *                interrupt: the kernel's stores of these sizes then go through a callback, which takes time
  *   blocks=on    also count the executions of every translation block
  *
  * Layout of the file, little-endian u64:
  *   [0] magic  [1] instructions of the kernel  [2] of user programs
  *   [3] of both when the first user instruction was about to run
  *   [4] io accesses that found no slot  [5] block slots in use
- *   [16 + 2k]  io entry, a hash table: physical address & ~3, bit 63 set for a store; 0 is free
+ *   [16 + 2k]  io entry, a hash table: physical address & ~3; 0 is free
  *   [17 + 2k]  its count
  *   [BLOCKS + 2k]  block: virtual address, of which bits 63..48 are all equal, so that bits 63..49
  *                  hold the number of instructions and bit 48 the half
@@ -45,7 +45,7 @@ struct plugin_tb;
 struct plugin_insn;
 struct plugin_hwaddr;
 enum { CB_NO_REGS = 0 };
-enum { MEM_RW = 3 };
+enum { MEM_W = 2 };
 enum { INLINE_ADD_U64 = 0 };
 
 extern void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id, void (*)(plugin_id, struct plugin_tb *));
@@ -59,7 +59,7 @@ extern struct plugin_insn *qemu_plugin_tb_get_insn(const struct plugin_tb *, siz
 extern struct plugin_hwaddr *qemu_plugin_get_hwaddr(plugin_meminfo, uint64_t);
 extern bool qemu_plugin_hwaddr_is_io(const struct plugin_hwaddr *);
 extern uint64_t qemu_plugin_hwaddr_phys_addr(const struct plugin_hwaddr *);
-extern bool qemu_plugin_mem_is_store(plugin_meminfo);
+extern const void *qemu_plugin_insn_data(const struct plugin_insn *);
 
 /* QEMU reads this to learn which version of the interface the plugin speaks. */
 __attribute__((visibility("default"))) int qemu_plugin_version = 1;
@@ -84,7 +84,7 @@ static void user_begins(unsigned int vcpu, void *unused)
 		counters[W_FIRST_USER] = counters[W_KERNEL];
 }
 
-static void mem_access(unsigned int vcpu, plugin_meminfo info, uint64_t vaddr, void *unused)
+static void store(unsigned int vcpu, plugin_meminfo info, uint64_t vaddr, void *unused)
 {
 	struct plugin_hwaddr *hw = qemu_plugin_get_hwaddr(info, vaddr);
 	volatile uint64_t *slots = counters + IO_BASE;
@@ -95,9 +95,7 @@ static void mem_access(unsigned int vcpu, plugin_meminfo info, uint64_t vaddr, v
 	if (!hw || !qemu_plugin_hwaddr_is_io(hw))
 		return;
 	key = qemu_plugin_hwaddr_phys_addr(hw) & ~(uint64_t)3;
-	if (qemu_plugin_mem_is_store(info))
-		key |= (uint64_t)1 << 63;
-	k = (key ^ key >> 12 ^ key >> 63) / 4 % IO_MAX;
+	k = (key ^ key >> 12) / 4 % IO_MAX;
 	for (int tries = 0; slots[2 * k] != key; tries++) {
 		if (!slots[2 * k]) {
 			slots[2 * k] = key;
@@ -110,6 +108,16 @@ static void mem_access(unsigned int vcpu, plugin_meminfo info, uint64_t vaddr, v
 		k = (k + 1) % IO_MAX;
 	}
 	slots[2 * k + 1]++;
+}
+
+/* A store of one general register of 16 or 32 bits: size in 31:30, then 111, and no SIMD. Arm ARM C4.1.88. */
+static bool is_register_store(struct plugin_insn *insn)
+{
+	uint32_t opcode, size;
+
+	memcpy(&opcode, qemu_plugin_insn_data(insn), sizeof opcode);
+	size = opcode >> 30;
+	return (opcode >> 26 & 15) == 14 && (size == 1 || size == 2);
 }
 
 /* The slot of a block; a block that is translated anew finds the one it had. NULL: the table is full. */
@@ -142,9 +150,12 @@ static void translated(plugin_id id, struct plugin_tb *tb)
 	qemu_plugin_register_vcpu_tb_exec_inline(tb, INLINE_ADD_U64, (void *)(counters + (user ? W_USER : W_KERNEL)), n);
 	if (count_blocks && (slot = block_slot(vaddr, n)))
 		qemu_plugin_register_vcpu_tb_exec_inline(tb, INLINE_ADD_U64, (void *)(slot + 1), 1);
-	if (count_io && !user)
-		for (size_t i = 0; i < n; i++)
-			qemu_plugin_register_vcpu_mem_cb(qemu_plugin_tb_get_insn(tb, i), mem_access, CB_NO_REGS, MEM_RW, NULL);
+	for (size_t i = 0; count_io && !user && i < n; i++) {
+		struct plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+
+		if (is_register_store(insn))
+			qemu_plugin_register_vcpu_mem_cb(insn, store, CB_NO_REGS, MEM_W, NULL);
+	}
 }
 
 __attribute__((visibility("default")))

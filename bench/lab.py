@@ -128,9 +128,9 @@ class Counters:
         return self.words(3, 1)[0]
 
     def io(self):
-        """{(physical address, is a store): count}"""
+        """{physical address of a register: writes}"""
         w = self.words(self.IO, self.BLOCKS - self.IO)
-        return {(w[i] & ~(1 << 63), bool(w[i] >> 63)): w[i + 1] for i in range(0, len(w), 2) if w[i]}
+        return {w[i]: w[i + 1] for i in range(0, len(w), 2) if w[i]}
 
     def blocks(self):
         """{(virtual address, number of instructions): executions}"""

@@ -9,8 +9,8 @@ told by the symbols of build/dunlin.elf (for Linux by the guest's /proc/kallsyms
     bench/profile.py tcp_rx_plain --annotate tcp_input the function's instructions with their counts
     bench/profile.py udp_rr --kernel linux             the same of Linux
 
-Works are the rows of bench/run --list that count instructions; "boot" is the way from reset to the first
-user instruction.
+Works are the rows of bench/run --list that count instructions; a stream's unit is a full segment of 1448 bytes, and boot_gzip's
+and boot_cpio's the way from reset to the first user program's first word.
 """
 import argparse
 import bisect
@@ -26,7 +26,7 @@ import rows  # noqa: E402
 from lab import Failed, Guest, Window  # noqa: E402
 
 CROSS = "aarch64-linux-gnu-"
-USER = "(user programs)"
+SEGMENT = 1448          # the unit of streams: the bytes of a full segment
 
 
 class Symbols:
@@ -192,6 +192,8 @@ def profile(name, a, elf):
             g.serve()
             g.net.spawn(lab.NBENCH, "udp-ack", "5007", "1000000000")
             blocks = blocks_of(g, work, a.n or n)
+            if name.startswith(tuple(rows.STREAMS)):
+                blocks = {k: v * SEGMENT for k, v in blocks.items()}
     return blocks, symbols
 
 
