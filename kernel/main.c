@@ -113,9 +113,11 @@ noreturn void kernel_entry(const void *dtb, u64 dtb_phys, u64 entry_counter)
 	random_init();
 	if (platform_from_fdt(dtb))
 		panic("the device tree can't be used; see the messages above");
-	drivers_probe(DRIVER_INTC);
+	if (!drivers_probe(DRIVER_INTC))
+		panic("no interrupt controller: the device tree must have a GICv2 or a GICv3 (-machine virt,gic-version=2)");
 	drivers_probe(DRIVER_MSI);
-	drivers_probe(DRIVER_TIMER);
+	if (!drivers_probe(DRIVER_TIMER))
+		panic("no timer: the device tree must have an arm,armv8-timer with its interrupts");
 	drivers_probe(DRIVER_CONSOLE);
 	/* Everything said is in struct platform now, and a panic has its console. */
 	pvpanic_early_stop();
