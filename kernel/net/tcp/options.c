@@ -67,9 +67,10 @@ void tcp_options_parse(const u8 *p, u32 n, struct tcp_options *o)
 	}
 }
 
-static u8 *timestamp_write(u8 *at, u32 value, u32 echo)
+/* pad: two bytes in front, of no or of some meaning. */
+static u8 *timestamp_write(u8 *at, u16 pad, u32 value, u32 echo)
 {
-	put_unaligned_be32(0x0101080a, at);	/* NOP, NOP, timestamp, 10 */
+	put_unaligned_be32((u32)pad << 16 | 0x080a, at);
 	put_unaligned_be32(value, at + 4);
 	put_unaligned_be32(echo, at + 8);
 	return at + TCP_TS_LEN;
@@ -81,12 +82,12 @@ u32 tcp_options_syn(u8 *start, const struct tcp_syn_options *o)
 
 	put_unaligned_be32(0x02040000 | o->mss, at);
 	at += 4;
-	if (o->sack) {
+	if (o->ts) {
+		at = timestamp_write(at, o->sack ? 0x0402 : 0x0101, o->ts_value, o->ts_echo);
+	} else if (o->sack) {
 		put_unaligned_be32(0x01010402, at);
 		at += 4;
 	}
-	if (o->ts)
-		at = timestamp_write(at, o->ts_value, o->ts_echo);
 	if (o->wscale >= 0) {
 		put_unaligned_be32(0x01030300 | o->wscale, at);
 		at += 4;
@@ -109,7 +110,7 @@ u32 tcp_options_ack(u8 *start, const struct tcp_conn *c, u64 now)
 	u8 *at = start;
 
 	if (c->ts_ok)
-		at = timestamp_write(at, tcp_ts_now(c, now), c->ts_recent);
+		at = timestamp_write(at, 0x0101, tcp_ts_now(c, now), c->ts_recent);
 	if (unlikely(c->sack_count)) {
 		u32 n = MIN((u32)c->sack_count, c->ts_ok ? 3u : 4u);
 

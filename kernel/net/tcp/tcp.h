@@ -375,7 +375,7 @@ static inline bool tcp_has_unsent(const struct tcp_conn *c) { return c->tx_next 
 /* n bytes of options at p, which lie: false only tells of a list that is cut. */
 void tcp_options_parse(const u8 *p, u32 n, struct tcp_options *o);
 struct tcp_syn_options { u16 mss; s8 wscale; bool sack, ts; u32 ts_value, ts_echo; };
-u32 tcp_options_syn(u8 *at, const struct tcp_syn_options *o);	/* bytes written, a multiple of 4, at most 24 */
+u32 tcp_options_syn(u8 *at, const struct tcp_syn_options *o);	/* bytes written, a multiple of 4, at most 20 */
 /* Timestamps and SACK blocks for an ACK: bytes written. */
 u32 tcp_options_ack(u8 *at, const struct tcp_conn *c, u64 now);
 u32 tcp_options_ack_len(const struct tcp_conn *c);
