@@ -253,8 +253,10 @@ static void lease_complete(struct dhcp_reply *l, const struct dhcp_reply *before
 		l->server = before->server;
 	if (!l->lease_s)
 		l->lease_s = 3600;
+	l->lease_s = MAX(l->lease_s, 4u);	/* shorter ones would be one long renewal */
 	if (!l->t1_s || l->t1_s > l->lease_s)
 		l->t1_s = l->lease_s / 2;
+	l->t1_s = MAX(l->t1_s, 2u);
 	if (!l->t2_s || l->t2_s > l->lease_s || l->t2_s < l->t1_s)
 		l->t2_s = (u64)l->lease_s * 7 / 8;
 	if (mask_prefix(l->mask) <= 0) {
@@ -325,11 +327,16 @@ static void keep_lease(void)
 static void dhcp_thread(void *arg)
 {
 	static const struct ip_config none = { .dhcp = true };
+	u64 pause = RETRY_FIRST_NS;
 
 	for (;;) {
 		discover();
-		if (!request_offer())
+		if (!request_offer()) {		/* a server that offers and refuses is not to be hammered */
+			wait_until(clock_ns() + with_jitter(pause));
+			pause = MIN(pause * 2, RETRY_MAX_NS);
 			continue;
+		}
+		pause = RETRY_FIRST_NS;
 		lease_complete(&client.lease, &client.offer);
 		lease_apply();
 		keep_lease();

@@ -36,6 +36,8 @@ void stack_start(void);
 void sent_clear(void);
 /* The card received this frame. Runs what follows from it. */
 void card_receives(const void *frame, u32 len);
+/* The same from an idle hook, after which the machine goes on by itself. */
+void card_receives_only(const void *frame, u32 len);
 
 /* Frames. Each returns the length; checksums are right. */
 u32 frame_ip(u8 *f, be32 from, be32 to, u8 protocol, u16 fragment, u16 id, const void *payload, u32 len);
