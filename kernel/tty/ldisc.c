@@ -381,10 +381,6 @@ static bool input_byte(struct tty *t, u8 c, int *signo)
 		c += 0x20;
 	if (L(t, ICANON))
 		return canonical_input(t, c, room);
-	if (matches(t, c, VLNEXT) && L(t, IEXTEN)) {
-		t->literal = true;
-		return true;
-	}
 	echo(t, c);
 	input_store(t, c);
 	return true;
