@@ -52,7 +52,7 @@ def test_guest_that_powers_off_early_is_told():
 
 
 def test_timeout():
-    p = tool_run("--net", "none", "--timeout", "20", "--exec", "echo begun; sleep 1000")
+    p = tool_run("--net", "none", "--timeout", "5", "--exec", "echo begun; sleep 1000")
     assert p.returncode == 124, (p.returncode, p.stderr)
 
 

@@ -21,14 +21,18 @@ console's last lines. Every QEMU is killed with its test, however that ends.
 DUNLIN_TEST_KERNEL names another kernel to run the tests against: build/linux/Image, which
 `tools/setup linux` fetches, proves a test of what Linux has too. only_ours() skips the others there.
 """
+import fcntl
 import json
 import os
+import pty
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 import traceback
@@ -56,7 +60,101 @@ def only_ours():
         raise Skip("only our kernel has this")
 
 
-class Vm:
+class Console:
+    """Text that comes from a descriptor, to wait for, and keys that go to another."""
+
+    def __init__(self):
+        self.console = ""           # everything so far
+        self._at = 0                # what wait() has consumed
+        self._news = threading.Condition()
+        self._eof = False
+
+    def _attach(self, read_fd, write_fd):
+        self._keys = write_fd
+        threading.Thread(target=self._read, args=(read_fd,), daemon=True).start()
+
+    def _read(self, fd):
+        while True:
+            try:
+                data = os.read(fd, 65536)
+            except OSError:         # a terminal whose other side is gone
+                data = b""
+            with self._news:
+                if data:
+                    self.console += data.decode("utf-8", "replace").replace("\r", "")
+                else:
+                    self._eof = True
+                self._news.notify_all()
+            if not data:
+                return
+
+    def tail(self, lines=40):
+        return "\n".join(self.console.rstrip().split("\n")[-lines:])
+
+    def wait(self, pattern, timeout=LIMIT):
+        """Wait for a regular expression in what the console has not shown to wait() yet; the match."""
+        end = time.monotonic() + timeout
+        regex = re.compile(pattern, re.M)
+        with self._news:
+            while True:
+                m = regex.search(self.console, self._at)
+                if m:
+                    self._at = m.end()
+                    return m
+                left = end - time.monotonic()
+                if self._eof:
+                    raise VmError(f"the guest ended; never came: {pattern}\n{self.tail()}")
+                if left <= 0:
+                    raise VmError(f"not within {timeout} s: {pattern}\n{self.tail()}")
+                self._news.wait(left)
+
+    def send(self, text):
+        """Type on the console; a key such as ctrl-c is its control character."""
+        os.write(self._keys, text.encode())
+
+    def prompt(self, timeout=LIMIT):
+        """Wait for the interactive shell's prompt."""
+        return self.wait(r"^\S* # (\x1b\[6n)?", timeout)
+
+
+class Terminal(Console):
+    """A program of this machine on a terminal of its own, as a person would start it."""
+
+    def __init__(self, *command, env=None, rows=24, columns=80):
+        super().__init__()
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
+        self.process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+                                        preexec_fn=self._own_terminal, env={**os.environ, **(env or {})})
+        os.close(theirs)
+        self._fd = ours
+        self._attach(ours, ours)
+
+    @staticmethod
+    def _own_terminal():
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        qemu.die_with_parent()
+
+    def wait_exit(self, timeout=LIMIT):
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise VmError(f"no end within {timeout} s\n{self.tail()}") from None
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.terminate()        # it takes its own QEMU along
+            self.process.wait()
+        os.close(self._fd)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Vm(Console):
     """One guest. Arguments not named here are those of qemu.Machine (nic, gic, cpu, mem, ...).
 
     append: words for the command line; files: {path: contents}, added to the initramfs;
@@ -67,11 +165,8 @@ class Vm:
 
     def __init__(self, append="", files=None, guest=False, initrd=None, ns=None, netdev=None,
                  args=(), debug=True, kernel=None, net="user", **machine):
+        super().__init__()
         self.dir = tempfile.mkdtemp(prefix="dunlin-vm-")
-        self.console = ""           # everything so far
-        self._at = 0                # what wait() has consumed
-        self._news = threading.Condition()
-        self._eof = False
         self._tags = 0
         self._qmp = None
         self.process = None
@@ -94,7 +189,7 @@ class Vm:
             self._stderr = open(os.path.join(self.dir, "stderr"), "w+")
             self.process = subprocess.Popen(cmd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr,
                                             bufsize=0, preexec_fn=qemu.die_with_parent)
-            threading.Thread(target=self._read, daemon=True).start()
+            self._attach(self.process.stdout.fileno(), self.process.stdin.fileno())
         except BaseException:
             self.close()
             raise
@@ -118,45 +213,12 @@ class Vm:
             f.write(cpio.join(parts) if len(parts) > 1 else parts[0])
         return path
 
-    def _read(self):
-        while True:
-            data = os.read(self.process.stdout.fileno(), 65536)
-            with self._news:
-                if data:
-                    self.console += data.decode("utf-8", "replace").replace("\r", "")
-                else:
-                    self._eof = True
-                self._news.notify_all()
-            if not data:
-                return
-
     # ---- the console ------------------------------------------------------
 
     def tail(self, lines=40):
         self._stderr.seek(0)
         said = self._stderr.read().strip()
-        return "\n".join(self.console.rstrip().split("\n")[-lines:]) + (f"\nQEMU said: {said}" if said else "")
-
-    def wait(self, pattern, timeout=LIMIT):
-        """Wait for a regular expression in what the console has not shown to wait() yet; the match."""
-        end = time.monotonic() + timeout
-        regex = re.compile(pattern, re.M)
-        with self._news:
-            while True:
-                m = regex.search(self.console, self._at)
-                if m:
-                    self._at = m.end()
-                    return m
-                left = end - time.monotonic()
-                if self._eof:
-                    raise VmError(f"the guest ended; never came: {pattern}\n{self.tail()}")
-                if left <= 0:
-                    raise VmError(f"not within {timeout} s: {pattern}\n{self.tail()}")
-                self._news.wait(left)
-
-    def send(self, text):
-        """Type on the console; a key such as ctrl-c is its control character."""
-        os.write(self.process.stdin.fileno(), text.encode())
+        return super().tail(lines) + (f"\nQEMU said: {said}" if said else "")
 
     def wait_exit(self, timeout=LIMIT):
         """Wait for QEMU to end; its status (0: powered off, else a panic)."""
@@ -180,19 +242,23 @@ class Vm:
         self.wait(r"^shell-ready\n", timeout)
         return self
 
-    def prompt(self, timeout=LIMIT):
-        """Wait for the interactive shell's prompt."""
-        return self.wait(r"^\S* # (\x1b\[6n)?", timeout)
-
     def sh(self, command, timeout=LIMIT):
         """Run one line in the shell that boot() left; (output, status)."""
+        return self.finish(self.start(command), timeout)
+
+    def start(self, command):
+        """Begin a line as sh() does; finish() with what this gives."""
         assert "\n" not in command and len(command) < 4000, "one line, as a terminal takes it"
         self._tags += 1
         tag = f"@{os.getpid()}-{self._tags}@"
-        start = self._at
+        self._started = self._at
         self.send(f"{tag}\n{command}\n")
+        return tag
+
+    def finish(self, tag, timeout=LIMIT):
+        """(output, status) of the line that start() began."""
         m = self.wait(re.escape(tag) + r":(\d+)\n", timeout)
-        return self.console[start:m.start()], int(m[1])
+        return self.console[self._started:m.start()], int(m[1])
 
     def run(self, command, timeout=LIMIT):
         """As sh(), for a command that must succeed; its output."""
@@ -279,7 +345,7 @@ def main(scope=None):
             print(f"skip {name}: {e}", flush=True)
         except Exception as e:
             failed += 1
-            if not isinstance(e, VmError):
+            if not isinstance(e, (VmError, qemu.Wrong)):
                 traceback.print_exc(file=sys.stdout)
             else:
                 where = traceback.extract_tb(e.__traceback__)

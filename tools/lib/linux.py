@@ -13,7 +13,7 @@ import cpio
 
 # In the order in which they need one another.
 MODULES = ("failover", "net_failover", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_net",
-           "e1000", "e1000e", "vmxnet3", "tcp_diag")
+           "e1000", "e1000e", "vmxnet3")
 
 INIT = """\
 #!/bin/busybox sh

@@ -82,12 +82,13 @@ def check_kernel(path):
 class Machine:
     def __init__(self, kernel=None, initrd=None, append="", net="user", nic="virtio-net-pci",
                  gic="2", cpu="cortex-a76", smp="1", mem="512M", pcap=None, gdb=None,
-                 debug=False, extra=()):
+                 debug=False, extra=(), machine=""):
         self.kernel = kernel or built("debug" if debug else "", "Image")
         self.initrd = initrd or built("initramfs.cpio")     # one file, or "none"
         self.append, self.net, self.nic = append, net, nic
         self.gic, self.cpu, self.smp, self.mem = str(gic), cpu, str(smp), mem
         self.pcap, self.gdb, self.extra = pcap, gdb, list(extra)
+        self.machine = machine      # more properties of -M virt, for the tests
 
     def check(self):
         if self.gic not in ("2", "3"):
@@ -139,7 +140,8 @@ class Machine:
         append = ["console=ttyAMA0", self.append]
         if self.net != "none" and not re.search(r"(^|\s)ip=", self.append):
             append.insert(1, "ip=dhcp")
-        cmd = [QEMU, "-M", f"virt,gic-version={self.gic}", "-cpu", self.cpu, "-smp", self.smp,
+        machine = ",".join(filter(None, (f"virt,gic-version={self.gic}", self.machine)))
+        cmd = [QEMU, "-M", machine, "-cpu", self.cpu, "-smp", self.smp,
                "-m", self.mem, "-nodefaults", "-display", "none", "-no-reboot",
                "-device", "pvpanic-pci", "-action", "panic=exit-failure", *console,
                "-kernel", self.kernel, "-append", " ".join(filter(None, append))]

@@ -1,0 +1,46 @@
+/*
+ * An idle machine takes no periodic interrupt: idle SECONDS reads /proc/interrupts, waits on one timer, reads
+ * it again and prints the lines whose counts moved, as `DELTA LINE`. tests/vm/stat_test.py runs it.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static char before[1 << 16], after[1 << 16];
+
+static void interrupts_read(char *buf)
+{
+	int fd = open("/proc/interrupts", O_RDONLY);
+	ssize_t n, at = 0;
+
+	while ((n = read(fd, buf + at, sizeof(before) - 1 - at)) > 0)
+		at += n;
+	close(fd);
+	buf[at] = '\0';
+}
+
+int main(int argc, char **argv)
+{
+	struct timespec t = { argc > 1 ? atoi(argv[1]) : 1, 0 };
+	char *a, *b, *save_a, *save_b;
+
+	/* The pages and the path to the file are there before it counts; what the console has to send has gone. */
+	interrupts_read(after);
+	nanosleep(&(struct timespec){ 0, 200000000 }, NULL);
+	interrupts_read(before);
+	nanosleep(&t, NULL);
+	interrupts_read(after);
+	a = strtok_r(before, "\n", &save_a);
+	b = strtok_r(after, "\n", &save_b);
+	while (a && b && (a = strtok_r(NULL, "\n", &save_a)) && (b = strtok_r(NULL, "\n", &save_b))) {
+		unsigned long long x, y;
+
+		if (sscanf(a, " %*[^:]: %llu", &x) == 1 && sscanf(b, " %*[^:]: %llu", &y) == 1 && x != y)
+			printf("%lld %s\n", (long long)(y - x), b);
+	}
+	return 0;
+}
