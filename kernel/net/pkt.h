@@ -28,6 +28,7 @@ enum {
 	PKT_LOOPED = 32,	/* came through the loopback interface or is a copy for ourselves */
 	PKT_GSO_TCP4 = 64,	/* gso_size is valid */
 	PKT_NO_LOOP = 128,	/* out: no copy of a group packet to ourselves */
+	PKT_OWN_HEADROOM = 256,	/* out: its other holders leave the room in front of data alone */
 };
 
 struct pkt {
@@ -60,6 +61,8 @@ struct pkt *pkt_alloc(u32 headroom);
 void pkt_free(struct pkt *p);
 static inline void pkt_get(struct pkt *p) { ref_get(&p->refs); }
 static inline bool pkt_shared(const struct pkt *p) { return atomic_load_relaxed(&p->refs) > 1; }
+/* May a header be written in front of data? */
+static inline bool pkt_headroom_ours(const struct pkt *p) { return !pkt_shared(p) || p->flags & PKT_OWN_HEADROOM; }
 /* A private copy of the whole (chain kept), same offsets; NULL: no memory. */
 struct pkt *pkt_copy(const struct pkt *p, u32 headroom);
 

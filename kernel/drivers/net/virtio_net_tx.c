@@ -52,7 +52,7 @@ static always_inline struct virtio_net_hdr *virtio_net_header(struct virtio_net 
 /* A frame of several pieces, or without room for the header: 0 or -errno. [tx_lock] */
 static noinline int virtio_net_add_chain(struct virtio_net *v, struct pkt *p)
 {
-	bool apart = pkt_shared(p) || pkt_headroom(p) < v->tx_inline_room;
+	bool apart = !pkt_headroom_ours(p) || pkt_headroom(p) < v->tx_inline_room;
 	struct virtq_seg segs[TX_SEGS];
 	struct pkt *part = apart ? p : p->frag;
 	/* The next free descriptor's own header: in use for as long as that is. */
@@ -78,7 +78,7 @@ static noinline int virtio_net_add_chain(struct virtio_net *v, struct pkt *p)
 
 static always_inline int virtio_net_add(struct virtio_net *v, struct pkt *p)
 {
-	if (likely(!p->frag && !pkt_shared(p) && pkt_headroom(p) >= v->tx_inline_room)) {
+	if (likely(!p->frag && pkt_headroom_ours(p) && pkt_headroom(p) >= v->tx_inline_room)) {
 		if (unlikely(!v->tx.free_count))
 			return -ENOSPC;
 		return virtqueue_add_out(&v->tx, dma_addr(virtio_net_header(v, p->data, p)), v->hdr_len + p->len, p);

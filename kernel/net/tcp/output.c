@@ -5,7 +5,8 @@
  * The send queue is a list of packets of at most one segment each, from tx_head (oldest not acknowledged) over tx_next
  * (first never sent) to tx_tail. Where the text of a packet lies is in its notes; what is in front of it is room for
  * headers, written anew at each transmission. A packet is given to the device with a reference of its own; while the
- * device still has it, only the notes may change, and a retransmission is a copy.
+ * device still has it, the room is the device's (PKT_OWN_HEADROOM), only the notes may change, and a retransmission is a
+ * copy.
  */
 #include "base/errno.h"
 #include "base/string.h"
@@ -68,14 +69,14 @@ static always_inline void header_push(struct tcp_conn *c, struct pkt *p, u32 seq
 	sum = c->pseudo + (p->len << 8);
 	if (c->csum_offload) {
 		w[4] = cksum_fold_raw(sum);
-		p->flags = PKT_CSUM_PARTIAL;
+		p->flags = PKT_CSUM_PARTIAL | PKT_OWN_HEADROOM;
 		p->csum_start = 0;
 		p->csum_offset = offsetof(struct tcp_header, checksum);
 	} else {
 		sum += (u64)w[0] + w[1] + w[2] + w[3];
 		if (c->ts_ok)
 			sum += (u64)w[5] + w[6] + w[7];
-		p->flags = 0;
+		p->flags = PKT_OWN_HEADROOM;
 		w[4] = cksum_fold(cksum_join(sum, text_sum));
 	}
 	c->rcv_acked = c->rcv_nxt;
