@@ -14,16 +14,18 @@ void local_bh_enable(void)
 	struct preempt *p = preempt_current();
 
 	barrier();
-	if (unlikely(*this_cpu(softirq_pending)) && (p->count & (SOFTIRQ_MASK | HARDIRQ_MASK)) == SOFTIRQ_ONE && irqs_enabled()) {
-		/* Leave the count raised by one preemption, so that softirqs run on this CPU, then look again. */
-		p->count -= SOFTIRQ_ONE - PREEMPT_ONE;
+	p->count -= SOFTIRQ_ONE;
+	barrier();
+	/* Looked at after the count: an interrupt before that raised and left it to us, a later one runs it itself. */
+	if (unlikely(*this_cpu(softirq_pending)) && !(p->count & (SOFTIRQ_MASK | HARDIRQ_MASK)) && irqs_enabled()) {
+		/* Keep the count raised by one preemption, so that softirqs run on this CPU. */
+		p->count += PREEMPT_ONE;
 		irq_disable();
 		preempt_ops.softirq();
 		irq_enable();
 		preempt_enable();
 		return;
 	}
-	p->count -= SOFTIRQ_ONE;
 	if (unlikely(READ_ONCE(p->both) == 0) && irqs_enabled())
 		preempt_ops.reschedule();
 }
