@@ -123,7 +123,7 @@ def test_background_reader_is_stopped():
     """A job in the background that reads the terminal stops instead of taking the shell's keys."""
     with Vm(net="none") as vm:
         vm.prompt()
-        vm.send("cat &\n")
+        vm.send("head -n 1 </dev/ttyAMA0 &\n")
         vm.prompt()
         vm.send("until jobs >/tmp/jobs; grep -q 'Stopped' /tmp/jobs; do :; done; cat /tmp/jobs\n")
         vm.wait(r"^\[1\].*Stopped \(tty input\)")
