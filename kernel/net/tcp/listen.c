@@ -451,8 +451,12 @@ out:
 		pkt_free(p);
 }
 
-/* An ACK for no connection, while cookies are out: one of theirs? [L] of l. The connection, with a reference for the caller. */
-static struct tcp_conn *cookie_arrives(struct tcp_conn *l, const struct pkt *p, const struct tcp_header *th, u64 now)
+/*
+ * An ACK for no connection, while cookies are out: false if it is none of theirs. *made: the connection, with a reference
+ * for the caller; NULL when there is no room for it now: the peer sends its text again, and that is as good. [L] of l
+ */
+static bool cookie_arrives(struct tcp_conn *l, const struct pkt *p, const struct tcp_header *th, u64 now,
+			   struct tcp_conn **made)
 {
 	struct tcp_options o = { .wscale = -1 };
 	struct tcp_request r = { 0 };
@@ -462,24 +466,29 @@ static struct tcp_conn *cookie_arrives(struct tcp_conn *l, const struct pkt *p, 
 	r.irs = ntohl(th->seq) - 1;
 	r.iss = ntohl(th->ack) - 1;
 	r.mss = tcp_cookie_check(&r.e, r.irs, r.iss, now);
-	if (!r.mss || l->accept_count > l->backlog)
-		return NULL;
+	if (!r.mss)
+		return false;
+	if (l->accept_count > l->backlog) {
+		tcp_count(TCPC_LISTEN_OVERFLOWS);
+		return true;
+	}
 	tcp_count(TCPC_COOKIES_RECEIVED);
 	if (inet_route(&l->inet, r.e.remote, r.e.local, NULL))
-		return NULL;
+		return true;
 	c = conn_from_request(l, &r, now);
 	if (!c)
-		return NULL;
+		return true;
 	tcp_port_share(c, l);
 	tcp_conn_get(c);
 	if (tcp_entry_insert(&c->e)) {
 		tcp_done(c, 0);
 		tcp_conn_put(c);
 		tcp_conn_put(c);
-		return NULL;
+		return true;
 	}
 	accept_push(l, c);
-	return c;
+	*made = c;
+	return true;
 }
 
 void tcp_listener_input(struct tcp_conn *l, struct pkt *p, struct tcp_header *th, u32 hlen)
@@ -491,9 +500,7 @@ void tcp_listener_input(struct tcp_conn *l, struct pkt *p, struct tcp_header *th
 	if (l->state != TCPS_LISTEN) {
 		tcp_reply_reset(p, th, hlen);
 	} else if (th->flags & TCP_ACK) {
-		if (now < l->cookie_until && !(th->flags & TCP_SYN))
-			c = cookie_arrives(l, p, th, now);
-		if (!c)
+		if (now >= l->cookie_until || th->flags & TCP_SYN || !cookie_arrives(l, p, th, now, &c))
 			tcp_reply_reset(p, th, hlen);
 	} else if ((th->flags & (TCP_SYN | TCP_FIN)) == TCP_SYN) {
 		syn_arrives(l, p, th, hlen);
