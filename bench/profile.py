@@ -17,6 +17,7 @@ import bisect
 import collections
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -213,7 +214,9 @@ def main():
     if a.image:
         lab.KERNELS[a.kernel] = a.image
     lab.build([a.kernel])
-    elf = (a.elf or os.path.join(lab.BUILD, "dunlin.elf")) if a.kernel == "dunlin" else None
+    elf = None
+    if a.kernel == "dunlin":
+        elf = shutil.copy(a.elf or os.path.join(lab.BUILD, "dunlin.elf"), lab.OUT)  # as lab copies the image
     status = 0
     for name in a.works:
         try:
