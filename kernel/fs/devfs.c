@@ -16,13 +16,13 @@ static struct chardev *devices;		/* [lock] */
 static struct superblock *devtmpfs;
 static struct mount *inner;		/* the kernel's own, in no tree: for init's console before anybody mounts /dev */
 
-/* [lock] */
-static struct chardev *find(u32 major, u32 minor)
+/* Who has any of these minors. [lock] */
+static struct chardev *find(u32 major, u32 minor, u32 count)
 {
 	struct chardev *d;
 
 	for (d = devices; d; d = d->next)
-		if (d->major == major && d->minor == minor)
+		if (d->major == major && minor < d->minor + MAX(d->count, 1u) && d->minor < minor + MAX(count, 1u))
 			return d;
 	return NULL;
 }
@@ -32,7 +32,7 @@ int chardev_open(struct vnode *v, struct file *f)
 	struct chardev *d;
 
 	mutex_lock(&lock);
-	d = find(dev_major(v->rdev), dev_minor(v->rdev));
+	d = find(dev_major(v->rdev), dev_minor(v->rdev), 1);
 	mutex_unlock(&lock);
 	if (!d)
 		return -ENXIO;
@@ -99,7 +99,7 @@ int chardev_register(struct chardev *dev)
 	int err = 0;
 
 	mutex_lock(&lock);
-	if (find(dev->major, dev->minor))
+	if (find(dev->major, dev->minor, dev->count))
 		err = -EEXIST;
 	if (!err && dev->name)
 		err = node_add(dev);

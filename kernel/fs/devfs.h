@@ -12,6 +12,7 @@ struct chardev {
 	const struct file_ops *ops;
 	int (*open)(struct file *f, struct chardev *dev);	/* may set f->priv, f->ops; NULL: nothing to do */
 	void *arg;
+	u32 count;			/* minors from minor on; 0: one. More than one have no node */
 	struct chardev *next;		/* registry's */
 };
 

@@ -39,7 +39,7 @@ static bool device_drained(struct tty *t)
 {
 	struct console *c = t->device;
 
-	return !c->drained || c->drained(c);
+	return !tty_output_used(t) && (!c->drained || c->drained(c));
 }
 
 static const struct tty_driver console_driver = {

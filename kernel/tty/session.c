@@ -105,6 +105,18 @@ static void session_disconnect(struct tty *t)
 	}
 }
 
+void tty_session_hang_up(struct tty *t)
+{
+	s32 leader = READ_ONCE(t->session);
+
+	if (leader) {
+		/* The leader's own group, too: it need not be in the foreground. */
+		signal_send_group(leader, SIGHUP, NULL);
+		signal_send_group(leader, SIGCONT, NULL);
+	}
+	session_disconnect(t);
+}
+
 static void leader_exits(struct tty *t, s32 sid)
 {
 	tty_get(t);

@@ -22,7 +22,7 @@ struct tty_driver {
 	size_t (*write)(struct tty *, const char *s, size_t n);
 	/* There is room for input again. Any context but hard interrupts of this device, no lock held. NULL: nothing to do */
 	void (*input_resume)(struct tty *);
-	bool (*drained)(struct tty *);	/* all that write took is on its way. NULL: always */
+	bool (*drained)(struct tty *);	/* all output has left. NULL: when our own ring is empty */
 	void (*opened)(struct tty *);	/* process context; NULL */
 	void (*closed)(struct tty *, bool last);
 	void (*forget)(struct tty *);	/* the last reference is gone: free it. NULL: never happens */
@@ -56,7 +56,6 @@ struct tty {
 	u32 line_column;		/* where the line being typed began [l] */
 	bool stopped;			/* ^S or TCOOFF [l] */
 	bool hung_up;			/* the other side is gone for good [l] */
-	bool packet;			/* (pty) */
 
 	struct mutex read_lock, write_lock; /* [r] [w] */
 	struct wait_queue read_wait, write_wait;
@@ -108,10 +107,10 @@ long tty_session_ioctl(struct tty *t, struct file *f, u32 cmd, u64 arg);
 /* The current session's terminal, referenced; NULL. */
 struct tty *tty_current(void);
 void tty_session_end(struct tty *t);		/* nobody controls it any more. [g] held */
+void tty_session_hang_up(struct tty *t);	/* the same, with SIGHUP and SIGCONT for its groups. Process context */
 
 long tty_ioctl(struct file *f, u32 cmd, u64 arg);
 /* Wait until all output has left. 0, -ERESTARTSYS. */
 int tty_drain(struct tty *t);
 
 void tty_sessions_init(void);
-int pty_init(void);

@@ -15,7 +15,7 @@
 int tty_drain(struct tty *t)
 {
 	return wait_event_interruptible(&t->write_wait, t->hung_up ||
-		(!tty_output_used(t) && (!t->driver->drained || t->driver->drained(t))));
+		(t->driver->drained ? t->driver->drained(t) : !tty_output_used(t)));
 }
 
 static long termios_get(struct tty *t, u64 arg, bool v2)
