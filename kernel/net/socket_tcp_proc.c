@@ -1,10 +1,12 @@
 /*
  * /proc/net/tcp, in the columns that netstat, ss and busybox read: listeners first, then whatever the table of
- * connections holds.
+ * connections holds. And TCP's lines in /proc/net/snmp, netstat and sockstat.
  */
 #include "base/printf.h"
 #include "dev/device.h"
 #include "fs/procfs.h"
+#include "mm/page.h"
+#include "net/socket_proc.h"
 #include "net/socket_tcp.h"
 
 struct lines {
@@ -96,8 +98,70 @@ static void tcp_show(struct text_out *t)
 	tcp_for_each(entry_line, &l);
 }
 
+/* ---- counters ------------------------------------------------------------- */
+
+#define C(n) ((unsigned long long)tcp_counter_sum(TCPC_##n))
+
+static void snmp_show(struct text_out *t)
+{
+	text_printf(t, "Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets CurrEstab "
+		    "InSegs OutSegs RetransSegs InErrs OutRsts InCsumErrors\n");
+	text_printf(t, "Tcp: 1 %llu %llu -1 %llu %llu %llu %llu %u %llu %llu %llu %llu %llu %llu\n",
+		    TCP_RTO_MIN / NSEC_PER_MSEC, TCP_RTO_MAX / NSEC_PER_MSEC, C(ACTIVE_OPENS), C(PASSIVE_OPENS),
+		    C(ATTEMPT_FAILS), C(ESTAB_RESETS), atomic_load_relaxed(&tcp_established), C(IN_SEGS), C(OUT_SEGS),
+		    C(RETRANS_SEGS), C(IN_ERRS), C(OUT_RSTS), C(IN_CSUM_ERRORS));
+}
+
+static void netstat_show(struct text_out *t)
+{
+	text_printf(t, "TcpExt: SyncookiesSent SyncookiesRecv PAWSEstab ListenOverflows TCPTimeouts TCPSackRecovery TCPOFOQueue "
+		    "TCPRcvQDrop TCPChallengeACK\n");
+	text_printf(t, "TcpExt: %llu %llu %llu %llu %llu %llu %llu %llu %llu\n", C(COOKIES_SENT), C(COOKIES_RECEIVED), C(PAWS),
+		    C(LISTEN_OVERFLOWS), C(TIMEOUTS), C(FAST_RECOVERIES), C(OOO), C(RCV_PRUNED), C(CHALLENGE_ACKS));
+}
+
+struct use {
+	u32 connections, orphans, waits, listeners;
+	u64 memory;
+};
+
+static void entry_use(struct tcp_entry *e, void *arg)
+{
+	const struct tcp_conn *c = container_of(e, struct tcp_conn, e);
+	struct use *u = arg;
+
+	if (e->kind != TCP_CONN) {
+		u->waits += e->kind == TCP_TIMEWAIT;
+		return;
+	}
+	u->connections++;
+	u->orphans += c->orphan;
+	u->memory += c->tx_mem + c->ooo_mem + c->rx_charged - c->rx_freed;
+}
+
+static void listener_use(struct tcp_conn *c, void *arg)
+{
+	((struct use *)arg)->listeners++;
+}
+
+static void sockstat_show(struct text_out *t)
+{
+	struct use u = { 0 };
+
+	tcp_for_each(entry_use, &u);
+	tcp_for_each_listener(listener_use, &u);
+	text_printf(t, "TCP: inuse %u orphan %u tw %u alloc %u mem %llu\n", u.connections - u.orphans + u.listeners, u.orphans,
+		    u.waits, u.connections + u.listeners, (unsigned long long)u.memory / PAGE_SIZE);
+}
+
 static int tcp_proc_init(void)
 {
+	static struct net_text_source snmp = { .show = snmp_show }, netstat = { .show = netstat_show },
+		sockstat = { .show = sockstat_show };
+
+	net_text_register(NET_SNMP, &snmp);
+	net_text_register(NET_NETSTAT, &netstat);
+	net_text_register(NET_SOCKSTAT, &sockstat);
 	return proc_register_file("net/tcp", tcp_show);
 }
 INIT(tcp_proc, INIT_LATE, tcp_proc_init);
