@@ -93,7 +93,8 @@ static void tcp_show(struct text_out *t)
 {
 	struct lines l = { .t = t };
 
-	text_printf(t, "%-149s\n", "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode");
+	text_printf(t, "%-149s\n", "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "
+		    "timeout inode");
 	tcp_for_each_listener(listener_line, &l);
 	tcp_for_each(entry_line, &l);
 }
@@ -104,8 +105,8 @@ static void tcp_show(struct text_out *t)
 
 static void snmp_show(struct text_out *t)
 {
-	text_printf(t, "Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets CurrEstab "
-		    "InSegs OutSegs RetransSegs InErrs OutRsts InCsumErrors\n");
+	text_printf(t, "Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets "
+		    "CurrEstab InSegs OutSegs RetransSegs InErrs OutRsts InCsumErrors\n");
 	text_printf(t, "Tcp: 1 %llu %llu -1 %llu %llu %llu %llu %u %llu %llu %llu %llu %llu %llu\n",
 		    TCP_RTO_MIN / NSEC_PER_MSEC, TCP_RTO_MAX / NSEC_PER_MSEC, C(ACTIVE_OPENS), C(PASSIVE_OPENS),
 		    C(ATTEMPT_FAILS), C(ESTAB_RESETS), atomic_load_relaxed(&tcp_established), C(IN_SEGS), C(OUT_SEGS),
@@ -114,10 +115,10 @@ static void snmp_show(struct text_out *t)
 
 static void netstat_show(struct text_out *t)
 {
-	text_printf(t, "TcpExt: SyncookiesSent SyncookiesRecv PAWSEstab ListenOverflows TCPTimeouts TCPSackRecovery TCPOFOQueue "
-		    "TCPRcvQDrop TCPChallengeACK\n");
-	text_printf(t, "TcpExt: %llu %llu %llu %llu %llu %llu %llu %llu %llu\n", C(COOKIES_SENT), C(COOKIES_RECEIVED), C(PAWS),
-		    C(LISTEN_OVERFLOWS), C(TIMEOUTS), C(FAST_RECOVERIES), C(OOO), C(RCV_PRUNED), C(CHALLENGE_ACKS));
+	text_printf(t, "TcpExt: SyncookiesSent SyncookiesRecv PAWSEstab ListenOverflows TCPTimeouts TCPSackRecovery "
+		    "TCPOFOQueue TCPRcvQDrop TCPChallengeACK\n");
+	text_printf(t, "TcpExt: %llu %llu %llu %llu %llu %llu %llu %llu %llu\n", C(COOKIES_SENT),
+		    C(COOKIES_RECEIVED), C(PAWS), C(LISTEN_OVERFLOWS), C(TIMEOUTS), C(FAST_RECOVERIES), C(OOO), C(RCV_PRUNED), C(CHALLENGE_ACKS));
 }
 
 struct use {
@@ -150,8 +151,8 @@ static void sockstat_show(struct text_out *t)
 
 	tcp_for_each(entry_use, &u);
 	tcp_for_each_listener(listener_use, &u);
-	text_printf(t, "TCP: inuse %u orphan %u tw %u alloc %u mem %llu\n", u.connections - u.orphans + u.listeners, u.orphans,
-		    u.waits, u.connections + u.listeners, (unsigned long long)u.memory / PAGE_SIZE);
+	text_printf(t, "TCP: inuse %u orphan %u tw %u alloc %u mem %llu\n",
+		    u.connections - u.orphans + u.listeners, u.orphans, u.waits, u.connections + u.listeners, (unsigned long long)u.memory / PAGE_SIZE);
 }
 
 static int tcp_proc_init(void)

@@ -1,7 +1,7 @@
 /*
- * Segments arrive. tcp_input checks what came (RFC 9293, 3.10.7; RFC 1122, 4.2.2.7), finds whose it is, and hands it on: to
- * a connection (fastpath.c, process.c), a request or a listener (listen.c), a TIME-WAIT entry, or, if it is nobody's,
- * to reply.c for the reset. The queue of received text is here too.
+ * Segments arrive. tcp_input checks what came (RFC 9293, 3.10.7; RFC 1122, 4.2.2.7), finds whose it is, and hands it
+ * on: to a connection (fastpath.c, process.c), a request or a listener (listen.c), a TIME-WAIT entry, or, if it is
+ * nobody's, to reply.c for the reset. The queue of received text is here too.
  *
  * Softirq context: the connection's lock is held for the processing, and never while user memory is copied: readers
  * take whole packets off the queue and copy from their own list (socket_tcp.c).

@@ -204,7 +204,8 @@ static void request_fill(struct tcp_conn *l, struct tcp_request *r, const struct
 }
 
 /* The queue is full: answer, and remember nothing. [L] */
-static void cookie_send(struct tcp_conn *l, const struct pkt *p, const struct tcp_header *th, struct tcp_options *o, u64 now)
+static void cookie_send(struct tcp_conn *l, const struct pkt *p, const struct tcp_header *th,
+			struct tcp_options *o, u64 now)
 {
 	struct tcp_request r = { 0 };
 

@@ -291,7 +291,7 @@ struct tcp_entry *tcp_entry_find(u64 addresses, u32 ports);
 int tcp_entry_insert(struct tcp_entry *e);
 /* Out of the table; true if it was in it: the table's reference is now the caller's. */
 bool tcp_entry_remove(struct tcp_entry *e);
-/* new takes old's place (and a reference): false if old was not there. old's reference of the table is then the caller's. */
+/* new takes old's place (and a reference): false if old was not there. What the table held of old is the caller's. */
 bool tcp_entry_replace(struct tcp_entry *old, struct tcp_entry *new);
 /* Every entry, fn under its bucket's lock: no sleep, no other lock of TCP's. */
 void tcp_for_each(void (*fn)(struct tcp_entry *e, void *arg), void *arg);
@@ -327,7 +327,8 @@ u16 tcp_mss_advertised(const struct tcp_conn *c);
 
 /* Give c the local port (0: choose a free one). inet.local is set. 0, -EADDRINUSE, -ENOMEM. [L] */
 int tcp_port_bind(struct tcp_conn *c, be16 port);
-/* Choose a port for connect and put c into the table: 0, -EADDRNOTAVAIL, -ENOMEM. Remote address and port, local address are set. [L] */
+/* Choose a port for connect and put c into the table; all addresses and the peer's port are set. 0, -EADDRNOTAVAIL,
+ * -ENOMEM. [L] */
 int tcp_port_connect(struct tcp_conn *c);
 /* A new connection of a listener's: shares its port. 0 or -EADDRINUSE (the listener is gone). c unshared. */
 void tcp_port_share(struct tcp_conn *c, struct tcp_conn *listener);
@@ -392,7 +393,8 @@ void tcp_reass_purge(struct tcp_conn *c);
 /* Blocks of an ACK: marks what arrived; true if something new was learned. [L] */
 bool tcp_sack_receive(struct tcp_conn *c, const struct tcp_segment *seg);
 void tcp_sack_mark_lost(struct tcp_conn *c);	/* IsLost of RFC 6675 for the whole queue [L] */
-void tcp_sack_reset(struct tcp_conn *c);	/* all marks off, as after a timeout; what is unacknowledged counts as lost */
+/* After a timeout: what did not arrive counts as lost. */
+void tcp_sack_reset(struct tcp_conn *c);
 
 struct tcp_cc {
 	const char *name;

@@ -230,8 +230,8 @@ TEST(segments_for_nobody_are_reset)
 	EXPECT_EQ(last()->flags, TCP_RST | TCP_ACK);
 	EXPECT_EQ(ntohl(last()->seq), 0u);
 	EXPECT_EQ(ntohl(last()->ack), 101u);
-	segment_inject(&(struct segment){ .source = 7777, .destination = 81, .seq = 100, .ack = 555, .flags = TCP_ACK | TCP_FIN,
-		.text = "abc", .len = 3 });
+	segment_inject(&(struct segment){ .source = 7777, .destination = 81, .seq = 100, .ack = 555,
+		.flags = TCP_ACK | TCP_FIN, .text = "abc", .len = 3 });
 	EXPECT_EQ(last()->flags, TCP_RST);
 	EXPECT_EQ(ntohl(last()->seq), 555u);
 	EXPECT_EQ(wire_sent_count(), 2u);
@@ -661,13 +661,14 @@ TEST(a_flood_of_syns_takes_no_memory_and_shuts_nobody_out)
 	wire_start();
 	peer.l = tcp_listen_on(80, 100);
 	for (u32 i = 0; i < 200; i++)
-		segment_inject(&(struct segment){ .from = htonl(0xc6336400 + i % 250), .source = 1000 + i, .destination = 80,
-			.seq = i, .flags = TCP_SYN, .window = 1000 });
+		segment_inject(&(struct segment){ .from = htonl(0xc6336400 + i % 250), .source = 1000 + i,
+			.destination = 80, .seq = i, .flags = TCP_SYN, .window = 1000 });
 	wire_sent_clear();
 	live = host_alloc_live();
 	for (u32 i = 0; i < 20000; i++) {
 		segment_inject(&(struct segment){ .from = htonl(0xc6336400 + unit_random_below(250)),
-			.source = unit_random(), .destination = 80, .seq = unit_random(), .flags = TCP_SYN, .window = 1000 });
+			.source = unit_random(), .destination = 80, .seq = unit_random(), .flags = TCP_SYN,
+			.window = 1000 });
 		wire_sent_clear();
 	}
 	EXPECT_LE(conn(peer.l)->request_count, 101u);
@@ -731,10 +732,13 @@ TEST(nonsense_by_the_ten_thousand)
 		open_at(unit_random_below(8), unit_random());
 		for (u32 i = 0; i < 120; i++) {
 			struct segment s = { .source = peer.port, .destination = 80, .window = unit_random(),
-				.flags = unit_random_below(3) ? TCP_ACK | (unit_random() & (TCP_PSH | TCP_FIN | TCP_URG)) : unit_random(),
-				.seq = peer.seq + unit_random_below(5000) - 1500, .ack = peer.ack + unit_random_below(4000) - 1000,
+				.flags = TCP_ACK | (unit_random() & (TCP_PSH | TCP_FIN | TCP_URG)),
+				.seq = peer.seq + unit_random_below(5000) - 1500,
+				.ack = peer.ack + unit_random_below(4000) - 1000,
 				.text = text, .options = options };
 
+			if (!unit_random_below(3))
+				s.flags = unit_random();
 			if (!unit_random_below(4))
 				s.seq = peer.seq;
 			if (!unit_random_below(3))
@@ -765,15 +769,18 @@ TEST(nonsense_by_the_ten_thousand)
 					peer.s->ops->shutdown(peer.s, SHUT_WR);
 				break;
 			}
-			EXPECT_LE(conn(peer.s)->sacked + conn(peer.s)->lost, conn(peer.s)->snd_nxt - conn(peer.s)->snd_una);
+			EXPECT_LE(conn(peer.s)->sacked + conn(peer.s)->lost,
+				  conn(peer.s)->snd_nxt - conn(peer.s)->snd_una);
 			wire_sent_clear();
 		}
 		if (unit_random_below(2)) {
 			socket_release(peer.s);
 			peer.s = NULL;
 			for (u32 i = 0; i < 50; i++) {
-				segment_inject(&(struct segment){ .source = peer.port, .destination = 80, .seq = peer.seq + unit_random_below(100),
-					.ack = peer.ack + unit_random_below(100), .flags = unit_random(), .window = unit_random() });
+				segment_inject(&(struct segment){ .source = peer.port, .destination = 80,
+					.seq = peer.seq + unit_random_below(100),
+					.ack = peer.ack + unit_random_below(100), .flags = unit_random(),
+					.window = unit_random() });
 				wire_sent_clear();
 			}
 		}

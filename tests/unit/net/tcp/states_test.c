@@ -83,7 +83,7 @@ TEST(a_closed_port_refuses)
 	/* The socket is as new. */
 	EXPECT_EQ(tcp_connect_to(a, MIRROR_IP, 99, true), -EINPROGRESS);
 	sleep_ms(10);
-	EXPECT_EQ(events_of(a) & (EPOLLERR | EPOLLHUP | EPOLLIN | EPOLLOUT), (u32)(EPOLLERR | EPOLLHUP | EPOLLIN | EPOLLOUT));
+	EXPECT_EQ(~events_of(a) & (EPOLLERR | EPOLLHUP | EPOLLIN | EPOLLOUT), 0u);
 	EXPECT_EQ(socket_error_take(a), -ECONNREFUSED);
 	release_all(a, NULL, NULL);
 }
@@ -423,7 +423,7 @@ TEST(a_full_accept_queue_loses_nobody)
 	for (u32 accepted = 0; accepted < N; accepted++) {
 		EXPECT_EQ(l->ops->accept(l, &b, false), 0);
 		for (u32 i = 0; i < N; i++)
-			if (conn(a[i])->state == TCPS_ESTABLISHED && !conn(a[i])->tx_head && conn(a[i])->snd_nxt == conn(a[i])->iss + 1)
+			if (conn(a[i])->state == TCPS_ESTABLISHED && conn(a[i])->snd_end == conn(a[i])->iss + 1)
 				tcp_send_flags(a[i], "x", 1, MSG_DONTWAIT);
 		EXPECT_EQ(tcp_recv(b, &c, 1), 1);
 		socket_release(b);

@@ -184,7 +184,8 @@ static int wire_xmit(struct netif *nif, struct pkt *p)
 		EXPECT(nic.features & NETIF_F_CSUM);
 		*(u16 *)(f->data + 50) = cksum_fold(cksum_add(0, f->data + 34, f->len - 34));
 	}
-	EXPECT(!cksum_fold(cksum_add(cksum_pseudo(ip->source, ip->destination, 6, f->len - 34), f->data + 34, f->len - 34)));
+	EXPECT(!cksum_fold(cksum_add(cksum_pseudo(ip->source, ip->destination, 6, f->len - 34), f->data + 34,
+				     f->len - 34)));
 	frame_count(f);
 	if (ip->destination != MIRROR_IP) {
 		if (others_count < OTHERS_MAX)
