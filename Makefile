@@ -62,14 +62,26 @@ DEBUGFLAGS := -DCONFIG_DEBUG=1 -DCONFIG_LOCKCHECK=1
 compile = $(Q)mkdir -p $(@D) && $1 -MMD -MP -MT $@ -MF $@.$$$$.d -c -o $@.$$$$ $< && \
 	mv $@.$$$$.d $(@:.o=.d) && mv $@.$$$$ $@ || { rm -f $@.$$$$*; exit 1; }
 
+comma := ,
+
+# The vDSO: for user space, linked by its own script into one segment.
+$B/vdso/vdso.so: vdso/vdso.c vdso/sigreturn.S vdso/vdso.ld kernel/core/vdso_data.h Makefile | $(READY)
+	$(call say,VDSO,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(KCC) $(KCPPFLAGS) -std=gnu11 -O2 -ffreestanding -mgeneral-regs-only -fPIC -fno-stack-protector \
+		-fno-asynchronous-unwind-tables -Wall -Wextra -Werror -shared -nostdlib -Wl,-soname,linux-vdso.so.1 \
+		-Wl,--hash-style=both -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,-T,vdso/vdso.ld \
+		-s -o $@ vdso/vdso.c vdso/sigreturn.S
+
 # $1: the variant's folder, $2: its extra flags.
 define variant
 $1/obj/%.c.o: %.c Makefile | $(READY)
 	$$(call say,CC,$$<)
 	$$(call compile,$$(KCC) $$(KCPPFLAGS) $$(KCFLAGS) $2)
+$1/obj/kernel/proc/vdso_image.S.o: $B/vdso/vdso.so
 $1/obj/%.S.o: %.S Makefile | $(READY)
 	$$(call say,AS,$$<)
-	$$(call compile,$$(KCC) $$(KCPPFLAGS) -g $2)
+	$$(call compile,$$(KCC) $$(KCPPFLAGS) -Wa$$(comma)-I$B/vdso -g $2)
 
 $1/kernel.ld: $(KLDS) Makefile | $(READY)
 	$(Q)mkdir -p $$(@D)

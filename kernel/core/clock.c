@@ -6,9 +6,11 @@
 #include "core/clock.h"
 #include "arch/arm64/cpu.h"
 #include "base/atomic.h"
+#include "core/vdso_data.h"
 
 static u64 counter_start;		/* set once at boot, before other threads */
 static u64 ns_per_tick_q32, ticks_per_ns_q32;
+static struct vdso_data *published;	/* the page that programs read; set once at boot */
 static u64 realtime_offset;		/* [a] ns to add to clock_ns() */
 
 void clock_init(u64 frequency_hz, u64 start)
@@ -51,5 +53,17 @@ u64 clock_realtime_ns(void)
 
 void clock_realtime_set(u64 ns)
 {
-	atomic_store_relaxed(&realtime_offset, ns - clock_ns());
+	u64 offset = ns - clock_ns();
+
+	atomic_store_relaxed(&realtime_offset, offset);
+	if (published)
+		atomic_store_relaxed(&published->realtime_offset, offset);
+}
+
+void clock_publish(struct vdso_data *data)
+{
+	data->counter_start = counter_start;
+	data->ns_per_tick_q32 = ns_per_tick_q32;
+	data->realtime_offset = atomic_load_relaxed(&realtime_offset);
+	published = data;
 }

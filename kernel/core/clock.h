@@ -16,5 +16,8 @@ u64 clock_ns_to_ticks(u64 ns);		/* of the hardware counter, for a delta */
 u64 clock_ticks_to_ns(u64 ticks);
 u64 clock_realtime_ns(void);		/* since 1970 UTC; 0-based at boot until an RTC or settime sets it */
 void clock_realtime_set(u64 ns);
+/* Keep this page of data for programs up to date from now on. Boot, once. */
+struct vdso_data;
+void clock_publish(struct vdso_data *data);
 u64 clock_from_counter(u64 counter);	/* ns of a raw counter value */
 u64 clock_counter_from_ns(u64 ns);	/* raw counter value at a clock_ns() time */

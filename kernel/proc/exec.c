@@ -275,6 +275,7 @@ static void auxv_fill(struct exec *x, u64 execfn, u64 platform, u64 random)
 	u64 hwcap, hwcap2;
 
 	hwcap_get(&hwcap, &hwcap2);
+	auxv_add(s, AT_SYSINFO_EHDR, s->vdso);
 	auxv_add(s, AT_HWCAP, hwcap);
 	auxv_add(s, AT_PAGESZ, PAGE_SIZE);
 	auxv_add(s, AT_CLKTCK, 100);
@@ -541,9 +542,9 @@ int exec_program(const struct exec_request *r, struct trap_frame *frame)
 	if (!err)
 		err = elf_load(x->space, &x->binary, x->random, &x->image);
 	if (!err)
-		err = stack_build(x);
+		err = vdso_map(x->space);
 	if (!err)
-		err = sigpage_map(x->space);
+		err = stack_build(x);
 	if (!err)
 		err = unshare(x);
 	if (!err) {

@@ -78,7 +78,7 @@ void itimer_stop_all(struct process *p);
 /* oom.c */
 void oom_init(void);
 
-/* sigpage.c: the page with the return from signal handlers. */
-void sigpage_init(void);
-int sigpage_map(struct vm_space *s);
+/* vdso.c: once at boot; into a new space, whose vdso then is where the image begins: 0 or -ENOMEM. */
+void vdso_init(void);
+int vdso_map(struct vm_space *s);
 

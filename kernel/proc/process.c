@@ -236,6 +236,6 @@ void process_init(void)
 	vm_file_ops.put = file_put;
 	signal_setup();
 	futex_init();
-	sigpage_init();
+	vdso_init();
 	oom_init();
 }

@@ -329,7 +329,7 @@ int pid_comm_store(const char *text, size_t len, void *node)
 
 static const char *region_name(const struct vm_region *r)
 {
-	return r->flags & VM_HEAP ? "[heap]" : r->flags & VM_STACK ? "[stack]" : r->flags & VM_VDSO ? "[vdso]" : "";
+	return r->flags & VM_HEAP ? "[heap]" : r->flags & VM_STACK ? "[stack]" : r->flags & VM_VDSO ? r->flags & VM_EXEC ? "[vdso]" : "[vvar]" : "";
 }
 
 void pid_maps_show(struct text_out *t, void *node)

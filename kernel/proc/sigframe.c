@@ -15,6 +15,7 @@
 #include "base/string.h"
 #include "proc/internal.h"
 #include "sched/fp.h"
+#include "core/vdso_data.h"
 #include "vm/vm_space.h"
 
 struct rt_sigframe {
@@ -173,7 +174,7 @@ int sigframe_push(struct trap_frame *f, const struct signal_action *a, const str
 		f->x[2] = frame_at + offsetof(struct rt_sigframe, uc);
 	}
 	f->x[29] = record_at;
-	f->x[30] = a->flags & SA_RESTORER ? a->restorer : current()->space->vdso;
+	f->x[30] = a->flags & SA_RESTORER ? a->restorer : current()->space->vdso + VDSO_SIGRETURN;
 	f->sp = frame_at;
 	f->pc = a->handler;
 	f->pstate &= ~(PSTATE_BTYPE | PSTATE_TCO);

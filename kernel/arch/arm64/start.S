@@ -79,6 +79,8 @@ boot_primary:
 	msr	tpidr_el1, xzr
 	mov	x0, #(3 << 20)		// programs may use FP/SIMD, and sched/fp.c moves their registers
 	msr	cpacr_el1, x0
+	mov	x0, #2			// and read the virtual counter (vdso/)
+	msr	cntkctl_el1, x0
 	mov	x29, xzr
 	adrp	x0, boot_dtb
 	ldr	x0, [x0, :lo12:boot_dtb]
