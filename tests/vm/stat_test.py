@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+# quick
+"""The counters of /proc/stat move by exactly the events that a test causes (those of the network: tests/net/stat_test.py)."""
+import re
+
+from vmtest import Vm, main, only_ours
+
+
+def moved(vm, action, n):
+    return {k: int(v) for k, v in re.findall(r"(?m)^(\w+) (-?\d+)$", vm.run(f"statdelta {action} {n}"))}
+
+
+def caused(vm, action, n, name):
+    """What n more of the action add to a counter."""
+    return moved(vm, action, n)[name] - moved(vm, action, 0)[name]
+
+
+def test_processes_and_switches():
+    with Vm(net="none", guest=True) as vm:
+        vm.boot()
+        assert caused(vm, "forks", 25, "processes") == 25
+        # One to the child and one back; a time slice may end in between, which is one more there and back.
+        assert 2000 <= caused(vm, "switches", 1000, "ctxt") <= 2040
+
+
+def test_our_own():
+    only_ours()
+    with Vm(net="none", guest=True) as vm:
+        vm.boot()
+        assert caused(vm, "forks", 25, "forks") == 25
+        assert caused(vm, "execs", 20, "execs") == 20
+        assert caused(vm, "execs", 20, "forks") == 0
+        assert caused(vm, "cow", 300, "cow_faults") == 300
+        assert caused(vm, "syscalls", 1000, "syscalls") == 1000
+        assert 2000 <= caused(vm, "switches", 1000, "context_switches") <= 2040
+        still = moved(vm, "nothing", 0)
+        for name in ("forks", "execs", "cow_faults", "context_switches", "net_msi_irqs", "net_rx_polls",
+                     "net_rx_timer_polls", "net_rx_packets", "net_rx_rearm_races"):
+            assert still[name] == 0, still
+
+
+def idle(**machine):
+    """An idle machine, but for one timer: what its interrupts were in two seconds."""
+    with Vm(guest=True, **machine) as vm:
+        vm.boot()
+        return vm.run("idle 2")
+
+
+def test_idle_machine_takes_no_periodic_interrupt():
+    only_ours()
+    for machine in ({"net": "none"}, {"net": "none", "smp": "2"}):
+        lines = idle(**machine).splitlines()
+        # The timer that the program waited on, and nothing else.
+        assert len(lines) == 1 and re.match(r"1 .*timer", lines[0]), lines
+
+
+def test_idle_sleep_switches_there_and_back():
+    """Nobody but the sleeper runs: one switch away from it and one back."""
+    only_ours()
+    with Vm(net="none", guest=True) as vm:
+        vm.boot()
+        assert moved(vm, "sleep", 1000)["context_switches"] == 2
+
+
+main()
