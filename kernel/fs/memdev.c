@@ -113,7 +113,7 @@ static long random_ioctl(struct file *f, u32 cmd, u64 arg)
 		random_seed(piece, head[1], MIN(head[0], head[1] * 8));
 		return 0;
 	}
-	return -ENOTTY;
+	return -EINVAL;
 }
 
 /* One line of the log a read, as "level,sequence,microseconds,-;text\n". */

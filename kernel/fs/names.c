@@ -83,7 +83,9 @@ int name_create(const struct path *dir, const struct path_last *last, u32 mode, 
 	if (is_err(d))
 		return ptr_err(d);
 	mode &= ~(fs_context_current()->umask & 0777);
-	err = name_end(d, parent->ops->create ? parent->ops->create(parent, mode, rdev) : err_ptr(-EPERM));
+	/* A directory that makes its names itself (/proc) just has no such one. */
+	err = name_end(d, parent->ops->create ? parent->ops->create(parent, mode, rdev) :
+		       err_ptr(parent->ops->lookup ? -ENOENT : -EPERM));
 	if (!err && out) {
 		dentry_get(d);
 		*out = d;
