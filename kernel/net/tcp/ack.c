@@ -91,11 +91,12 @@ u32 tcp_ack_advance(struct tcp_conn *c, u32 ack, u64 now)
 		c->rto = MIN(c->srtt + MAX(4 * c->rttvar, TCP_RTO_MIN), TCP_RTO_MAX);
 	}
 	c->retries = 0;
+	c->tail_probed = false;
 	/* RFC 6298, 5.2 and 5.3. The timer itself stays as it is. */
 	if (c->snd_nxt == ack)
 		tcp_timer_stop(c, TCP_TIMER_RETRANSMIT);
 	else
-		tcp_timer_start(c, TCP_TIMER_RETRANSMIT, now + c->rto);
+		tcp_rtx_start(c, now);
 	if (unlikely(c->tx_waiting))
 		room_note(c);
 	neighbour_confirm(c);

@@ -69,6 +69,18 @@ static void grow(struct tcp_conn *c, u32 acked, u64 now)
 	}
 }
 
+/*
+ * Something later has arrived, but too little to be sure of a loss (few segments were in flight): wait a part of a round
+ * trip for the order to mend, then take it as lost.
+ */
+static void patience_begin(struct tcp_conn *c, u64 now)
+{
+	if (!c->sack_ok || c->rtx == TCP_RTX_REORDER)
+		return;
+	c->rtx = TCP_RTX_REORDER;
+	tcp_timer_start(c, TCP_TIMER_RETRANSMIT, now + c->srtt / 2 + NSEC_PER_MSEC);
+}
+
 static void recovery_begin(struct tcp_conn *c, u64 now)
 {
 	tcp_count(TCPC_FAST_RECOVERIES);
@@ -77,6 +89,8 @@ static void recovery_begin(struct tcp_conn *c, u64 now)
 	c->cwnd_acked = 0;
 	c->recover = c->snd_nxt;
 	ca_set(c, TCP_CA_RECOVERY);
+	c->rtx = TCP_RTX_TIMEOUT;
+	tcp_timer_start(c, TCP_TIMER_RETRANSMIT, now + c->rto);
 	tcp_retransmit_head(c, now);	/* whatever cwnd says: RFC 6675, 5, step 4.3 */
 }
 
@@ -193,6 +207,8 @@ void tcp_congestion_ack(struct tcp_conn *c, u32 acked, bool dup, bool sack_news,
 	}
 	if (c->lost)
 		tcp_retransmit_lost(c, now);
+	else if (c->ca == TCP_CA_DISORDER && c->sacked)
+		patience_begin(c, now);
 }
 
 void tcp_congestion_timeout(struct tcp_conn *c, u64 now)
@@ -207,6 +223,17 @@ void tcp_congestion_timeout(struct tcp_conn *c, u64 now)
 	c->dupacks = 0;
 	tcp_sack_reset(c);
 	ca_set(c, TCP_CA_LOSS);
+}
+
+void tcp_congestion_reorder(struct tcp_conn *c, u64 now)
+{
+	if (c->ca != TCP_CA_DISORDER)
+		return;
+	tcp_sack_mark_holes(c);
+	if (!c->lost)
+		return;
+	recovery_begin(c, now);
+	tcp_retransmit_lost(c, now);
 }
 
 void tcp_congestion_idle(struct tcp_conn *c)

@@ -405,7 +405,7 @@ static always_inline void output(struct tcp_conn *c, bool all)
 	}
 	c->cwnd_limited = limited;
 	if (c->tx_head && !c->due[TCP_TIMER_RETRANSMIT])
-		tcp_timer_start(c, TCP_TIMER_RETRANSMIT, now + c->rto);
+		tcp_rtx_start(c, now);
 }
 
 void tcp_output(struct tcp_conn *c)
@@ -448,6 +448,23 @@ int tcp_retransmit_head(struct tcp_conn *c, u64 now)
 		if (!(tcp_tx(p)->state & TX_SACKED))
 			return retransmit(c, p, now);
 	return 0;
+}
+
+void tcp_probe_tail(struct tcp_conn *c, u64 now)
+{
+	struct pkt *p, *tail = NULL;
+	u32 before = c->snd_nxt;
+
+	if (c->tx_next) {
+		tcp_output_all(c);
+		if (c->snd_nxt != before)
+			return;
+	}
+	for (p = c->tx_head; p && p != c->tx_next; p = tcp_tx(p)->next)
+		if (!(tcp_tx(p)->state & TX_SACKED))
+			tail = p;
+	if (tail)
+		retransmit(c, tail, now);
 }
 
 void tcp_retransmit_lost(struct tcp_conn *c, u64 now)

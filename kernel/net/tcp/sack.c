@@ -99,6 +99,26 @@ void tcp_sack_mark_lost(struct tcp_conn *c)
 	}
 }
 
+void tcp_sack_mark_holes(struct tcp_conn *c)
+{
+	u32 above = c->sacked;
+
+	for (struct pkt *p = c->tx_head; p && p != c->tx_next && above; p = tcp_tx(p)->next) {
+		struct tcp_tx *t = tcp_tx(p);
+
+		if (t->state & TX_SACKED) {
+			above -= tx_bytes(t);
+		} else if (!(t->state & TX_LOST)) {
+			t->state |= TX_LOST;
+			c->lost += tx_bytes(t);
+			if (t->state & TX_RETRANSMITTED) {	/* a probe of the tail, say: lost as well */
+				t->state &= ~TX_RETRANSMITTED;
+				c->retrans -= tx_bytes(t);
+			}
+		}
+	}
+}
+
 void tcp_sack_reset(struct tcp_conn *c)
 {
 	/* A receiver that lost what it had announced (RFC 2018, 8) shows it at the head of the queue. */

@@ -60,6 +60,7 @@ enum tcp_state {
 #define TCP_RTO_MIN	(200 * NSEC_PER_MSEC)
 #define TCP_RTO_MAX	(120 * NSEC_PER_SEC)
 #define TCP_RTO_INITIAL	(1 * NSEC_PER_SEC)	/* RFC 6298, 2.1 */
+#define TCP_TAIL_SLACK	(10 * NSEC_PER_MSEC)	/* for the peer's own delays, in a probe of the tail */
 #define TCP_MSL2_NS	(60 * NSEC_PER_SEC)	/* TIME-WAIT, and FIN-WAIT-2 without a program */
 #define TCP_SYN_RETRIES	6
 #define TCP_SYNACK_RETRIES 5
@@ -147,6 +148,10 @@ struct tcp_segment {			/* one that arrived */
 
 enum tcp_timer { TCP_TIMER_RETRANSMIT, TCP_TIMER_DELACK, TCP_TIMER_KEEPALIVE, TCP_TIMER_CLOSE /* orphans */, TCP_TIMERS };
 
+/* What the retransmission timer runs for: the timeout; a probe of the tail (RFC 8985, 7); the end of patience with what
+ * seems only reordered (RFC 8985, 6.2). */
+enum tcp_rtx { TCP_RTX_TIMEOUT, TCP_RTX_TAIL, TCP_RTX_REORDER };
+
 enum tcp_ca { TCP_CA_OPEN, TCP_CA_DISORDER, TCP_CA_RECOVERY, TCP_CA_LOSS };
 
 /* Why the fast path may not be taken. */
@@ -215,7 +220,8 @@ struct tcp_conn {
 	u8 ca;				/* enum tcp_ca */
 	u8 dupacks;
 	u8 retries;			/* timeouts in a row */
-	bool probing;			/* the timeout is for window probes */
+	u8 rtx;				/* enum tcp_rtx */
+	bool tail_probed;		/* since the last ACK that told news */
 	u32 cwnd, ssthresh;		/* bytes */
 	u32 recover;			/* snd_nxt when the loss was seen */
 	u32 sacked, lost, retrans;	/* bytes of the queue in these states */
@@ -393,6 +399,7 @@ void tcp_reass_purge(struct tcp_conn *c);
 /* Blocks of an ACK: marks what arrived; true if something new was learned. [L] */
 bool tcp_sack_receive(struct tcp_conn *c, const struct tcp_segment *seg);
 void tcp_sack_mark_lost(struct tcp_conn *c);	/* IsLost of RFC 6675 for the whole queue [L] */
+void tcp_sack_mark_holes(struct tcp_conn *c);	/* every hole below something that arrived [L] */
 /* After a timeout: what did not arrive counts as lost. */
 void tcp_sack_reset(struct tcp_conn *c);
 
@@ -412,6 +419,8 @@ void tcp_slow_start(struct tcp_conn *c, u32 acked);	/* RFC 5681, 3.1, with RFC 3
 /* After an ACK: state machine of loss. acked: bytes newly acknowledged; dup: it was a duplicate. [L] */
 void tcp_congestion_ack(struct tcp_conn *c, u32 acked, bool dup, bool sack_news, u64 now);
 void tcp_congestion_timeout(struct tcp_conn *c, u64 now);
+/* Long enough waited: what lies below a segment that has arrived is lost. [L] */
+void tcp_congestion_reorder(struct tcp_conn *c, u64 now);
 void tcp_congestion_idle(struct tcp_conn *c);	/* RFC 5681, 4.1 */
 void tcp_congestion_shrink(struct tcp_conn *c);	/* the local queue was full */
 u32 tcp_initial_window(u32 mss);
@@ -430,6 +439,19 @@ static inline void tcp_timer_start(struct tcp_conn *c, enum tcp_timer which, u64
 }
 static inline void tcp_timer_stop(struct tcp_conn *c, enum tcp_timer which) { c->due[which] = 0; }
 void tcp_timer_end(struct tcp_conn *c);		/* none is wanted any more [L] */
+/* From now, something is in flight: when it is to be looked after. The tail of several segments is probed after two round
+ * trips, as nothing that follows would show its loss; else it is the timeout. [L] */
+static inline void tcp_rtx_start(struct tcp_conn *c, u64 now)
+{
+	u64 delay = c->rto;
+
+	c->rtx = TCP_RTX_TIMEOUT;
+	if (c->snd_nxt - c->snd_una > c->mss && c->ca == TCP_CA_OPEN && c->sack_ok && !c->tail_probed && c->srtt) {
+		c->rtx = TCP_RTX_TAIL;
+		delay = MIN(2 * c->srtt + TCP_TAIL_SLACK, delay);
+	}
+	tcp_timer_start(c, TCP_TIMER_RETRANSMIT, now + delay);
+}
 void tcp_keepalive_set(struct tcp_conn *c);	/* SO_KEEPALIVE or its times changed [L] */
 
 /* ---- output.c ------------------------------------------------------------- */
@@ -440,6 +462,8 @@ void tcp_output(struct tcp_conn *c);
 void tcp_output_all(struct tcp_conn *c);
 /* Retransmit the first of the queue; what is marked lost, as cwnd permits. [L] */
 int tcp_retransmit_head(struct tcp_conn *c, u64 now);
+/* One segment that tells whether the tail has arrived: a new one if there is, else the last again. [L] */
+void tcp_probe_tail(struct tcp_conn *c, u64 now);
 void tcp_retransmit_lost(struct tcp_conn *c, u64 now);
 int tcp_transmit(struct tcp_conn *c, struct pkt *p, u64 now);
 void tcp_send_ack(struct tcp_conn *c);

@@ -81,6 +81,21 @@ static void probe(struct tcp_conn *c, u64 now)
 	backoff(c, now);
 }
 
+/* Not the timeout proper, which follows if this does not help. */
+static void early_timeout(struct tcp_conn *c, u64 now)
+{
+	u8 what = c->rtx;
+
+	c->rtx = TCP_RTX_TIMEOUT;
+	tcp_timer_start(c, TCP_TIMER_RETRANSMIT, now + c->rto);
+	if (what == TCP_RTX_TAIL) {
+		c->tail_probed = true;
+		tcp_probe_tail(c, now);
+	} else {
+		tcp_congestion_reorder(c, now);
+	}
+}
+
 static void retransmit_timeout(struct tcp_conn *c, u64 now)
 {
 	if (c->fin_wanted)
@@ -95,6 +110,10 @@ static void retransmit_timeout(struct tcp_conn *c, u64 now)
 	}
 	if (c->tx_head == c->tx_next) {
 		probe(c, now);
+		return;
+	}
+	if (c->rtx != TCP_RTX_TIMEOUT) {
+		early_timeout(c, now);
 		return;
 	}
 	tcp_count(TCPC_TIMEOUTS);

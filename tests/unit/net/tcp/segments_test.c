@@ -462,6 +462,54 @@ TEST(blocks_bring_just_what_is_missing)
 	finish();
 }
 
+/* Nothing that follows shows the loss of a tail: a probe after two round trips does, long before the timeout. */
+TEST(a_lost_tail_is_probed)
+{
+	u32 first, edges[2];
+
+	open_with(WITH_SACK);
+	conn(peer.s)->srtt = 20 * MSEC;
+	conn(peer.s)->rto = 220 * MSEC;
+	first = peer.ack;
+	EXPECT_EQ(tcp_send(peer.s, many, 5 * 1460), 5 * 1460);
+	send_ack(first + 2 * 1460);		/* the rest is lost */
+	sleep_ms(100);
+	EXPECT_EQ(text_sent_at(first + 4 * 1460), 2u);
+	EXPECT_EQ(text_sent_at(first + 2 * 1460), 1u);
+	edges[0] = first + 4 * 1460;
+	edges[1] = first + 5 * 1460;
+	send_options(TCP_ACK, peer.seq, first + 2 * 1460, NULL, 0, options_sack(edges, 1));
+	EXPECT_EQ(text_sent_at(first + 2 * 1460), 1u);	/* perhaps only late.. */
+	sleep_ms(40);
+	EXPECT_EQ(text_sent_at(first + 2 * 1460), 2u);	/* ..but not for so long */
+	EXPECT_EQ(conn(peer.s)->ca, TCP_CA_RECOVERY);
+	send_ack(first + 5 * 1460);
+	EXPECT_EQ(conn(peer.s)->ca, TCP_CA_OPEN);
+	EXPECT_EQ(conn(peer.s)->sacked | conn(peer.s)->lost | conn(peer.s)->retrans, 0u);
+	finish();
+}
+
+/* What was only late is not sent again. */
+TEST(a_little_disorder_is_waited_out)
+{
+	u32 first, edges[2];
+
+	open_with(WITH_SACK);
+	conn(peer.s)->srtt = 20 * MSEC;
+	first = peer.ack;
+	EXPECT_EQ(tcp_send(peer.s, many, 3 * 1460), 3 * 1460);
+	edges[0] = first + 1460;
+	edges[1] = first + 2 * 1460;
+	send_options(TCP_ACK, peer.seq, first, NULL, 0, options_sack(edges, 1));
+	EXPECT_EQ(conn(peer.s)->ca, TCP_CA_DISORDER);
+	sleep_ms(5);
+	send_ack(first + 3 * 1460);
+	sleep_ms(1000);
+	EXPECT_EQ(wire_sent_count(), 3u);
+	EXPECT_EQ(conn(peer.s)->ca, TCP_CA_OPEN);
+	finish();
+}
+
 TEST(blocks_that_lie_do_no_harm)
 {
 	open_with(WITH_SACK);
