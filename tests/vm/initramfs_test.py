@@ -8,9 +8,8 @@ import re
 import stat
 import zlib
 
-from vmtest import TOP, Vm, cpio, main, only_ours, qemu
+from vmtest import BUSYBOX, Vm, cpio, main, only_ours, qemu
 
-BUSYBOX = os.path.join(TOP, "build", "pkg", "busybox-static", "bin", "busybox")
 INIT = """#!/bin/busybox sh
 echo "descriptors $(/bin/busybox printf one)" >&0
 echo two

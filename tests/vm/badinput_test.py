@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+# quick
+"""Machines and programs that are not as they should be: a clear message, an end, never a hang."""
+import os
+import re
+import struct
+import subprocess
+import tempfile
+
+from vmtest import Skip, Vm, main, only_ours, qemu
+
+
+# ---- the machine ---------------------------------------------------------------------------------------
+
+def test_no_network_card():
+    """ip=dhcp without a card: the boot says so and goes on at once."""
+    only_ours()
+    with Vm(net="none", append="ip=dhcp") as vm:
+        vm.wait(r"ip=: no network interface")
+        vm.boot()
+        assert vm.run("cat /sys/class/net/lo/operstate") == "unknown\n"
+        assert vm.sh("wget -q -O - http://10.0.2.2/ 2>&1")[1] != 0
+
+
+def test_ip_words_that_make_no_sense():
+    only_ours()
+    for word in ("ip=nonsense", "ip=10.0.0.300::10.0.0.1:255.255.255.0::eth0:off", "ip=10.0.0.2:::255.0.255.0::eth0:off",
+                 "ip=10.0.0.2::10.0.0.1:255.255.255.0::eth7:off"):
+        with Vm(append=word) as vm:
+            vm.wait(r"ip=.*|eth0: .*not accepted.*")
+            vm.boot()
+
+
+def device_tree(folder, *edits):
+    """The machine's own device tree, changed by fdtput."""
+    path = os.path.join(folder, "dtb")
+    subprocess.run([qemu.QEMU, "-M", f"virt,gic-version=2,dumpdtb={path}", "-cpu", "cortex-a76", "-m", "512M", "-nodefaults",
+                    "-display", "none"], check=True, capture_output=True)
+    for edit in edits:
+        try:
+            subprocess.run(["fdtput", *edit[0].split(), path, *edit[1:]], check=True, capture_output=True)
+        except FileNotFoundError:
+            raise Skip("fdtput (package device-tree-compiler) is not installed: run tools/setup test") from None
+    return path
+
+
+FRAME = "/intc@8000000/v2m@8020000"
+BRIDGE = "/pcie@10000000"
+
+
+def test_no_node_for_msi():
+    """Without a GICv2m frame the card's line interrupt serves, and the boot says why."""
+    with tempfile.TemporaryDirectory() as d:
+        dtb = device_tree(d, ("-r", FRAME), ("-d", BRIDGE, "msi-map"))
+        with Vm(args=["-dtb", dtb]) as vm:
+            if not os.environ.get("DUNLIN_TEST_KERNEL"):
+                vm.wait(r"virtio-net-pci: INTx, GICv2 \d+ \(.*MSI.*\)$")
+            vm.boot()
+            assert vm.run("ping -c 2 -q 10.0.2.2 | grep -c ' 0% packet loss'") == "1\n"
+            assert any(re.search(r"virtio\d*", name) for name in vm.interrupts() if vm.interrupts()[name])
+
+
+def test_a_frame_that_lies():
+    """The frame's number of interrupts comes from the device tree or the frame; nonsense is refused."""
+    only_ours()
+    with tempfile.TemporaryDirectory() as d:
+        dtb = device_tree(d, ("-t x", FRAME, "arm,msi-base-spi", "3ff"), ("-t x", FRAME, "arm,msi-num-spis", "100"))
+        with Vm(args=["-dtb", dtb]) as vm:
+            vm.wait(r"GICv2m: ")
+            vm.boot()
+            assert vm.run("ping -c 2 -q 10.0.2.2 | grep -c ' 0% packet loss'") == "1\n"
+
+
+def test_no_timer_no_controller():
+    """What cannot be done without: the kernel says which node it expected."""
+    only_ours()
+    for node, word in (("/timer", "timer"), ("/intc@8000000", "GIC|interrupt")):
+        with tempfile.TemporaryDirectory() as d:
+            with Vm(net="none", args=["-dtb", device_tree(d, ("-r", node))]) as vm:
+                vm.wait(rf"(?i)({word})")
+                assert vm.wait_exit() != 0
+
+
+def test_device_tree_that_is_cut_off():
+    only_ours()
+    with tempfile.TemporaryDirectory() as d:
+        path = device_tree(d)
+        with open(path, "r+b") as f:
+            f.seek(8)
+            f.write(b"\xff\xff\xff\xf0")        # where the structure begins: far outside
+        vm = None
+        try:
+            with Vm(net="none", args=["-dtb", path]) as vm:
+                assert vm.wait_exit() != 0
+        except AssertionError:
+            assert vm and "dtb" in vm.tail(), "QEMU itself refuses such a tree"
+
+
+def test_memory_too_small():
+    """With little memory it boots, or says how much it wants; QEMU's own refusal is none of ours."""
+    only_ours()
+    said = booted = 0
+    for mem in ("2M", "4M", "6M", "8M", "10M", "12M", "16M", "24M", "32M"):
+        with Vm(net="none", mem=mem) as vm:
+            try:
+                vm.wait(r"^\S* # |[Kk]ernel panic: .*memory.*|init.* memory.*|initramfs: .*memory.*")
+                if "panic" in vm.console:
+                    assert vm.wait_exit() != 0
+                    said += 1
+                else:
+                    booted += "# " in vm.console
+            except AssertionError:
+                vm._stderr.seek(0)
+                refused = vm._stderr.read()
+                assert re.search(r"qemu-system-aarch64: .*(too large|overlap|exceeds|[Nn]ot enough|could not load)", refused), \
+                    f"-m {mem}: {vm.tail()}"
+    assert booted >= 1, "not even 32 MiB were enough"
+
+
+def test_wrong_console():
+    """A console that is not there is no reason to stop."""
+    with Vm(net="none", append="console=ttyUSB7 console=ttyAMA0") as vm:
+        vm.boot()
+
+
+# ---- the first program -----------------------------------------------------------------------------------
+
+def test_rdinit_that_does_not_exist():
+    only_ours()
+    with Vm(net="none", append="rdinit=/no/such/init") as vm:
+        vm.wait(r"/no/such/init: can't be run as the first program: there is no such file")
+        vm.wait(r"[Kk]ernel panic: no first program: tried /no/such/init")
+        assert vm.wait_exit() != 0
+
+
+def test_rdinit_that_is_no_program():
+    only_ours()
+    for path, why in (("/etc/passwd", "not an executable"), ("/etc", "not an executable"), ("/etc/passwd/x", "not a directory"),
+                      ("/text", "neither a whole ELF program"), ("/broken", "neither a whole ELF program")):
+        with Vm(net="none", append=f"rdinit={path}", files={"text": "no program\n", "broken": b"\x7fELF" + bytes(100)}) as vm:
+            vm.wait(re.escape(path) + r": can't be run as the first program: .*" + why)
+            assert vm.wait_exit() != 0
+
+
+# ---- programs with a broken ELF header ---------------------------------------------------------------------
+
+def elf():
+    """A program of one page that exits with 42."""
+    code = struct.pack("<3I", 0xd2800540, 0xd2800ba8, 0xd4000001)      # mov x0, #42; mov x8, #93; svc #0
+    head = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 2, 183, 1, 0x400078, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    load = struct.pack("<IIQQQQQQ", 1, 5, 0, 0x400000, 0x400000, 120 + len(code), 120 + len(code), 4096)
+    return bytearray(head + load + code)
+
+
+def patched(**fields):
+    """The program with fields of its headers changed: name=value."""
+    where = {"class": (4, "B"), "data": (5, "B"), "version": (6, "B"), "type": (16, "<H"), "machine": (18, "<H"), "entry": (24, "<Q"),
+             "phoff": (32, "<Q"), "ehsize": (52, "<H"), "phentsize": (54, "<H"), "phnum": (56, "<H"),
+             "p_type": (64, "<I"), "p_offset": (72, "<Q"), "p_vaddr": (80, "<Q"), "p_filesz": (96, "<Q"), "p_memsz": (104, "<Q"),
+             "p_align": (112, "<Q")}
+    image = elf()
+    for name, value in fields.items():
+        at, form = where[name]
+        struct.pack_into(form, image, at, value)
+    return bytes(image)
+
+
+# Refused by execve; or refused, or a death after it: Linux finds some of these late.
+REFUSED = {
+    "empty-head": b"\x7fELF", "cut-in-head": bytes(elf()[:40]), "cut-in-table": bytes(elf()[:100]),
+    "x86": patched(machine=62),
+    "relocatable": patched(type=1), "core": patched(type=4), "no-segments": patched(phnum=0), "odd-entries": patched(phentsize=32),
+    "table-outside": patched(phoff=1 << 40), "table-wraps": patched(phoff=(1 << 64) - 8), "table-huge": patched(phnum=65535),
+}
+DIE = {
+    "in-kernel": patched(p_vaddr=0xffff000000000000), "wraps": patched(p_vaddr=(1 << 48) - 4096, p_memsz=1 << 20),
+    "larger-in-file": patched(p_filesz=1 << 20), "endless": patched(p_memsz=1 << 62), "offset-askew": patched(p_offset=1),
+    "file-ends-early": patched(p_filesz=1 << 30, p_memsz=1 << 30), "entry-in-kernel": patched(entry=0xffff000000000000),
+    "entry-nowhere": patched(entry=0x10),
+}
+# Linux does not look at these two.
+if not os.environ.get("DUNLIN_TEST_KERNEL"):
+    REFUSED |= {"class-32": patched(**{"class": 1}), "big-endian": patched(data=2)}
+
+
+def tried(vm, paths):
+    """{name: what became of it}, by the guest's tryexec."""
+    return dict(line[line.rindex("/", 0, line.index(" ")) + 1:].split(" ", 1) for line in vm.run(f"tryexec {paths}", 300).splitlines())
+
+
+def test_programs_with_broken_headers():
+    """They are refused as no programs, or die of it; the machine goes on."""
+    files = {"e/whole": bytes(elf()), **{f"refused/{k}": v for k, v in REFUSED.items()}, **{f"die/{k}": v for k, v in DIE.items()}}
+    with Vm(net="none", files=files, guest=True) as vm:
+        vm.boot()
+        assert tried(vm, "/e/whole") == {"whole": "exit 42"}
+        got = tried(vm, "/refused/*")
+        assert len(got) == len(REFUSED)
+        for name, what in got.items():
+            assert what.startswith("error 8 "), (name, what)
+        got = tried(vm, "/die/*")
+        assert len(got) == len(DIE)
+        for name, what in got.items():
+            assert re.match(r"error (8|12|22) |signal (9|11|7)$", what) or name == "file-ends-early", (name, what)
+        assert tried(vm, "/e/whole") == {"whole": "exit 42"}
+
+
+def interpreted(path):
+    """A program that names an interpreter."""
+    image = elf()
+    struct.pack_into("<H", image, 56, 2)
+    struct.pack_into("<Q", image, 32, 256)
+    name = path.encode() + b"\0"
+    image += bytes(256 - len(image))
+    image += struct.pack("<IIQQQQQQ", 3, 4, 512, 0, 0, len(name), len(name), 1)
+    image += struct.pack("<IIQQQQQQ", 1, 5, 0, 0x400000, 0x400000, 132, 132, 4096)
+    image += bytes(512 - len(image)) + name
+    return bytes(image)
+
+
+def test_interpreters_that_are_not_there():
+    with Vm(net="none", guest=True, files={"i/none": interpreted("/lib/none.so"), "i/text": interpreted("/etc/passwd"),
+                                           "i/empty": interpreted("")}) as vm:
+        vm.boot()
+        got = tried(vm, "/i/*")
+        assert got["none"].startswith("error 2 ") and got["text"].startswith("error 13 "), got
+        assert re.match(r"error (2|8|13) ", got["empty"]), got
+
+
+def test_every_byte_of_the_headers():
+    """Each byte of a good program's headers set to ff, one after the other: run or refused, never more."""
+    files = {}
+    for at in range(120):
+        image = elf()
+        image[at] = 0xff
+        files[f"e/{at}"] = bytes(image)
+    with Vm(net="none", files=files, guest=True) as vm:
+        vm.boot()
+        got = tried(vm, "/e/*")
+        assert len(got) == 120
+        for name, what in got.items():
+            assert re.match(r"exit 42$|error (8|12|22) |signal (4|5|7|9|11)$", what), (name, what)
+        assert got["8"] == got["40"] == "exit 42"
+
+
+main()
