@@ -20,6 +20,7 @@ struct line {
 	u8 state, timer;
 	u32 tx, rx, retries, uid, refs;
 	u64 when, ino;
+	const struct tcp_conn *conn;	/* NULL: TIME-WAIT and requests, whose lines end earlier */
 };
 
 static void line_print(struct lines *l, const struct line *i)
@@ -27,11 +28,17 @@ static void line_print(struct lines *l, const struct line *i)
 	char text[160];
 	u64 now = clock_ns();
 	u32 ticks = i->when > now ? (u32)((i->when - now) / (NSEC_PER_SEC / 100)) : 0;
-	scnprintf(text, sizeof(text),
+	size_t n;
+
+	n = scnprintf(text, sizeof(text),
 			  "%4u: %08X:%04X %08X:%04X %02X %08X:%08X %02X:%08X %08X %5u %8d %llu %u %016x", l->count++,
 			  i->local, be16_to_cpu(i->local_port), i->remote, be16_to_cpu(i->remote_port), i->state, i->tx,
 			  i->rx, i->timer, ticks, i->retries, i->uid, 0, (unsigned long long)i->ino, i->refs, 0);
-
+	/* The timeout in ticks, delayed ACKs in ticks, whether they are off; the windows in segments. */
+	if (i->conn)
+		scnprintf(text + n, sizeof(text) - n, " %llu 4 0 %u %d", (unsigned long long)(i->conn->rto / (NSEC_PER_SEC / 100)),
+			  i->conn->cwnd / MAX(i->conn->mss, 1u),
+			  i->conn->ssthresh >= 0x7fffffff ? -1 : (s32)(i->conn->ssthresh / MAX(i->conn->mss, 1u)));
 	text_printf(l->t, "%-149s\n", text);
 }
 
@@ -63,6 +70,7 @@ static void entry_line(struct tcp_entry *e, void *arg)
 	if (e->kind == TCP_CONN) {
 		const struct tcp_conn *c = container_of(e, struct tcp_conn, e);
 
+		i.conn = c;
 		i.state = c->state;
 		i.tx = c->snd_end - c->snd_una;
 		i.rx = c->state == TCPS_SYN_SENT ? 0 : tcp_readable((struct tcp_conn *)c);
