@@ -190,6 +190,17 @@ static void primary_set(struct netif *nif)
 	nif->broadcast = i ? i->broadcast : 0;
 }
 
+/* The address that another shares its subnet with, if that came before it. */
+static struct in_ifaddr *primary_of(struct netif *nif, const struct in_ifaddr *a)
+{
+	struct in_ifaddr *i;
+
+	list_for_each(i, &nif->addrs, node)
+		if (i != a && i->mask == a->mask && !((i->local ^ a->local) & a->mask) && !(i->flags & IFADDR_SECONDARY))
+			return i;
+	return NULL;
+}
+
 int ifaddr_add(struct netif *nif, be32 local, u8 prefix, be32 broadcast, u8 scope, const char *label)
 {
 	struct in_ifaddr *i, **head = bucket(local);
@@ -209,6 +220,8 @@ int ifaddr_add(struct netif *nif, be32 local, u8 prefix, be32 broadcast, u8 scop
 	i->netif = nif;
 	i->valid_s = i->preferred_s = ~0u;
 	strlcpy(i->label, label ? label : nif->name, sizeof(i->label));
+	if (primary_of(nif, i))
+		i->flags |= IFADDR_SECONDARY;
 
 	spin_lock_bh(&net_config_lock);
 	list_push_back(&nif->addrs, &i->node);
@@ -252,7 +265,7 @@ static void routes_drop_source(be32 source)
 	}
 }
 
-int ifaddr_delete(struct netif *nif, struct in_ifaddr *i)
+static void address_unlink(struct netif *nif, struct in_ifaddr *i)
 {
 	struct in_ifaddr **link = bucket(i->local);
 
@@ -275,6 +288,21 @@ int ifaddr_delete(struct netif *nif, struct in_ifaddr *i)
 	route_cache_flush();
 	net_notify_addr(nif, i, true);
 	kfree(i);
+}
+
+int ifaddr_delete(struct netif *nif, struct in_ifaddr *i)
+{
+	bool primary = !(i->flags & IFADDR_SECONDARY);
+	be32 subnet = i->local & i->mask, mask = i->mask;
+	struct in_ifaddr *o, *tmp;
+
+	address_unlink(nif, i);
+	if (!primary)
+		return 0;
+	/* With a primary address its secondary ones go, as on Linux. */
+	list_for_each_safe(o, tmp, &nif->addrs, node)
+		if (o->flags & IFADDR_SECONDARY && o->mask == mask && (o->local & mask) == subnet)
+			address_unlink(nif, o);
 	return 0;
 }
 

@@ -25,7 +25,8 @@ static inline void route_cache_flush(void) { atomic_add(&route_generation, 1); }
 
 extern u32 net_timestamp_users;	/* sockets that want arrival times on packets [a] */
 
-/* Addresses. net_config_mutex held. */
+/* Addresses. net_config_mutex held. A further address of a subnet is a secondary one: it goes with the first. */
+#define IFADDR_SECONDARY 1		/* in_ifaddr.flags; value of Linux's IFA_F_SECONDARY */
 struct in_ifaddr *ifaddr_find(struct netif *nif, be32 local, int prefix);	/* prefix -1: any */
 /* broadcast 0: none. label NULL: the name. 0, -EEXIST, -ENOMEM, -EINVAL. */
 int ifaddr_add(struct netif *nif, be32 local, u8 prefix, be32 broadcast, u8 scope, const char *label);

@@ -18,7 +18,7 @@ static bool addr_put(struct netlink_out *o, const void *arg)
 		return false;
 	i->ifa_family = AF_INET;
 	i->ifa_prefixlen = a->prefix;
-	i->ifa_flags = a->valid_s == ~0u ? IFA_F_PERMANENT : 0;
+	i->ifa_flags = a->flags | (a->valid_s == ~0u ? IFA_F_PERMANENT : 0);
 	i->ifa_scope = a->scope;
 	i->ifa_index = m->nif->index;
 	netlink_attr(o, IFA_ADDRESS, &a->local, 4);

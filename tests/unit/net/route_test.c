@@ -199,8 +199,16 @@ TEST(two_addresses_of_a_subnet_share_its_route)
 	mutex_lock(&net_config_mutex);
 	EXPECT_EQ(ifaddr_add(&nic, ip(10, 0, 0, 77), 24, 0, 0, NULL), 0);
 	EXPECT_EQ(ifaddr_delete(&nic, ifaddr_find(&nic, ip(10, 0, 0, 77), -1)), 0);
-	mutex_unlock(&net_config_mutex);
 	EXPECT_EQ(hop(PEER_IP), PEER_IP);
+	/* The first takes the others with it. */
+	EXPECT_EQ(ifaddr_add(&nic, ip(172, 21, 0, 1), 16, 0, 0, NULL), 0);
+	EXPECT_EQ(ifaddr_add(&nic, ip(172, 21, 0, 2), 16, 0, 0, NULL), 0);
+	EXPECT_EQ(ifaddr_add(&nic, ip(172, 21, 0, 3), 24, 0, 0, NULL), 0);	/* another subnet */
+	EXPECT_EQ(ifaddr_delete(&nic, ifaddr_find(&nic, ip(172, 21, 0, 1), -1)), 0);
+	EXPECT(!ip_is_local(ip(172, 21, 0, 2)));
+	EXPECT(ip_is_local(ip(172, 21, 0, 3)));
+	EXPECT_EQ(ifaddr_delete(&nic, ifaddr_find(&nic, ip(172, 21, 0, 3), -1)), 0);
+	mutex_unlock(&net_config_mutex);
 }
 
 TEST(a_link_that_is_down_has_no_routes)
