@@ -330,6 +330,16 @@ static u32 nesting_above(const struct epoll *ep, const struct epoll *target, u32
 	return most;
 }
 
+/* The wait queue of an epoll is woken under that of one below it: to the lock checker a class for each height. */
+static void wait_class_set(struct epoll *ep, u32 height)
+{
+#ifdef CONFIG_LOCKCHECK
+	static struct lock_class classes[NEST_MAX + 1] = { [0 ... NEST_MAX] = { .name = "epoll wait, nested" } };
+
+	ep->wait.lock.class = &classes[height];
+#endif
+}
+
 static void height_raise(struct epoll *ep, u32 height)
 {
 	struct item *it;
@@ -337,6 +347,7 @@ static void height_raise(struct epoll *ep, u32 height)
 	if (ep->height >= height)
 		return;
 	ep->height = height;
+	wait_class_set(ep, height);
 	list_for_each(it, &ep->file->epolls, file_node)
 		height_raise(it->ep, height + 1);
 }

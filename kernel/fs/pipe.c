@@ -10,14 +10,17 @@
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 #include <linux/limits.h>
+#include <linux/stat.h>
 #include <asm/ioctls.h>
 #include <asm/signal.h>
 #include "arch/arm64/ucopy.h"
 #include "base/errno.h"
+#include "base/printf.h"
 #include "base/string.h"
 #include "fs/init.h"
 #include "fs/pipe.h"
 #include "fs/poll_events.h"
+#include "fs/tmpfs.h"
 #include "fs/vnode.h"
 #include "mm/page.h"
 #include "mm/slab.h"
@@ -37,7 +40,8 @@ struct pipe {
 	u32 readers, writers;		/* opens of each end */
 	u32 reader_opens, writer_opens;	/* ever, so that an opener sees one that came and went */
 	struct wait_queue read_wait, write_wait;
-	struct vnode *fifo;		/* whose pipe it is, or NULL */
+	struct vnode *fifo;		/* whose pipe it is, or NULL [S], but see pipe_path */
+	struct path again;		/* a nameless pipe's own fifo, once it was opened by /proc; NULLs */
 	struct page *first_pages[FIRST_PAGES];
 };
 
@@ -72,6 +76,8 @@ static void pipe_free(struct pipe *p)
 		page_put(p->spare);
 	if (p->pages != p->first_pages)
 		kfree(p->pages);
+	if (p->again.dentry)
+		path_put(&p->again);
 	slab_free(cache, p);
 }
 
@@ -253,9 +259,11 @@ static long pipe_ioctl(struct file *f, u32 cmd, u64 arg)
 static void pipe_release(struct file *f)
 {
 	struct pipe *p = f->priv;
-	struct vnode *fifo = p->fifo;
+	struct vnode *fifo;
 	bool last;
 
+	/* It may have become a fifo meanwhile; no two releases can both be the last. */
+	fifo = atomic_load(&p->fifo);
 	if (fifo)
 		mutex_lock(&fifo->lock);
 	mutex_lock(&p->lock);
@@ -324,7 +332,7 @@ static int fifo_wait(struct pipe *p, struct wait_queue *q, const u32 *opens)
 
 int pipe_open_fifo(struct vnode *v, struct file *f)
 {
-	bool reads = file_readable(f), writes = file_writable(f), wait = !(f->flags & NO_DELAY), last = false;
+	bool reads = file_readable(f), writes = file_writable(f), wait = !(f->flags & NO_DELAY), last = false, meets;
 	struct pipe *p;
 	int err = 0;
 
@@ -340,7 +348,8 @@ int pipe_open_fifo(struct vnode *v, struct file *f)
 	}
 	p = v->pipe;
 	mutex_lock(&p->lock);
-	if (writes && !reads && !wait && !p->readers) {
+	meets = !p->again.dentry;	/* opening a pipe once more waits for nobody, and may find nobody */
+	if (meets && writes && !reads && !wait && !p->readers) {
 		last = !p->writers;
 		err = -ENXIO;
 		goto out;
@@ -356,9 +365,9 @@ int pipe_open_fifo(struct vnode *v, struct file *f)
 		p->writer_opens++;
 		wait_wake_all(&p->read_wait);
 	}
-	if (wait && reads && !writes && !p->writers)
+	if (meets && wait && reads && !writes && !p->writers)
 		err = fifo_wait(p, &p->read_wait, &p->writer_opens);
-	else if (wait && writes && !reads && !p->readers)
+	else if (meets && wait && writes && !reads && !p->readers)
 		err = fifo_wait(p, &p->write_wait, &p->reader_opens);
 	mutex_unlock(&p->lock);
 	if (!err) {
@@ -381,6 +390,40 @@ out:
 	if (last)
 		pipe_free(p);
 	return err;
+}
+
+/*
+ * A pipe without a name gets a fifo of its own, which nobody finds but by the
+ * descriptors that lead to it. The pipe keeps it; the file in hand keeps the pipe.
+ */
+int pipe_path(struct file *f, struct path *out)
+{
+	struct pipe *p = f->priv;
+	struct path fresh;
+	char name[32];
+	int err = 0;
+
+	if (f->ops != &pipe_ops)
+		return -ENXIO;
+	if (!atomic_load(&p->fifo)) {
+		snprintf(name, sizeof(name), "pipe:[%llu]", (unsigned long long)file_anon_id(f));
+		err = tmpfs_unnamed(name, S_IFIFO | 0600, &fresh);
+		if (err)
+			return err;
+		mutex_lock(&p->lock);
+		if (!p->fifo) {
+			p->again = fresh;
+			fresh.dentry->vnode->pipe = p;
+			atomic_store(&p->fifo, fresh.dentry->vnode);
+			fresh.dentry = NULL;
+		}
+		mutex_unlock(&p->lock);
+		if (fresh.dentry)
+			path_put(&fresh);
+	}
+	*out = p->again;
+	path_get(out);
+	return 0;
 }
 
 s64 pipe_size(struct file *f)

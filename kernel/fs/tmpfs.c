@@ -12,6 +12,7 @@
 #include "base/string.h"
 #include "fs/file_internal.h"
 #include "fs/flock.h"
+#include "fs/mount.h"
 #include "fs/options.h"
 #include "fs/pipe.h"
 #include "fs/text.h"
@@ -22,6 +23,7 @@
 static const struct vnode_ops tmpfs_ops;
 static struct slab_cache *node_cache;
 static struct superblock *kernel_sb;		/* of memory without a name */
+static struct mount *kernel_mount;		/* where that is seen, in no tree */
 
 static const struct file_ops dir_fops = {
 	.seek = file_seek_vnode,
@@ -366,11 +368,31 @@ struct tmpfs_node *tmpfs_node_unnamed(void)
 	return node_new(kernel_sb, NULL, S_IFREG | 0600);
 }
 
+int tmpfs_unnamed(const char *name, u32 mode, struct path *out)
+{
+	struct tmpfs_node *n = node_new(kernel_sb, NULL, mode);
+	struct dentry *d;
+
+	if (is_err(n))
+		return ptr_err(n);
+	n->v.nlink = 0;
+	d = dentry_new(kernel_sb, kernel_sb->root, name, strlen(name), &n->v);
+	if (!d)
+		return -ENOMEM;
+	d->flags |= DENTRY_DEAD;
+	out->mount = kernel_mount;
+	ref_get(&kernel_mount->refs);
+	out->dentry = d;
+	return 0;
+}
+
 void tmpfs_init(void)
 {
 	node_cache = slab_cache_create("tmpfs_node", sizeof(struct tmpfs_node), 0);
 	page_tree_init();
 	kernel_sb = tmpfs_make(&tmpfs_type, ~0ull, 0777);
+	ref_get(&kernel_sb->refs);
+	kernel_mount = mount_new(kernel_sb, kernel_sb->root, "tmpfs", MNT_INTERNAL);
 	fs_type_register(&rootfs_type);
 	fs_type_register(&tmpfs_type);
 	fs_type_register(&ramfs_type);

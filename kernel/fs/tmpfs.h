@@ -21,6 +21,12 @@ int tmpfs_append(struct vnode *v, const void *data, size_t len);
 /* Memory with pages by index and no name, zero-filled: shared anonymous mappings. size is rounded up; err_ptr. */
 struct vm_object *tmpfs_object_new(u64 size);
 
+/*
+ * A thing that no directory has: a file of memory (memfd), or the fifo by which a pipe is opened again. A referenced
+ * path whose text is "/name (deleted)"; 0, -ENOMEM. mode with S_IFMT.
+ */
+int tmpfs_unnamed(const char *name, u32 mode, struct path *out);
+
 /* Pages in use by all of tmpfs, for /proc/meminfo (Shmem). */
 u64 tmpfs_pages(void);
 void tmpfs_init(void);

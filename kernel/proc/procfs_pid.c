@@ -14,6 +14,7 @@
 #include "dev/device.h"
 #include "fs/fdtable.h"
 #include "fs/file_internal.h"
+#include "fs/pipe.h"
 #include "mm/slab.h"
 #include "proc/procfs_pid.h"
 
@@ -424,7 +425,7 @@ static int fd_follow(struct vnode *v, struct path *out)
 {
 	struct pid_node *n = node_of(v);
 	struct file *f;
-	int err = -ENXIO;
+	int err;
 
 	if (!may_look(n->p))
 		return -EACCES;
@@ -435,6 +436,8 @@ static int fd_follow(struct vnode *v, struct path *out)
 		*out = *f->path;
 		path_get(out);
 		err = 0;
+	} else {
+		err = pipe_path(f, out);	/* -ENXIO for all others, as for sockets on Linux */
 	}
 	file_put(f);
 	return err;

@@ -6,11 +6,14 @@
 #include <linux/fcntl.h>
 #include <linux/close_range.h>
 #include <linux/fs.h>
+#include <linux/memfd.h>
+#include <linux/stat.h>
 #include <linux/uio.h>
 #include "arch/arm64/ucopy.h"
 #include "fs/fdtable.h"
 #include "fs/path.h"
 #include "fs/pipe.h"
+#include "fs/tmpfs.h"
 #include "mm/slab.h"
 #include "proc/process.h"
 #include "sys/sys.h"
@@ -451,4 +454,30 @@ SYSCALL(fallocate)
 		n = truncate_file(r.file, end);
 	fd_return(r);
 	return n;
+}
+
+/* A file of memory alone. Seals are not there: a request for them is refused when they are set. */
+SYSCALL(memfd_create)
+{
+	char name[256] = "memfd:";
+	struct path p;
+	struct file *f;
+	long n = copy_string_from_user(name + 6, a[0], sizeof(name) - 6);
+	int err;
+
+	if (n < 0)
+		return n == -ENAMETOOLONG ? -EINVAL : n;
+	if (a[1] & ~(u64)(MFD_CLOEXEC | MFD_ALLOW_SEALING))
+		return -EINVAL;
+	err = tmpfs_unnamed(name, S_IFREG | 0777, &p);
+	if (err)
+		return err;
+	err = path_open_found(&p, O_RDWR, &f);
+	path_put(&p);
+	if (err)
+		return err;
+	err = fd_install(f, 0, a[1] & MFD_CLOEXEC);
+	if (err < 0)
+		file_put(f);
+	return err;
 }

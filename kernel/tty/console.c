@@ -17,6 +17,15 @@
 #include "tty/console.h"
 #include "tty/tty.h"
 
+static const char *wanted;		/* the last console= */
+
+static int wanted_set(const char *value)
+{
+	wanted = value;
+	return *value ? 0 : -EINVAL;
+}
+PARAM("console", wanted_set);
+
 static struct list_node consoles = LIST_INIT(consoles);	/* added at boot, by one thread */
 static bool names_ready;		/* /dev exists */
 
@@ -98,11 +107,10 @@ void console_tx_ready(struct console *c)
 /* The system console; NULL: none. */
 static struct tty *system_console(void)
 {
-	const char *wanted = param_find("console");
 	struct console *c;
 
 	/* "ttyAMA0,115200": the speed is the machine's business. */
-	if (wanted) {
+	if (wanted && *wanted) {
 		const char *comma = strchr(wanted, ',');
 		size_t len = comma ? (size_t)(comma - wanted) : strlen(wanted);
 
