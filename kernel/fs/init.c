@@ -9,19 +9,12 @@
 #include "fs/init.h"
 #include "fs/path.h"
 #include "fs/tmpfs.h"
-#include "vm/vm_space.h"
-
-static void mapped_file_get(struct file *f)
-{
-	file_get(f);
-}
 
 static int start(void)
 {
 	static int (*const steps[])(void) = { fs_init, sysfs_init, procfs_init, devfs_init, memdev_init };
 	int err = 0;
 
-	vm_file_ops = (struct vm_file_ops){ .get = mapped_file_get, .put = file_put };
 	dentry_init();
 	file_init();
 	fd_table_init();
