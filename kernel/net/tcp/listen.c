@@ -12,7 +12,7 @@
 #include "net/neigh.h"
 #include "net/tcp/tcp.h"
 
-#define REQUESTS_MIN	16u		/* whatever the backlog */
+#define REQUESTS_MIN	128u		/* whatever the backlog: some 200 bytes each */
 #define COOKIE_NS	(140 * NSEC_PER_SEC) /* a cookie is not older */
 
 static struct slab_cache *request_slab;
@@ -429,10 +429,10 @@ void tcp_request_input(struct tcp_request *r, struct pkt *p, struct tcp_header *
 	spin_lock(&l->inet.s.lock);
 	if (l->state != TCPS_LISTEN || !r->e.hashed || !request_check(l, r, p, th, hlen, now))
 		goto out;
-	if (l->accept_count > l->backlog) {	/* the next SYN-ACK or segment of the peer's tries again */
-		tcp_count(TCPC_LISTEN_OVERFLOWS);
-		goto out;
-	}
+	/*
+	 * Whose SYN was taken is not turned away now: its peer believes in the connection and would only find out by
+	 * timeouts that double. SYNs are what a full accept queue refuses, so this exceeds it by the requests at most.
+	 */
 	c = conn_from_request(l, r, now);
 	if (!c)
 		goto out;
@@ -469,7 +469,8 @@ static bool cookie_arrives(struct tcp_conn *l, const struct pkt *p, const struct
 	r.mss = tcp_cookie_check(&r.e, r.irs, r.iss, now);
 	if (!r.mss)
 		return false;
-	if (l->accept_count > l->backlog) {
+	/* As above, but nothing remembers how many cookies are out. */
+	if (l->accept_count > MAX(l->backlog, REQUESTS_MIN)) {
 		tcp_count(TCPC_LISTEN_OVERFLOWS);
 		return true;
 	}

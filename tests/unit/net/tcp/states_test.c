@@ -404,7 +404,7 @@ TEST(keepalive_finds_a_dead_peer_and_spares_a_live_one)
 /* More than the queue of requests holds, too: cookies serve the rest, and none is reset. */
 TEST(a_full_accept_queue_loses_nobody)
 {
-	enum { N = 40 };
+	enum { N = 300, ADMITTED = 128 };	/* SYNs; requests that a listener holds whatever its backlog */
 	struct socket *l, *a[N], *b;
 	char c;
 
@@ -415,7 +415,9 @@ TEST(a_full_accept_queue_loses_nobody)
 		EXPECT_EQ(tcp_connect_to(a[i], MIRROR_IP, 80, true), -EINPROGRESS);
 	}
 	sleep_ms(500);
-	EXPECT_EQ(conn(l)->accept_count, 3u);
+	/* Whose SYN was taken gets in; what cookies let in beside is bounded too. */
+	EXPECT(conn(l)->accept_count >= ADMITTED);
+	EXPECT_LE(conn(l)->accept_count, 2u * ADMITTED + 1);
 	for (u32 i = 0; i < N; i++) {
 		tcp_send_flags(a[i], "x", 1, MSG_DONTWAIT);
 		sleep_ms(1);
