@@ -115,7 +115,10 @@ static void tap_all(struct netif *nif, struct pkt *p, bool out)
 
 	spin_lock_bh(&tap_lock);
 	list_for_each(k, &taps, node) {
-		if ((k->ifindex && k->ifindex != nif->index) || (out && (k->protocol != htons(ETH_P_ALL) || k == p->release_arg)))
+		if (k->ifindex && k->ifindex != nif->index)
+			continue;
+		/* What goes out is shown to those who want everything, but not to its sender. */
+		if (out && (k->protocol != htons(ETH_P_ALL) || k == p->release_arg))
 			continue;
 		if (k->protocol == htons(ETH_P_ALL) || k->protocol == p->protocol)
 			tap_queue(k, nif, p, out);
