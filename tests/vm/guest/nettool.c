@@ -52,7 +52,7 @@ static struct sockaddr_in address(const char *ip, const char *port)
 	return a;
 }
 
-/* The window over time: how often it fell by a quarter or more, and how often it had grown by as much again. */
+/* The window over time: how often it fell by a quarter or more, and how often it had grown by a tenth again. */
 struct window { unsigned int first, peak, low, high, falls, rises; int falling; };
 
 static void window_note(struct window *w, unsigned int cwnd)
@@ -67,7 +67,7 @@ static void window_note(struct window *w, unsigned int cwnd)
 		w->falls++;
 		w->falling = 1;
 		w->low = cwnd;
-	} else if (w->falling && cwnd * 3 >= w->low * 4) {
+	} else if (w->falling && cwnd * 10 >= w->low * 11) {
 		w->rises++;
 		w->falling = 0;
 		w->high = cwnd;
