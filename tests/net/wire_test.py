@@ -2,6 +2,7 @@
 """Bulk transfers over a wire that loses, reorders, delays and duplicates: every byte arrives, and the window is seen to move."""
 import hashlib
 import re
+import socket
 import threading
 
 from bridge import Bridge
@@ -18,6 +19,7 @@ def pattern(size):
 def take(net, port, result):
     """A server for one upload: its SHA-256 and length; it closes when it has all."""
     listener = net.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)      # one transfer after the other
     listener.bind((net.host_ip, port))
     listener.listen()
 
