@@ -277,7 +277,8 @@ static void poll_timer_fire(struct timer *t)
 
 	if (napi_schedule(p->napi))
 		this_cpu(net_cpu)->stats.timer_polls++;
-	timer_set(t, clock_ns() + TIMER_POLL_NS);
+	/* From its own deadline, not from now: the rate holds however late a tick is. Ticks missed altogether are not made up. */
+	timer_set(t, MAX(t->deadline + TIMER_POLL_NS, clock_ns()));
 }
 
 void napi_poll_by_timer(struct napi *n, bool on)
