@@ -270,7 +270,8 @@ static void lease_apply(void)
 {
 	const struct dhcp_reply *l = &client.lease;
 	struct ip_config c = { .address = l->address, .mask = l->mask, .gateway = l->gateway,
-		.server = l->next_server ? l->next_server : l->server, .dhcp = true, .lease_s = l->lease_s, .mtu = l->mtu };
+		.server = l->next_server ? l->next_server : l->server, .dhcp = true, .lease_s = l->lease_s,
+		.mtu = l->mtu };
 
 	memcpy(c.dns, l->dns, sizeof(c.dns));
 	memcpy(c.domain, l->domain, sizeof(c.domain));

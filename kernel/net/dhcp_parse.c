@@ -27,7 +27,8 @@ static void name_get(char *to, u32 size, const u8 *p, u32 len)
 	for (n = 0; n < len && n < size - 1; n++) {
 		u8 c = p[n];
 
-		if (!((c | 0x20) >= 'a' && (c | 0x20) <= 'z') && !(c >= '0' && c <= '9') && c != '.' && c != '-' && c != '_')
+		if (!((c | 0x20) >= 'a' && (c | 0x20) <= 'z') && !(c >= '0' && c <= '9') && c != '.' && c != '-' &&
+		    c != '_')
 			break;
 		to[n] = c;
 	}

@@ -120,8 +120,8 @@ static void ip_deliver(struct pkt *p, struct ip_header *ip)
 /* Datagrams for somebody who has no address yet (RFC 2131, 4.1). */
 static bool dhcp_takes(struct pkt *p, const struct ip_header *ip)
 {
-	if (!dhcp_listening || ip->protocol != IPPROTO_UDP_NR || ip->fragment & htons(IP_MORE_FRAGMENTS | IP_OFFSET_MASK) ||
-	    p->flags & PKT_OTHERHOST)
+	if (!dhcp_listening || ip->protocol != IPPROTO_UDP_NR || p->flags & PKT_OTHERHOST ||
+	    ip->fragment & htons(IP_MORE_FRAGMENTS | IP_OFFSET_MASK))
 		return false;
 	pkt_pull(p, ip_header_len(ip));
 	p->transport_offset = p->data - p->buf;

@@ -6,6 +6,7 @@
  */
 #include "base/errno.h"
 #include "base/string.h"
+#include "core/clock.h"
 #include "core/panic.h"
 #include "core/percpu.h"
 #include "net/ether.h"
@@ -78,6 +79,7 @@ static int loopback_xmit(struct netif *nif, struct pkt *p)
 		p->release(p);
 		p->release = NULL;
 	}
+	p->timestamp = unlikely(READ_ONCE(net_timestamp_users)) ? clock_ns() : 0;
 	p->flags = (p->flags & PKT_CSUM_PARTIAL) | PKT_LOOPED | PKT_CSUM_VALID;
 	p->netif = nif;
 

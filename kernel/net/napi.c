@@ -201,43 +201,44 @@ static bool napi_turn(struct net_cpu *c, struct napi *n, int *budget)
 	return true;
 }
 
+/* The next context whose turn it is, off the list. What an interrupt adds after the look has raised the softirq again. */
+static inline struct napi *napi_next(struct net_cpu *c)
+{
+	struct list_node *n;
+
+	if (READ_ONCE(c->scheduled.next) == &c->scheduled)
+		return NULL;
+	irq_disable();
+	n = list_pop_front(&c->scheduled);
+	irq_enable();
+	return list_entry(n, struct napi, node);
+}
+
 static bool net_softirq(void)
 {
 	struct net_cpu *c = this_cpu(net_cpu);
-	struct list_node work;
 	int budget = RUN_BUDGET;
+	struct napi *n;
 
-	list_init(&work);
 	c->batch++;
 	while (budget > 0) {
-		irq_disable();
-		list_splice_back(&work, &c->scheduled);
-		irq_enable();
-		if (list_empty(&work)) {
+		n = napi_next(c);
+		if (!n) {
 			/* A deferred kick or ACK may schedule again (loopback): look once more. */
 			if (!c->deferred)
 				break;
 			deferred_run(c);
-			continue;
-		}
-		for (struct napi *n; budget > 0 && !list_empty(&work); ) {
-			n = list_first(&work, struct napi, node);
-			list_remove(&n->node);
-			if (napi_turn(c, n, &budget)) {
-				list_push_back(&work, &n->node);
-				deferred_run(c);
-			}
+		} else if (unlikely(napi_turn(c, n, &budget))) {
+			irq_disable();
+			list_push_back(&c->scheduled, &n->node);
+			irq_enable();
+			deferred_run(c);
 		}
 	}
-	deferred_run(c);
+	if (unlikely(c->deferred))
+		deferred_run(c);
 	c->batch--;
-	if (likely(list_empty(&work)))
-		return false;
-	irq_disable();
-	list_splice_back(&work, &c->scheduled);	/* what came meanwhile goes behind */
-	list_splice_back(&c->scheduled, &work);
-	irq_enable();
-	return true;
+	return unlikely(budget <= 0) && !list_empty(&c->scheduled);
 }
 
 bool net_defer(struct net_deferred *d)

@@ -68,7 +68,8 @@ void *netlink_begin(struct netlink_out *o, u16 type, u32 size)
 	o->open = h;
 	if (!h)
 		return NULL;
-	*h = (struct nlmsghdr){ .nlmsg_type = type, .nlmsg_flags = o->flags, .nlmsg_seq = o->seq, .nlmsg_pid = o->portid };
+	*h = (struct nlmsghdr){ .nlmsg_type = type, .nlmsg_flags = o->flags, .nlmsg_seq = o->seq,
+		.nlmsg_pid = o->portid };
 	body = out_room(o, size);
 	if (!body)
 		netlink_end(o);

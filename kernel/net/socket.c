@@ -9,6 +9,7 @@
 #include "fs/fdtable.h"
 #include "mm/slab.h"
 #include "net/inet.h"
+#include "net/net.h"
 #include "net/socket_file.h"
 #include "sched/cred.h"
 #include "sched/signal.h"
@@ -54,6 +55,9 @@ int socket_create(u16 family, u16 type, u16 protocol, struct socket **out)
 void socket_release(struct socket *s)
 {
 	s->file = NULL;
+	if (s->timestamp)
+		atomic_sub(&net_timestamp_users, 1);
+	s->timestamp = false;
 	s->ops->release(s);
 }
 

@@ -99,8 +99,6 @@ void inet_socket_release(struct inet_socket *i)
 	spin_unlock_bh(&i->s.lock);
 	if (i->congested)
 		net_receiver_relief();
-	if (i->s.timestamp)
-		atomic_sub(&net_timestamp_users, 1);
 	if (i->s.filter)
 		socket_filter_free(i->s.filter);
 	i->s.filter = NULL;
@@ -257,8 +255,8 @@ int inet_rx_take(struct inet_socket *i, u32 flags, struct pkt **out)
 		return flags & MSG_OOB ? -EOPNOTSUPP : -EAGAIN;
 	for (;;) {
 		spin_lock_bh(&s->lock);
-		*out = rx_pop(i, flags, &relief);
-		err = unlikely(s->error) && !*out ? socket_error_take(s) : 0;
+		err = unlikely(s->error) ? socket_error_take(s) : 0;	/* goes before what is queued, as on Linux */
+		*out = likely(!err) ? rx_pop(i, flags, &relief) : NULL;
 		spin_unlock_bh(&s->lock);
 		if (unlikely(relief))
 			net_receiver_relief();

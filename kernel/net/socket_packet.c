@@ -2,7 +2,7 @@
  * Packet sockets (packet(7)): whole frames (SOCK_RAW) or what is behind the link header (SOCK_DGRAM), of one EtherType
  * or all, of one interface or all. ether.c, loopback.c and netif.c offer every frame while packet_taps is not zero.
  *
- * Lock keys: [P] tap_lock, bh kind, before the sockets' own.
+ * Lock keys: [P] tap_lock, bh kind, before the packet sockets' own; both after the locks of sockets that transmit.
  */
 #include "arch/arm64/ucopy.h"
 #include "base/errno.h"
@@ -115,7 +115,10 @@ static void tap_all(struct netif *nif, struct pkt *p, bool out)
 
 	spin_lock_bh(&tap_lock);
 	list_for_each(k, &taps, node) {
-		if ((k->ifindex && k->ifindex != nif->index) || (out && (k->protocol != htons(ETH_P_ALL) || k == p->release_arg)))
+		if (k->ifindex && k->ifindex != nif->index)
+			continue;
+		/* What goes out is shown to those who want everything, but not to its sender. */
+		if (out && (k->protocol != htons(ETH_P_ALL) || k == p->release_arg))
 			continue;
 		if (k->protocol == htons(ETH_P_ALL) || k->protocol == p->protocol)
 			tap_queue(k, nif, p, out);
@@ -302,7 +305,7 @@ static void control_fill(struct packet_socket *k, const struct pkt *p, struct so
 static s64 packet_recvmsg(struct socket *s, struct socket_msg *m)
 {
 	struct packet_socket *k = packet_of(s);
-	u32 take, whole;
+	u32 take, len;
 	struct pkt *p;
 	int err = inet_rx_take(&k->i, m->flags, &p);
 
@@ -312,9 +315,9 @@ static s64 packet_recvmsg(struct socket *s, struct socket_msg *m)
 		m->name_len = m->control_len = 0;
 		return 0;
 	}
-	take = MIN((u64)p->len, (u64)m->uio.left);
-	whole = note_of(p)->whole_len;
-	if (take < p->len)
+	len = p->len;
+	take = MIN((u64)len, (u64)m->uio.left);
+	if (take < len)
 		m->out_flags |= MSG_TRUNC;
 	err = pkt_copy_to_uio(p, 0, &m->uio, take);
 	if (m->name)
@@ -324,7 +327,7 @@ static s64 packet_recvmsg(struct socket *s, struct socket_msg *m)
 	pkt_free(p);
 	if (err)
 		return err;
-	return m->flags & MSG_TRUNC ? whole : take;
+	return m->flags & MSG_TRUNC ? len : take;
 }
 
 /* ---- options -------------------------------------------------------------- */
@@ -461,6 +464,7 @@ static int packet_create(u16 type, u16 protocol, struct socket **out)
 		return -ENOMEM;
 	inet_socket_init(&k->i, type, protocol, &packet_ops, packet_destroy);
 	k->i.s.family = AF_PACKET;
+	spin_init(&k->i.s.lock, "packet.socket");	/* a class of its own: taken while others transmit */
 	list_init(&k->node);
 	tap_set(k, 0, protocol);
 	*out = &k->i.s;

@@ -565,39 +565,55 @@ static void message_consume(struct unix_socket *u, struct unix_message *x, u32 n
 }
 
 /* Messages with other rights or senders end a read of a stream. */
-static bool may_join(const struct unix_socket *u, const struct unix_message *first, const struct unix_message *next)
+static bool may_join(const struct unix_socket *u, const struct unix_cred *from, const struct unix_message *next)
 {
-	return !next->file_count && (!u->s.passcred || !memcmp(&first->cred, &next->cred, sizeof(first->cred)));
+	return !next->file_count && (!u->s.passcred || !memcmp(from, &next->cred, sizeof(*from)));
+}
+
+/* What a peek looks at after x. Only readers take messages away, and we are the one. */
+static struct unix_message *message_after(struct unix_socket *u, struct unix_message *x)
+{
+	struct list_node *n;
+
+	spin_lock(&unix_lock);
+	n = x->node.next == &u->queue ? NULL : x->node.next;
+	spin_unlock(&unix_lock);
+	return n ? list_entry(n, struct unix_message, node) : NULL;
 }
 
 static s64 receive_stream(struct unix_socket *u, struct socket_msg *m, u32 room)
 {
 	u32 want = m->uio.left, flags = m->flags;
+	bool peek = flags & MSG_PEEK;
+	struct unix_message *x = NULL;
+	struct unix_cred from = { 0 };
 	s64 got = 0;
-	struct unix_message first = { 0 };
 
 	while (want) {
-		struct unix_message *x;
-		int err = message_wait(u, got && !(flags & MSG_WAITALL) ? flags | MSG_DONTWAIT : flags);
+		int err;
 		u32 n;
 
-		if (err <= 0)
-			return got ? got : err;
-		x = list_first(&u->queue, struct unix_message, node);
-		if (got && !may_join(u, &first, x))
+		if (!peek || !x) {
+			err = message_wait(u, got && !(flags & MSG_WAITALL) ? flags | MSG_DONTWAIT : flags);
+			if (err <= 0)
+				return got ? got : err;
+			x = list_first(&u->queue, struct unix_message, node);
+		}
+		if (got && !may_join(u, &from, x))
 			break;
-		first.cred = x->cred;
+		from = x->cred;
 		if (!got)
-			unix_rights_give(u, x, m, room, flags & MSG_PEEK);
+			unix_rights_give(u, x, m, room, peek);
 		n = MIN(want, x->len - x->start);
 		err = uio_put(&m->uio, x->data + x->start, n);
 		if (err)
 			return got ? got : err;
 		got += n;
 		want -= n;
-		if (flags & MSG_PEEK)
+		if (!peek)
+			message_consume(u, x, n);
+		else if (!(x = message_after(u, x)))
 			break;
-		message_consume(u, x, n);
 	}
 	return got;
 }

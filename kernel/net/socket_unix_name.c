@@ -17,7 +17,8 @@ static struct unix_socket *abstract_find(const u8 *name, u32 len)
 	struct unix_socket *u;
 
 	list_for_each(u, &unix_sockets, node)
-		if (u->name && !u->vnode && !u->inherited && !u->closed && u->name_len == len && !memcmp(u->name, name, len))
+		if (u->name && !u->vnode && !u->inherited && !u->closed && u->name_len == len &&
+		    !memcmp(u->name, name, len))
 			return u;
 	return NULL;
 }

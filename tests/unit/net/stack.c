@@ -55,6 +55,8 @@ void card_receives_only(const void *frame, u32 len)
 {
 	struct pkt *p = pkt_alloc(16);
 
+	if (!p)
+		return;			/* no buffer in the ring: the card dropped it */
 	if (pkt_append(p, frame, len)) {
 		pkt_free(p);
 		return;
