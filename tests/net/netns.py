@@ -23,7 +23,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vm"))
-from vmtest import LIMIT, Skip, Vm, VmError, main, qemu  # noqa: E402,F401
+from vmtest import LIMIT, Skip, Vm, VmError, main, only_ours, qemu  # noqa: E402,F401
 
 PREFIX = "dunlin-test-"
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -191,14 +191,14 @@ class Net:
         said = open(log).read()[-1500:] if os.path.exists(log) else ""
         raise AssertionError(f"{what} does not serve: {said}")
 
-    def dnsmasq(self, *extra):
-        """DHCP for the guest (lease of an hour) and DNS for *.test."""
+    def dnsmasq(self, *extra, lease="1h"):
+        """DHCP for the guest and DNS for *.test."""
         return self._ready(self.spawn(
             "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--no-ping",
             "--log-facility=-", "--user=root", "--bind-interfaces", f"--interface={self.tap}", "--except-interface=lo",
-            f"--dhcp-range={self.guest_ip},{self.guest_ip},1h", "--dhcp-authoritative",
+            f"--dhcp-range={self.guest_ip},{self.guest_ip},{lease}", "--dhcp-authoritative",
             f"--dhcp-leasefile={self.dir}/leases", "--log-dhcp", "--pid-file=",
-            f"--address=/host.test/{self.host_ip}", f"--address=/guest.test/{self.guest_ip}", *extra),
+            "--local=/test/", f"--host-record=host.test,{self.host_ip}", f"--host-record=guest.test,{self.guest_ip}", *extra),
             "dnsmasq", 53, udp=True)
 
     def nginx(self, port=80, **files):

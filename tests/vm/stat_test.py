@@ -54,4 +54,12 @@ def test_idle_machine_takes_no_periodic_interrupt():
         assert len(lines) == 1 and re.match(r"1 .*timer", lines[0]), lines
 
 
+def test_idle_sleep_switches_there_and_back():
+    """Nobody but the sleeper runs: one switch away from it and one back."""
+    only_ours()
+    with Vm(net="none", guest=True) as vm:
+        vm.boot()
+        assert moved(vm, "sleep", 1000)["context_switches"] == 2
+
+
 main()

@@ -26,7 +26,8 @@ for module in %s; do
 	[ ! -e /linux-modules/$module.ko ] || insmod /linux-modules/$module.ko
 done
 echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6
-echo '0 2147483647' >/proc/sys/net/ipv4/ping_group_range
+# A full backlog is to make clients wait, as without cookies, not to reset them.
+echo 0 >/proc/sys/net/ipv4/tcp_syncookies
 ip link set lo up
 ip=
 for word in $(cat /proc/cmdline); do

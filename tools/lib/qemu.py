@@ -82,13 +82,14 @@ def check_kernel(path):
 class Machine:
     def __init__(self, kernel=None, initrd=None, append="", net="user", nic="virtio-net-pci",
                  gic="2", cpu="cortex-a76", smp="1", mem="512M", pcap=None, gdb=None,
-                 debug=False, extra=(), machine=""):
+                 debug=False, extra=(), machine="", buses=()):
         self.kernel = kernel or built("debug" if debug else "", "Image")
         self.initrd = initrd or built("initramfs.cpio")     # one file, or "none"
         self.append, self.net, self.nic = append, net, nic
         self.gic, self.cpu, self.smp, self.mem = str(gic), cpu, str(smp), mem
         self.pcap, self.gdb, self.extra = pcap, gdb, list(extra)
-        self.machine = machine      # more properties of -M virt, for the tests
+        # For the tests: more properties of -M virt, and devices that the network card is behind.
+        self.machine, self.buses = machine, list(buses)
 
     def check(self):
         if self.gic not in ("2", "3"):
@@ -150,7 +151,7 @@ class Machine:
         if self.net != "none":
             # No option ROM: the guest does not boot from the network.
             rom = ",romfile=" if WITH_ROM.search(self.nic.split(",")[0]) and "romfile" not in self.nic else ""
-            cmd += ["-netdev", self.netdev(), "-device", f"{self.nic},netdev=net0{rom}"]
+            cmd += [*self.buses, "-netdev", self.netdev(), "-device", f"{self.nic},netdev=net0{rom}"]
             if self.pcap:
                 cmd += ["-object", f"filter-dump,id=pcap0,netdev=net0,file={self.pcap}"]
         if self.gdb:

@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""Floods: a million echoes with the event index on, and the guest as quick afterwards as before."""
+# limit: 1200
+import os
+import re
+
+from netns import Net, Vm, main, only_ours
+
+COUNT = 100000 if os.environ.get("DUNLIN_TEST_KERNEL") else 1000000
+
+
+def echo_cost(net, vm, n=300):
+    """Interrupts, polls and frames that n echoes cost, one at a time."""
+    before = vm.stat()
+    out = net.run("ping", "-q", "-c", str(n), "-i", "0.002", net.guest_ip)
+    assert " 0% packet loss" in out, out
+    after = vm.stat()
+    return {k: after[k] - before[k] for k in ("net_msi_irqs", "net_rx_polls", "net_rx_packets", "context_switches")}
+
+
+def flood(net, count):
+    out = net.run("ping", "-f", "-q", "-c", str(count), net.guest_ip, timeout=1000)
+    assert f"{count} packets transmitted, {count} received" in out and " 0% packet loss" in out, out
+
+
+def test_a_million_echoes():
+    """With the build that people run; the next test has lock checking on."""
+    with Net() as net, Vm(ns=net, debug=False) as vm:
+        vm.boot()
+        flood(net, COUNT)
+        assert vm.run("echo alive") == "alive\n"
+
+
+def test_as_quick_afterwards_as_before():
+    """The event index and the ring's indices have gone round many times: an echo still costs one interrupt and one poll."""
+    only_ours()
+    with Net() as net, Vm(ns=net) as vm:
+        vm.boot()
+        net.run("ping", "-q", "-c", "20", "-i", "0.002", net.guest_ip)
+        before = echo_cost(net, vm)
+        flood(net, 200000)
+        after = echo_cost(net, vm)
+        for k, v in before.items():
+            assert abs(after[k] - v) <= max(0.1 * v, 20), (before, after)
+        assert 300 <= after["net_rx_packets"] <= 310 and after["net_msi_irqs"] <= 310, after
+        assert vm.stat()["net_rx_timer_polls"] == 0
+
+
+def test_many_in_flight():
+    """Twenty echoes under way at any time, of all sizes."""
+    with Net() as net, Vm(ns=net) as vm:
+        vm.boot()
+        for size in (0, 56, 1472, 4000):
+            out = net.run("ping", "-q", "-f", "-c", "3000", "-l", "20", "-s", str(size), net.guest_ip, timeout=300)
+            assert re.search(r"3000 packets transmitted, (2[89]\d\d|3000) received", out), out
+
+
+def test_flood_does_not_starve_programs():
+    """While datagrams that nobody wants pour in, a program in the guest still gets on."""
+    import socket
+    import threading
+    with Net() as net, Vm(ns=net) as vm:
+        vm.boot()
+        stop = threading.Event()
+
+        def pour():
+            with net.socket(socket.AF_INET, socket.SOCK_DGRAM) as u:
+                while not stop.is_set():
+                    try:
+                        for _ in range(100):
+                            u.sendto(b"x" * 100, (net.guest_ip, 9))
+                    except OSError:
+                        pass        # the answer that nobody listens there
+
+        t = threading.Thread(target=pour, daemon=True)
+        t.start()
+        try:
+            assert vm.run("i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; echo $i", 200) == "20000\n"
+        finally:
+            stop.set()
+            t.join()
+        net.run("ping", "-c", "1", net.guest_ip)
+
+
+main()

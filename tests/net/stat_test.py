@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+# quick
+"""The network's counters in /proc/stat move by exactly what came over the wire, and an idle interface causes nothing."""
+import re
+
+from netns import Net, Vm, main, only_ours
+
+STATIC = "ip=10.77.0.2::10.77.0.1:255.255.255.0::eth0:off"
+
+
+def during(vm, action):
+    """What moves while the host does something, as one guest process sees it that itself does nothing."""
+    tag = vm.start("statdelta wait 0 </dev/console")
+    vm.wait(r"^go 0\n")
+    action()
+    vm.send("\n")
+    out, status = vm.finish(tag)
+    assert status == 0, out
+    return {k: int(v) for k, v in re.findall(r"(?m)^(\w+) (-?\d+)$", out)}
+
+
+def quiet_net(net, vm):
+    """Both sides know each other for good: no ARP in between."""
+    mac = net.run("cat", f"/sys/class/net/{net.tap}/address").strip()
+    net.run("ip", "neigh", "replace", net.guest_ip, "lladdr", "52:54:00:12:34:56", "dev", net.tap, "nud", "permanent")
+    vm.run(f"arp -s {net.host_ip} {mac}")
+
+
+def ping(net, n):
+    out = net.run("ping", "-q", "-c", str(n), "-i", "0.01", net.guest_ip)
+    assert f"{n} received" in out, out
+
+
+def test_packets_interrupts_and_polls():
+    only_ours()
+    with Net() as net, Vm(ns=net, append=STATIC, guest=True) as vm:
+        vm.boot()
+        quiet_net(net, vm)
+        for n in (1, 40):
+            irqs, wire = vm.interrupts(), net.link_stats()
+            d = during(vm, lambda n=n: ping(net, n))
+            assert d["net_rx_packets"] == n == net.link_stats()["received"] - wire["received"], d
+            now = vm.interrupts()
+            assert d["net_msi_irqs"] == sum(now[k] - irqs[k] for k in now if k.startswith("virtio0")), (d, irqs, now)
+            # One at a time: an interrupt and a poll each. (The host may send the next before the poll is over.)
+            assert n - n // 10 <= d["net_msi_irqs"] <= n, d
+            # A poll is an interrupt's, or the re-armed queue's that had work already.
+            assert d["net_rx_polls"] == d["net_msi_irqs"] + d["net_rx_rearm_races"], d
+            assert d["net_rx_timer_polls"] == 0, d
+
+
+def test_timer_polls_without_interrupts():
+    """A hundred a second, whether or not something comes; none under MSI-X."""
+    only_ours()
+    with Net() as net, Vm(ns=net, append=f"{STATIC} pci=noirq", guest=True) as vm:
+        vm.boot()
+        quiet_net(net, vm)
+        d = during(vm, lambda: ping(net, 20))
+        assert d["net_rx_packets"] == 20 and d["net_msi_irqs"] == 0 and d["net_rx_timer_polls"] > 0, d
+        assert d["net_rx_polls"] == d["net_rx_timer_polls"] + d["net_rx_rearm_races"], d
+        slept = {k: int(v) for k, v in re.findall(r"(?m)^(\w+) (-?\d+)$", vm.run("statdelta sleep 1000"))}
+        assert 95 <= slept["net_rx_timer_polls"] <= 101, slept
+
+
+def test_idle_interface():
+    """With an address and nothing on the wire, a sleeping program's timer is the only interrupt."""
+    only_ours()
+    with Net() as net, Vm(ns=net, append=STATIC, guest=True) as vm:
+        vm.boot()
+        vm.run("ping -c 1 10.77.0.1")
+        quiet_net(net, vm)
+        lines = vm.run("idle 3").splitlines()
+        assert len(lines) == 1 and re.match(r"1 .*timer", lines[0]), lines
+
+
+def test_interface_counters():
+    """/proc/net/dev and /sys agree with the other end of the wire."""
+    with Net() as net, Vm(ns=net, append=STATIC) as vm:
+        vm.boot()
+        quiet_net(net, vm)
+
+        def both():
+            dev = re.search(r"eth0:(.*)", vm.run("cat /proc/net/dev"))[1].split()
+            sys = [int(vm.run(f"cat /sys/class/net/eth0/statistics/{n}")) for n in ("rx_packets", "rx_bytes", "tx_packets", "tx_bytes")]
+            assert [int(dev[i]) for i in (1, 0, 9, 8)] == sys
+            s = net.link_stats()
+            return [a - b for a, b in zip(sys, (s["received"], s["received_bytes"], s["sent"], s["sent_bytes"]))]
+
+        first = both()
+        ping(net, 50)
+        net.run("ping", "-q", "-c", "5", "-i", "0.01", "-s", "1400", net.guest_ip)
+        assert both() == first
+
+
+def test_protocol_counters():
+    with Net() as net, Vm(ns=net, append=STATIC) as vm:
+        vm.boot()
+
+        def snmp():
+            rows = [line.split() for line in vm.run("cat /proc/net/snmp").splitlines()]
+            return {a[0] + n: int(v) for a, b in zip(rows[::2], rows[1::2]) for n, v in zip(a[1:], b[1:])}
+
+        before = snmp()
+        ping(net, 10)
+        with net.socket() as s:
+            assert s.connect_ex((net.guest_ip, 9)) != 0
+        after = snmp()
+        moved = {k: v - before.get(k, 0) for k, v in after.items() if v != before.get(k, 0)}
+        assert moved["Icmp:InEchos"] == moved["Icmp:OutEchoReps"] == 10, moved
+        assert moved["Tcp:OutRsts"] == 1 and moved["Tcp:InSegs"] == 1, moved
+        assert moved["Ip:InDelivers"] == 11, moved
+
+
+main()

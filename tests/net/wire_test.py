@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""Bulk transfers over a wire that loses, reorders, delays and duplicates: every byte arrives, and the window is seen to move."""
+import hashlib
+import re
+import socket
+import threading
+
+from bridge import Bridge
+from netns import Net, Vm, main
+
+SIZE = 10 << 20
+BAD = {"loss": 0.05, "reorder": 0.02, "duplicate": 0.02, "delay": 0.002}
+
+
+def pattern(size):
+    return (bytes(range(251)) * (size // 251 + 1))[:size]
+
+
+def take(net, port, result):
+    """A server for one upload: its SHA-256 and length; it closes when it has all."""
+    listener = net.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)      # one transfer after the other
+    listener.bind((net.host_ip, port))
+    listener.listen()
+
+    def serve():
+        with listener, listener.accept()[0] as c:
+            digest, n = hashlib.sha256(), 0
+            while data := c.recv(1 << 16):
+                digest.update(data)
+                n += len(data)
+            result.append((n, digest.hexdigest()))
+
+    t = threading.Thread(target=serve, daemon=True)
+    t.start()
+    return t
+
+
+def test_download():
+    with Net() as net, Bridge(net, **BAD) as wire, Vm(ns=net, netdev=wire.netdev) as vm:
+        net.nginx()
+        vm.boot()
+        with open(f"{net.www}/10m", "rb") as f:
+            want = hashlib.sha256(f.read()).hexdigest()
+        assert vm.run("wget -q -O - http://10.77.0.1/10m | sha256sum", 400).split()[0] == want
+        c = wire.counts()
+        for direction in ("to_guest", "from_guest"):
+            for what in ("lost", "reordered", "duplicated"):
+                assert c[direction][what] > 10, c
+        assert c["to_guest"]["lost"] > 0.03 * c["to_guest"]["seen"], c
+
+
+def test_upload():
+    """The guest's congestion window falls at losses and recovers, again and again; the lost bytes are sent again."""
+    with Net() as net, Bridge(net, **BAD) as wire, Vm(ns=net, netdev=wire.netdev, guest=True) as vm:
+        vm.boot()
+        got = []
+        t = take(net, 5001, got)
+        out = vm.run(f"nettool put {net.host_ip} 5001 {SIZE}", 400)
+        t.join(60)
+        assert got == [(SIZE, hashlib.sha256(pattern(SIZE)).hexdigest())]
+        v = {k: int(n) for k, n in re.findall(r"(\w+)=(\d+)", out)}
+        lost = wire.counts()["from_guest"]["lost"]
+        assert v["falls"] >= 5 and v["rises"] >= 5, out
+        # What was lost is sent again, and not much more: most of the duplicates are the wire's own.
+        assert 0.7 * lost <= v["retransmitted"] <= 2.5 * lost, (out, wire.counts())
+
+
+def test_window_opens_on_a_good_wire_and_falls_at_one_bad_moment():
+    """Without losses the window grows and stays; a short outage halves it at least, and it grows back."""
+    with Net() as net, Bridge(net, delay=0.004) as wire, Vm(ns=net, netdev=wire.netdev, guest=True) as vm:
+        vm.boot()
+        got = []
+        t = take(net, 5001, got)
+        calm = vm.run(f"nettool put {net.host_ip} 5001 {SIZE // 2}", 400)
+        t.join(60)
+        v = {k: int(n) for k, n in re.findall(r"(\w+)=(\d+)", calm)}
+        # A machine that is busy elsewhere may hold the wire up for long enough to look like a loss.
+        assert v["falls"] <= 1 and v["retransmitted"] <= 5 and v["peak"] >= 4 * v["first"], calm
+        t = take(net, 5001, got)
+        tag = vm.start(f"nettool put {net.host_ip} 5001 {SIZE * 2}")
+        start = wire.counts()["from_guest"]["seen"]
+        while wire.counts()["from_guest"]["seen"] < start + 1500:
+            pass
+        wire.set(loss=0.3)
+        before = wire.counts()["from_guest"]["lost"]
+        while wire.counts()["from_guest"]["lost"] < before + 5:
+            pass
+        wire.set(loss=0)
+        out, status = vm.finish(tag, 400)
+        t.join(60)
+        assert status == 0 and got[1] == (SIZE * 2, hashlib.sha256(pattern(SIZE * 2)).hexdigest())
+        v = {k: int(n) for k, n in re.findall(r"(\w+)=(\d+)", out)}
+        assert v["falls"] >= 1 and v["rises"] >= 1 and v["retransmitted"] >= 5, out
+
+
+def test_corrupted_frames_are_never_taken_for_good():
+    """A wire that flips bits behind the Ethernet header: the checksums find them all."""
+    with Net() as net, Bridge(net, corrupt=0.02) as wire, Vm(ns=net, netdev=wire.netdev, guest=True) as vm:
+        vm.boot()
+        got = []
+        t = take(net, 5001, got)
+        vm.run(f"nettool put {net.host_ip} 5001 {SIZE // 5}", 400)
+        t.join(60)
+        assert got == [(SIZE // 5, hashlib.sha256(pattern(SIZE // 5)).hexdigest())]
+        net.nginx()
+        want = hashlib.sha256(open(f"{net.www}/10m", "rb").read()).hexdigest()
+        assert vm.run("wget -q -O - http://10.77.0.1/10m | sha256sum", 400).split()[0] == want
+        snmp = vm.run("cat /proc/net/snmp")
+        rows = [line.split() for line in snmp.splitlines()]
+        tcp = dict(zip(*[r[1:] for r in rows if r[0] == "Tcp:"]))
+        assert int(tcp["InErrs"]) + int(tcp["InCsumErrors"]) > 0, snmp
+
+
+main()

@@ -1,0 +1,184 @@
+/*
+ * What the network tests (tests/net) want of the guest and busybox does not have:
+ *
+ *	resolve NAME		getaddrinfo for any family: musl sends A and AAAA at once from one socket
+ *	put IP PORT BYTES	sends a pattern by TCP and watches the congestion window (TCP_INFO) all the while
+ *	sink PORT		takes one TCP connection, reads it to the end, says how many bytes and their sum
+ *	udp-echo PORT		sends datagrams back, whatever their size, until one says "end"
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static char buf[1 << 16];
+
+static int fail(const char *what)
+{
+	perror(what);
+	return 1;
+}
+
+static int resolve(const char *name)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list;
+	char text[64];
+	int err = getaddrinfo(name, NULL, &hints, &list);
+
+	if (err) {
+		fprintf(stderr, "%s: %s\n", name, gai_strerror(err));
+		return 1;
+	}
+	for (struct addrinfo *a = list; a; a = a->ai_next) {
+		getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST);
+		puts(text);
+	}
+	return 0;
+}
+
+static struct sockaddr_in address(const char *ip, const char *port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(atoi(port)) };
+
+	if (ip)
+		inet_pton(AF_INET, ip, &a.sin_addr);
+	return a;
+}
+
+/* The window over time: how often it fell by a quarter or more, and how often it had grown by a tenth again. */
+struct window { unsigned int first, peak, low, high, falls, rises; int falling; };
+
+static void window_note(struct window *w, unsigned int cwnd)
+{
+	if (!w->first)
+		w->first = w->low = w->high = cwnd;
+	if (cwnd > w->peak)
+		w->peak = cwnd;
+	if (w->falling ? cwnd < w->low : cwnd > w->high)
+		w->low = w->high = cwnd;
+	if (!w->falling && cwnd * 4 <= w->high * 3) {
+		w->falls++;
+		w->falling = 1;
+		w->low = cwnd;
+	} else if (w->falling && cwnd * 10 >= w->low * 11) {
+		w->rises++;
+		w->falling = 0;
+		w->high = cwnd;
+	}
+}
+
+static int put(const char *ip, const char *port, long bytes)
+{
+	struct sockaddr_in a = address(ip, port);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct window w = { 0 };
+	struct tcp_info info;
+	socklen_t len;
+	long sent = 0;
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)))
+		return fail("connect");
+	while (sent < bytes) {
+		size_t n = 8192, done = 0;
+
+		if ((long)n > bytes - sent)
+			n = bytes - sent;
+		for (size_t i = 0; i < n; i++)
+			buf[i] = (sent + i) % 251;
+		while (done < n) {
+			ssize_t r = write(fd, buf + done, n - done);
+
+			if (r < 0)
+				return fail("write");
+			done += r;
+		}
+		sent += n;
+		len = sizeof(info);
+		if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
+			return fail("TCP_INFO");
+		window_note(&w, info.tcpi_snd_cwnd);
+	}
+	shutdown(fd, SHUT_WR);
+	/* The other side closes when it has all. */
+	if (read(fd, buf, 1) != 0)
+		return fail("end of the connection");
+	len = sizeof(info);
+	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
+	printf("sent=%ld first=%u peak=%u falls=%u rises=%u retransmitted=%u mss=%u rtt_us=%u\n", sent, w.first, w.peak,
+	       w.falls, w.rises, info.tcpi_total_retrans, info.tcpi_snd_mss, info.tcpi_rtt);
+	return 0;
+}
+
+static int bound(int type, const char *port)
+{
+	struct sockaddr_in a = address(NULL, port);
+	int one = 1, fd = socket(AF_INET, type, 0);
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) || (type == SOCK_STREAM && listen(fd, 128)))
+		exit(fail("bind"));
+	printf("ready\n");
+	fflush(stdout);
+	return fd;
+}
+
+static int sink(const char *port)
+{
+	int fd = accept(bound(SOCK_STREAM, port), NULL, NULL);
+	uint64_t sum = 14695981039346656037u;	/* FNV-1a */
+	long total = 0;
+	ssize_t r;
+
+	if (fd < 0)
+		return fail("accept");
+	while ((r = read(fd, buf, sizeof(buf))) > 0) {
+		for (ssize_t i = 0; i < r; i++)
+			sum = (sum ^ (unsigned char)buf[i]) * 1099511628211u;
+		total += r;
+	}
+	if (r < 0)
+		return fail("read");
+	printf("received=%ld sum=%016llx\n", total, (unsigned long long)sum);
+	return 0;
+}
+
+static int udp_echo(const char *port)
+{
+	int fd = bound(SOCK_DGRAM, port);
+	struct sockaddr_in from;
+
+	for (;;) {
+		socklen_t len = sizeof(from);
+		ssize_t r = recvfrom(fd, buf, sizeof(buf), 0, (struct sockaddr *)&from, &len);
+
+		if (r < 0)
+			return fail("recvfrom");
+		if (r == 3 && !memcmp(buf, "end", 3))
+			return 0;
+		if (sendto(fd, buf, r, 0, (struct sockaddr *)&from, len) != r)
+			return fail("sendto");
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+
+	if (!strcmp(what, "resolve") && argc == 3)
+		return resolve(argv[2]);
+	if (!strcmp(what, "put") && argc == 5)
+		return put(argv[2], argv[3], atol(argv[4]));
+	if (!strcmp(what, "sink") && argc == 3)
+		return sink(argv[2]);
+	if (!strcmp(what, "udp-echo") && argc == 3)
+		return udp_echo(argv[2]);
+	fprintf(stderr, "usage: nettool resolve NAME | put IP PORT BYTES | sink PORT | udp-echo PORT\n");
+	return 2;
+}
