@@ -159,12 +159,13 @@ class Vm(Console):
     """One guest. Arguments not named here are those of qemu.Machine (nic, gic, cpu, mem, ...).
 
     append: words for the command line; files: {path: contents}, added to the initramfs;
-    guest: also add the programs of tests/vm/guest; initrd: other archives instead of ours;
+    guest: also add the programs of tests/vm/guest; archives: paths of more to add;
+    initrd: other archives instead of ours;
     ns: a tests/net Net, whose tap the guest gets and in whose namespace QEMU runs;
     netdev: the text of QEMU's -netdev (id=net0) instead of a tap or net; args: more for QEMU.
     """
 
-    def __init__(self, append="", files=None, guest=False, initrd=None, ns=None, netdev=None,
+    def __init__(self, append="", files=None, guest=False, archives=(), initrd=None, ns=None, netdev=None,
                  args=(), debug=True, kernel=None, net="user", **machine):
         super().__init__()
         self.dir = tempfile.mkdtemp(prefix="dunlin-vm-")
@@ -181,7 +182,7 @@ class Vm(Console):
             more = []
             if initrd is None and linux.takes_part(m.kernel, m.append):
                 more, m.append = [linux.archive(m.kernel)], f"rdinit=/linux-init {m.append}"
-            m.initrd = self._initrd(initrd, files, guest, more)
+            m.initrd = self._initrd(initrd, files, [*archives] + [qemu.built("guest.cpio")] * guest, more)
             cmd = m.command(["-chardev", "stdio,id=con,signal=off", "-serial", "chardev:con", "-monitor", "none",
                              "-qmp", f"unix:{self.dir}/qmp,server=on,wait=off"])
             if ns:
@@ -195,12 +196,11 @@ class Vm(Console):
             self.close()
             raise
 
-    def _initrd(self, initrd, files, guest, more):
+    def _initrd(self, initrd, files, archives, more):
         parts = list(more)
         for path in [qemu.built("initramfs.cpio")] if initrd is None else initrd:
             parts.append(path if isinstance(path, bytes) else _read(path))
-        if guest:
-            parts.append(_read(qemu.built("guest.cpio")))
+        parts += [_read(path) for path in archives]
         if files:
             a = cpio.Archive()
             for name, data in files.items():
@@ -234,10 +234,10 @@ class Vm(Console):
 
     # ---- the shell --------------------------------------------------------
 
-    def boot(self, timeout=LIMIT):
+    def boot(self, timeout=LIMIT, shell="sh"):
         """Wait for the shell and take it over for sh(): no echo, no line editing, no kernel messages."""
         self.prompt(timeout)
-        self.send("exec sh -c 'stty -echo -onlcr; dmesg -n 1; echo shell-\"\"ready; "
+        self.send(f"exec {shell} -c 'stty -echo -onlcr; dmesg -n 1; echo shell-\"\"ready; "
                   "while IFS= read -r tag && IFS= read -r line; do "
                   "eval \"$line\" </dev/null; echo \"$tag:$?\"; done'\n")
         self.wait(r"^shell-ready\n", timeout)

@@ -1,0 +1,172 @@
+"""Debian's own arm64 programs in the guest, dynamic, with Debian's ld.so and libraries.
+
+    from programs import main, programs
+
+    def test_name():
+        with programs("coreutils") as vm:       # a booted Vm of tests/vm, whose run() is bash's
+            assert vm.run("echo ${BASH_VERSINFO[0]}") == "5\\n"
+
+    main()
+
+`tools/setup programs` has put the packages into build/programs, each in a folder of its own with
+all it depends on beside it. archive() makes one part for an initramfs of the packages that are
+named, and of those shared libraries of the others that the dynamic linker will ask for: it goes
+behind our own initramfs, so a program of Debian's takes the place of busybox's of that name, and busybox
+stands in for the rest. The libraries, and what else is named by path alone, are where Debian has
+them; all programs are in /bin, which /sbin, /usr/bin and /usr/sbin lead to.
+
+What a test needs of the network is tests/net's: programs("curl", ns=net).
+"""
+import hashlib
+import os
+import re
+import stat
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "net"))
+from netns import LIMIT, Net, Skip, Vm, VmError, main, only_ours, qemu  # noqa: E402,F401
+from vmtest import cpio, _read  # noqa: E402
+
+ROOT = qemu.built("programs")
+CACHE = qemu.built("programs-initramfs")
+LIB = "usr/lib/aarch64-linux-gnu"
+# What glibc opens by name when it is asked to: a thread that is cancelled unwinds by libgcc_s.
+ALWAYS = ("ld-linux-aarch64.so.1", "libc.so.6", "libgcc_s.so.1")
+UNUSED = re.compile(r"usr/share/(doc|man|info|locale|lintian|bash-completion|bug|doc-base|menu|polkit-1|zsh|perl.*)/"
+                    r"|usr/lib/(systemd|locale|perl.*|aarch64-linux-gnu/(perl|gconv|audit).*)/|etc/(init.d|cron.*)/|\.control$")
+BASE = {"etc/passwd": "root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n"
+                      "www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\nuser:x:1000:1000:A user:/home/user:/bin/bash\n"
+                      "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+        "etc/group": "root:x:0:\ndaemon:x:1:\nadm:x:4:user\ntty:x:5:\nwww-data:x:33:\nuser:x:1000:\nnogroup:x:65534:\n",
+        "etc/nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n",
+        "etc/shells": "/bin/sh\n/bin/bash\n"}
+
+
+def _place(path):
+    """Where a file of a package goes in the guest."""
+    path = re.sub(r"^(usr/)?s?bin/", "bin/", path)
+    return re.sub(r"^lib/", "usr/lib/", path)
+
+
+def _files(package):
+    """{place: source} of a package's files, links and folders that somebody could use."""
+    folder = os.path.join(ROOT, package)
+    if not os.path.isdir(folder):
+        raise Skip(f"build/programs/{package} is not there: run tools/setup programs")
+    found = {}
+    for at, dirs, files in os.walk(folder):
+        for name in dirs + files:
+            path = os.path.join(at, name)
+            place = _place(os.path.relpath(path, folder))
+            if not UNUSED.search(place + ("/" if os.path.isdir(path) else "")):
+                found[place] = path
+    return found
+
+
+def _libraries():
+    """{name: (place, source)} of the shared libraries of all packages."""
+    found = {}
+    for package in sorted(os.listdir(ROOT)):
+        for folder in ("lib", "usr/lib", "lib/aarch64-linux-gnu", "usr/lib/aarch64-linux-gnu"):
+            at = os.path.join(ROOT, package, folder)
+            for name in os.listdir(at) if os.path.isdir(at) else ():
+                if ".so" in name:
+                    place = _place(f"{folder}/{name}")
+                    found.setdefault(name, []).append((place, os.path.join(at, name)))
+    return found
+
+
+def _is_elf(path):
+    if os.path.islink(path) or not os.path.isfile(path):
+        return False
+    with open(path, "rb") as f:
+        return f.read(4) == b"\x7fELF"
+
+
+def _needed(paths):
+    """The names of the libraries that these programs and libraries want at their start."""
+    if not paths:
+        return set()
+    out = subprocess.run(["aarch64-linux-gnu-readelf", "-d", *paths], check=True, capture_output=True, text=True).stdout
+    return set(re.findall(r"\(NEEDED\).*\[(.*)\]", out))
+
+
+def _collect(packages):
+    files = {}
+    for package in packages:
+        files.update(_files(package))
+    libraries, looked = _libraries(), set()
+    wanted = set(ALWAYS) | _needed([path for path in files.values() if _is_elf(path)])
+    while wanted - looked:
+        name = (wanted - looked).pop()
+        looked.add(name)
+        for place, path in libraries.get(name, ()):
+            files.setdefault(place, path)
+            if os.path.islink(path):
+                wanted.add(os.path.basename(os.readlink(path)))
+            else:
+                wanted |= _needed([path])
+    return files
+
+
+def _add(a, place, path):
+    mode = os.lstat(path).st_mode
+    if stat.S_ISLNK(mode):
+        target = os.readlink(path)
+        if "/" in target and not target.startswith("/"):
+            package = os.path.relpath(path, ROOT).split(os.sep, 1)[0]
+            inside = os.path.relpath(os.path.dirname(path), os.path.join(ROOT, package))
+            target = os.path.normpath(os.path.join("/", inside, target))
+        a.symlink(place, target)
+    elif stat.S_ISDIR(mode):
+        if place not in ("usr/bin", "usr/sbin", "sbin", "lib", "tmp", "root", "run", "var/run"):
+            a.dir(place, stat.S_IMODE(mode))
+    else:
+        a.file(place, _read(path), stat.S_IMODE(mode))
+
+
+def archive(*packages, more=None):
+    """The path of a cpio archive with these packages and their libraries; more: {path: contents} to replace or add.
+
+    Made once for the same packages and contents.
+    """
+    key = hashlib.sha256(repr((packages, sorted((more or {}).items()))).encode())
+    for part in (__file__, cpio.__file__):
+        key.update(_read(part))
+    for package in sorted(os.listdir(ROOT)) if os.path.isdir(ROOT) else ():
+        control = os.path.join(ROOT, package, ".control")
+        key.update(_read(control) if os.path.exists(control) else b"")
+    path = os.path.join(CACHE, f"{key.hexdigest()[:20]}.cpio")
+    if os.path.exists(path):
+        return path
+    files = _collect(packages)
+    more = {**BASE, **(more or {})}
+    a = cpio.Archive()
+    a.dir("usr/lib")
+    a.symlink("lib", "usr/lib")
+    a.dir("home/user")
+    for place in sorted(files):
+        if place not in more and place not in a:
+            _add(a, place, files[place])
+    for place in sorted(more):
+        a.file(place, more[place], 0o755)
+    os.makedirs(CACHE, exist_ok=True)
+    with open(f"{path}.{os.getpid()}", "wb") as f:
+        f.write(a.bytes())
+    os.rename(f.name, path)
+    return path
+
+
+def programs(*packages, more=None, net="none", **vm):
+    """A booted Vm that has these packages, with bash for the shell of its run(); other arguments are Vm's.
+
+    No network unless ns or net says so.
+    """
+    guest = Vm(archives=[archive("bash", *packages, more=more)], net=net, **vm)
+    try:
+        return guest.boot(shell="env PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 bash")
+    except BaseException:
+        guest.close()
+        raise
