@@ -3,6 +3,7 @@
  *
  *	resolve NAME		getaddrinfo for any family: musl sends A and AAAA at once from one socket
  *	put IP PORT BYTES	sends a pattern by TCP and watches the congestion window (TCP_INFO) all the while
+ *	recover IP PORT BYTES	the same, but ends as soon as the window has fallen and risen again
  *	sink PORT		takes one TCP connection, reads it to the end, says how many bytes and their sum
  *	udp-echo PORT		sends datagrams back, whatever their size, until one says "end"
  */
@@ -52,29 +53,39 @@ static struct sockaddr_in address(const char *ip, const char *port)
 	return a;
 }
 
-/* The window over time: how often it fell by a quarter or more, and how often it had grown by a tenth again. */
-struct window { unsigned int first, peak, low, high, falls, rises; int falling; };
+/*
+ * The window over time. A fall is a new threshold together with something sent again: both stay to be seen however
+ * seldom we look. The window has risen when it is a tenth above the threshold.
+ */
+struct window { unsigned int first, peak, ssthresh, retransmitted, falls, rises; int lowered, falling; };
 
-static void window_note(struct window *w, unsigned int cwnd)
+static void window_note(struct window *w, const struct tcp_info *info)
 {
-	if (!w->first)
-		w->first = w->low = w->high = cwnd;
+	unsigned int cwnd = info->tcpi_snd_cwnd;
+
+	if (!w->first) {
+		w->first = cwnd;
+		w->ssthresh = info->tcpi_snd_ssthresh;
+	}
 	if (cwnd > w->peak)
 		w->peak = cwnd;
-	if (w->falling ? cwnd < w->low : cwnd > w->high)
-		w->low = w->high = cwnd;
-	if (!w->falling && cwnd * 4 <= w->high * 3) {
+	if (info->tcpi_snd_ssthresh != w->ssthresh)
+		w->lowered = 1;
+	w->ssthresh = info->tcpi_snd_ssthresh;
+	if (w->lowered && info->tcpi_total_retrans > w->retransmitted) {
 		w->falls++;
 		w->falling = 1;
-		w->low = cwnd;
-	} else if (w->falling && cwnd * 10 >= w->low * 11) {
+		w->lowered = 0;
+	}
+	if (!w->lowered)
+		w->retransmitted = info->tcpi_total_retrans;
+	if (w->falling && cwnd * 10ull >= w->ssthresh * 11ull) {
 		w->rises++;
 		w->falling = 0;
-		w->high = cwnd;
 	}
 }
 
-static int put(const char *ip, const char *port, long bytes)
+static int put(const char *ip, const char *port, long bytes, int until_risen)
 {
 	struct sockaddr_in a = address(ip, port);
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -85,7 +96,7 @@ static int put(const char *ip, const char *port, long bytes)
 
 	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)))
 		return fail("connect");
-	while (sent < bytes) {
+	while (sent < bytes && !(until_risen && w.rises)) {
 		size_t n = 8192, done = 0;
 
 		if ((long)n > bytes - sent)
@@ -103,7 +114,7 @@ static int put(const char *ip, const char *port, long bytes)
 		len = sizeof(info);
 		if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
 			return fail("TCP_INFO");
-		window_note(&w, info.tcpi_snd_cwnd);
+		window_note(&w, &info);
 	}
 	shutdown(fd, SHUT_WR);
 	/* The other side closes when it has all. */
@@ -174,11 +185,13 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "resolve") && argc == 3)
 		return resolve(argv[2]);
 	if (!strcmp(what, "put") && argc == 5)
-		return put(argv[2], argv[3], atol(argv[4]));
+		return put(argv[2], argv[3], atol(argv[4]), 0);
+	if (!strcmp(what, "recover") && argc == 5)
+		return put(argv[2], argv[3], atol(argv[4]), 1);
 	if (!strcmp(what, "sink") && argc == 3)
 		return sink(argv[2]);
 	if (!strcmp(what, "udp-echo") && argc == 3)
 		return udp_echo(argv[2]);
-	fprintf(stderr, "usage: nettool resolve NAME | put IP PORT BYTES | sink PORT | udp-echo PORT\n");
+	fprintf(stderr, "usage: nettool resolve NAME | put|recover IP PORT BYTES | sink PORT | udp-echo PORT\n");
 	return 2;
 }
