@@ -109,6 +109,22 @@ static void do_switches(int n)
 	waitpid(pid, NULL, 0);
 }
 
+/* The shell that started us may still have been on its way to sleep, were it slow: let it run until it waits for us. */
+static void parent_asleep(void)
+{
+	char path[64], state = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", getppid());
+	while (state != 'S') {
+		FILE *f = fopen(path, "r");
+
+		if (!f || fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+			exit(1);
+		fclose(f);
+		sched_yield();
+	}
+}
+
 static void do_nothing(int n)
 {
 	(void)n;
@@ -169,6 +185,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; n >= 0 && i < sizeof(actions) / sizeof(actions[0]); i++) {
 		if (strcmp(argv[1], actions[i].name))
 			continue;
+		parent_asleep();
 		/* Once for nothing, so that every page that is touched is there. */
 		stat_read(before);
 		stat_read(after);
