@@ -16,6 +16,7 @@
 #include "fs/procfs_internal.h"
 #include "fs/tmpfs.h"
 #include "irq/irq.h"
+#include "mm/drain.h"
 #include "mm/kmap.h"
 #include "mm/slab.h"
 #include "sched/pid.h"
@@ -303,9 +304,7 @@ static int drop_caches_store(const char *text, size_t len, void *arg)
 
 	if (parse_u64(text, NULL, 10, &n) || n < 1 || n > 4)
 		return -EINVAL;
-	if (n & 2)
-		slab_drain_caches();
-	page_drain_caches();
+	memory_drain();
 	return 0;
 }
 

@@ -3,6 +3,7 @@
  * has routes, socket families last. main runs it once threads run; drivers register interfaces afterwards.
  */
 #include "dev/device.h"
+#include "mm/drain.h"
 #include "net/ether.h"
 #include "net/icmp.h"
 #include "net/ip_internal.h"
@@ -17,7 +18,10 @@
 
 int net_init(void)
 {
+	static struct memory_keeper packets = { pkt_drain_caches, NULL };
+
 	pkt_init();
+	memory_keeper_add(&packets);
 	napi_init_all();
 	neigh_init();
 	route_init();

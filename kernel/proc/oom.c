@@ -7,8 +7,8 @@
 #include <linux/signal.h>
 #include "core/clock.h"
 #include "core/log.h"
+#include "mm/drain.h"
 #include "mm/page.h"
-#include "mm/slab.h"
 #include "proc/internal.h"
 #include "vm/vm_space.h"
 
@@ -16,13 +16,7 @@
 
 static u64 reclaim(u64 pages)
 {
-	struct page_counts before, after;
-
-	page_counts_get(&before);
-	slab_drain_caches();
-	page_drain_caches();
-	page_counts_get(&after);
-	return after.free > before.free ? after.free - before.free : 0;
+	return memory_drain();
 }
 
 struct victim { struct process *process; u64 pages; bool dying; };
