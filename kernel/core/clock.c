@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "arch/arm64/cpu.h"
 #include "base/atomic.h"
+#include "core/event.h"
 #include "core/vdso_data.h"
 
 static u64 counter_start;		/* set once at boot, before other threads */
@@ -58,6 +59,14 @@ void clock_realtime_set(u64 ns)
 	atomic_store_relaxed(&realtime_offset, offset);
 	if (published)
 		atomic_store_relaxed(&published->realtime_offset, offset);
+	core_event(CORE_EVENT_CLOCK_SET);
+}
+
+u64 clock_from_realtime(u64 ns)
+{
+	u64 offset = atomic_load_relaxed(&realtime_offset);
+
+	return ns > offset ? ns - offset : 0;
 }
 
 void clock_publish(struct vdso_data *data)

@@ -15,7 +15,8 @@ u64 clock_ns(void);			/* CLOCK_MONOTONIC = CLOCK_BOOTTIME: since the kernel's en
 u64 clock_ns_to_ticks(u64 ns);		/* of the hardware counter, for a delta */
 u64 clock_ticks_to_ns(u64 ticks);
 u64 clock_realtime_ns(void);		/* since 1970 UTC; 0-based at boot until an RTC or settime sets it */
-void clock_realtime_set(u64 ns);
+void clock_realtime_set(u64 ns);		/* announces CORE_EVENT_CLOCK_SET */
+u64 clock_from_realtime(u64 ns);	/* the clock_ns() at which CLOCK_REALTIME shows ns, if it is not set until then */
 /* Keep this page of data for programs up to date from now on. Boot, once. */
 struct vdso_data;
 void clock_publish(struct vdso_data *data);

@@ -7,6 +7,7 @@
 #include "base/printf.h"
 #include "base/string.h"
 #include "core/clock.h"
+#include "core/event.h"
 #include "core/param.h"
 #include "core/spinlock.h"
 
@@ -59,8 +60,10 @@ static void log_line(enum log_level level, const char *line, size_t n, size_t pr
 	ring_put(line, n);
 	if ((int)level < log_console_level || panicking)
 		sinks_write(line + prefix, n - prefix);
-	if (!panicking)
-		spin_unlock_irqrestore(&log_lock, flags);
+	if (panicking)
+		return;
+	spin_unlock_irqrestore(&log_lock, flags);
+	core_event(CORE_EVENT_LOG);
 }
 
 void log_at(enum log_level level, const char *fmt, ...)

@@ -12,6 +12,7 @@
 #include "arch/arm64/cpu.h"
 #include "base/chacha20.h"
 #include "base/string.h"
+#include "core/event.h"
 #include "core/log.h"
 #include "core/spinlock.h"
 
@@ -64,8 +65,10 @@ static void credit(u32 bits)
 	bool before = seed_bits >= SEED_BITS;
 
 	seed_bits = MIN(seed_bits + bits, SEED_BITS);
-	if (!before && seed_bits >= SEED_BITS)
+	if (!before && seed_bits >= SEED_BITS) {
 		log_debug("random: seeded");
+		core_event(CORE_EVENT_SEEDED);
+	}
 }
 
 void random_seed(const void *data, size_t n, u32 bits)

@@ -8,19 +8,18 @@
 #include "base/errno.h"
 #include "base/printf.h"
 #include "base/string.h"
-#include "core/clock.h"
 #include "core/log.h"
 #include "core/random.h"
 #include "fs/devfs.h"
 #include "fs/init.h"
 #include "fs/poll_events.h"
 #include "fs/tmpfs.h"
+#include "sched/core_event.h"
 #include "sched/cred.h"
 
 #define MEM_MAJOR	1
 #define RANDOM_PIECE	256u
 #define LINE_MAX	1024u
-#define KMSG_POLL_NS	(250 * NSEC_PER_MSEC)
 #define ENTROPY_BITS	256		/* all that the generator's key holds, once it is seeded */
 
 static s64 null_read(struct file *f, struct uio *u, u64 *pos)
@@ -130,8 +129,7 @@ static s64 kmsg_read(struct file *f, struct uio *u, u64 *pos)
 	while (*pos >= log_end()) {
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
-		/* The log tells nobody that it grew: look again, while somebody waits here. */
-		err = wait_until(clock_ns() + KMSG_POLL_NS);
+		err = wait_event_interruptible(&core_event_wait[CORE_EVENT_LOG], *pos < log_end());
 		if (err)
 			return err;
 	}
@@ -187,6 +185,7 @@ static s64 kmsg_seek(struct file *f, s64 offset, int whence)
 
 static u32 kmsg_poll(struct file *f, struct poll_table *t)
 {
+	poll_wait(t, &core_event_wait[CORE_EVENT_LOG]);
 	return EPOLLOUT | EPOLLWRNORM | (f->pos < log_end() ? EPOLLIN | EPOLLRDNORM : 0);
 }
 

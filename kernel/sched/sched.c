@@ -21,6 +21,7 @@
 #include "core/percpu.h"
 #include "core/trace.h"
 #include "mm/kmap.h"
+#include "sched/core_event.h"
 #include "sched/fp.h"
 #include "sched/timer.h"
 
@@ -507,6 +508,7 @@ void sched_init(void)
 	q->epoch = 1;
 	q->load_at = q->idle->run_since = clock_ns();
 	preempt_ops.reschedule = reschedule;
+	core_events_init();
 }
 
 noreturn void sched_idle(void)

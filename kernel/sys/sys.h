@@ -19,3 +19,7 @@ struct syscall_entry {
 };
 extern const struct syscall_entry syscall_table[];
 extern const u32 syscall_table_size;
+
+/* A descriptor for a new file, whose reference it takes over: the number, or -EMFILE; file NULL: -ENOMEM. */
+struct file;
+s64 file_install(struct file *f, bool cloexec);

@@ -21,6 +21,7 @@
 #include "proc/cred.h"
 #include "proc/futex.h"
 #include "proc/signals.h"
+#include "sched/core_event.h"
 #include "sys/rusage.h"
 #include "sys/sys.h"
 #include "sys/user_time.h"
@@ -112,7 +113,6 @@ SYSCALL(reboot)
 enum { SYSLOG_CLOSE, SYSLOG_OPEN, SYSLOG_READ, SYSLOG_READ_ALL, SYSLOG_READ_CLEAR, SYSLOG_CLEAR, SYSLOG_CONSOLE_OFF,
        SYSLOG_CONSOLE_ON, SYSLOG_CONSOLE_LEVEL, SYSLOG_SIZE_UNREAD, SYSLOG_SIZE_BUFFER };
 
-#define LOG_LOOK_NS	(250 * NSEC_PER_MSEC)
 
 static u64 log_cleared;			/* position up to which SYSLOG_CLEAR hid the log; torn reads are harmless */
 static u64 log_taken;			/* where SYSLOG_READ goes on */
@@ -166,12 +166,9 @@ SYSCALL(syslog)
 	case SYSLOG_READ:
 		if (!n)
 			return 0;
-		/* Lines are also logged under the scheduler's own locks, where nobody can be woken: look again by and by. */
-		while (log_end() <= MAX(log_taken, log_start())) {
-			got = wait_until(clock_ns() + LOG_LOOK_NS);
-			if (got)
-				return got;
-		}
+		got = wait_event_interruptible(&core_event_wait[CORE_EVENT_LOG], log_end() > MAX(log_taken, log_start()));
+		if (got)
+			return got;
 		return log_out(&log_taken, a[1], n, false);
 	case SYSLOG_READ_ALL:
 	case SYSLOG_READ_CLEAR:
@@ -337,11 +334,11 @@ SYSCALL(getrandom)
 	if (a[2] & ~(u64)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE) ||
 	    (a[2] & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
 		return -EINVAL;
-	while (!random_seeded() && !(a[2] & GRND_INSECURE)) {
+	if (!random_seeded() && !(a[2] & GRND_INSECURE)) {
 		if (a[2] & GRND_NONBLOCK)
 			return -EAGAIN;
 		/* Only on a machine without any seed, for the first interrupts of its life. */
-		err = wait_until(clock_ns() + 20 * NSEC_PER_MSEC);
+		err = wait_event_interruptible(&core_event_wait[CORE_EVENT_SEEDED], random_seeded());
 		if (err)
 			return err;
 	}

@@ -251,7 +251,7 @@ out:
 	return r;
 }
 
-static s64 install(struct file *f, bool cloexec)
+s64 file_install(struct file *f, bool cloexec)
 {
 	int fd;
 
@@ -267,7 +267,7 @@ SYSCALL(epoll_create1)
 {
 	if (a[0] & ~(u64)EPOLL_CLOEXEC)
 		return -EINVAL;
-	return install(epoll_new(), a[0] & EPOLL_CLOEXEC);
+	return file_install(epoll_new(), a[0] & EPOLL_CLOEXEC);
 }
 
 SYSCALL(epoll_ctl)
@@ -333,5 +333,5 @@ SYSCALL(eventfd2)
 {
 	if (a[1] & ~(u64)(EFD_SEMAPHORE | O_CLOEXEC | O_NONBLOCK))
 		return -EINVAL;
-	return install(eventfd_new((u32)a[0], a[1]), a[1] & O_CLOEXEC);
+	return file_install(eventfd_new((u32)a[0], a[1]), a[1] & O_CLOEXEC);
 }

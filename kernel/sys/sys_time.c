@@ -6,6 +6,7 @@
 #include "arch/arm64/trap.h"
 #include "proc/itimer.h"
 #include "proc/signals.h"
+#include "sched/clock_timer.h"
 #include "sys/sys.h"
 #include "sys/user_time.h"
 
@@ -96,6 +97,9 @@ static s64 realtime_set(u64 ns)
 {
 	if (!cred_privileged(current()->cred))
 		return -EPERM;
+	/* As on Linux, the machine was not started before 1970. */
+	if (ns < clock_ns())
+		return -EINVAL;
 	clock_realtime_set(ns);
 	return 0;
 }
@@ -184,15 +188,33 @@ SYSCALL(nanosleep)
 	return err ? err : sleep_relative(ns, a[1]);
 }
 
-/* The monotonic moment at which a clock will show ns; a realtime clock that is set meanwhile wakes nobody. */
-static u64 deadline_on(s32 clock, u64 ns)
+/*
+ * The clock that can be waited for: an alarm clock is the plain one, as the machine never sleeps.
+ * 0, -EINVAL, -EOPNOTSUPP, -EPERM.
+ */
+static int clock_waits(s32 *clock)
 {
-	u64 shown = 0;
-
-	if (ns >= TIME_NS_MAX)
-		return WAIT_FOREVER;
-	(void)clock_read(clock, &shown);
-	return ns <= shown ? 0 : clock_ns() + (ns - shown);
+	switch (*clock) {
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM:
+		if (!cred_privileged(current()->cred))
+			return -EPERM;
+		*clock = *clock == CLOCK_REALTIME_ALARM ? CLOCK_REALTIME : CLOCK_BOOTTIME;
+		return 0;
+	case CLOCK_REALTIME:
+	case CLOCK_MONOTONIC:
+	case CLOCK_BOOTTIME:
+	case CLOCK_TAI:
+		return 0;
+	case CLOCK_PROCESS_CPUTIME_ID:
+	case CLOCK_THREAD_CPUTIME_ID:
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_REALTIME_COARSE:
+	case CLOCK_MONOTONIC_COARSE:
+		return -EOPNOTSUPP;
+	default:
+		return -EINVAL;
+	}
 }
 
 SYSCALL(clock_nanosleep)
@@ -201,23 +223,16 @@ SYSCALL(clock_nanosleep)
 	u64 ns;
 	int err;
 
-	switch (clock) {
-	case CLOCK_REALTIME:
-	case CLOCK_MONOTONIC:
-	case CLOCK_BOOTTIME:
-	case CLOCK_TAI:
-		break;
-	case CLOCK_PROCESS_CPUTIME_ID:
-		return -EOPNOTSUPP;
-	default:
-		return -EINVAL;
-	}
+	err = clock_waits(&clock);
+	if (err)
+		return err;
 	err = user_timespec_get(&ns, a[2]);
 	if (err)
 		return err;
 	if (!(a[1] & TIMER_ABSTIME))
 		return sleep_relative(ns, a[3]);
-	return wait_until(deadline_on(clock, ns)) ? -ERESTARTNOHAND : 0;
+	err = clock == CLOCK_REALTIME || clock == CLOCK_TAI ? clock_realtime_wait(ns) : wait_until(ns);
+	return err ? -ERESTARTNOHAND : 0;
 }
 
 /* ---- interval timers ---- */
