@@ -5,7 +5,9 @@
  *
  * A write of up to PIPE_BUF bytes is never split; readers and writers sleep
  * apart, each woken with the events that pollers ask for. Called by pipe2,
- * by open of a fifo, and as file operations.
+ * by open of a fifo, as file operations, and by splice.c, which moves bytes
+ * between pipes and files that may block: it claims the reader's end or
+ * reserves room for that time, so that no lock is held over it.
  */
 #include <linux/fcntl.h>
 #include <linux/fs.h>
@@ -28,12 +30,13 @@
 #include "sched/signal.h"
 
 #define FIRST_PAGES	16u		/* 64 KiB, pipe(7) */
-#define MAX_BYTES	(1u << 20)	/* F_SETPIPE_SZ without privilege */
 #define NO_DELAY	(O_NONBLOCK)
 
 struct pipe {
 	struct mutex lock;		/* all of it */
 	u64 head, tail;			/* bytes ever written and read */
+	u64 reserved;			/* room that a splice into it will fill */
+	bool claimed;			/* a splice out of it is on: other readers wait */
 	u32 page_count;			/* a power of two */
 	struct page **pages;		/* by (position / PAGE_SIZE) % page_count; NULL: none yet */
 	struct page *spare;		/* one page kept from the last read */
@@ -47,6 +50,8 @@ struct pipe {
 
 static const struct file_ops pipe_ops;
 static struct slab_cache *cache;
+
+u32 pipe_max_size = 1u << 20;
 
 void pipe_init(void)
 {
@@ -83,7 +88,7 @@ static void pipe_free(struct pipe *p)
 
 static inline u64 pipe_used(const struct pipe *p) { return READ_ONCE(p->head) - READ_ONCE(p->tail); }
 static inline u64 pipe_capacity(const struct pipe *p) { return (u64)READ_ONCE(p->page_count) * PAGE_SIZE; }
-static inline u64 pipe_room(const struct pipe *p) { return pipe_capacity(p) - pipe_used(p); }
+static inline u64 pipe_room(const struct pipe *p) { return pipe_capacity(p) - pipe_used(p) - READ_ONCE(p->reserved); }
 
 static struct page **pipe_slot(struct pipe *p, u64 position)
 {
@@ -92,63 +97,113 @@ static struct page **pipe_slot(struct pipe *p, u64 position)
 
 static bool can_read(struct pipe *p)
 {
-	return pipe_used(p) || !READ_ONCE(p->writers);
+	return !READ_ONCE(p->claimed) && (pipe_used(p) || !READ_ONCE(p->writers));
 }
 
-static s64 pipe_read(struct file *f, struct uio *u, u64 *pos)
+/*
+ * Wait until there are bytes for a reader: 1; 0: none, and no writer, either;
+ * or -errno. [lock] held on entry and return.
+ */
+static int read_wait(struct pipe *p, bool no_delay)
+{
+	int err;
+
+	while (!pipe_used(p) || unlikely(p->claimed)) {
+		if (!p->claimed && !p->writers)
+			return 0;
+		if (no_delay)
+			return -EAGAIN;
+		mutex_unlock(&p->lock);
+		err = wait_event_interruptible(&p->read_wait, can_read(p));
+		mutex_lock(&p->lock);
+		if (err)
+			return err;
+	}
+	return 1;
+}
+
+/* The bytes at the reader's end that lie in one piece. */
+static size_t front(struct pipe *p, u64 position, char **data)
+{
+	u64 offset = position & PAGE_MASK;
+
+	*data = (char *)page_to_virt(*pipe_slot(p, position)) + offset;
+	return MIN(PAGE_SIZE - offset, p->head - position);
+}
+
+/*
+ * n bytes of the first page have been read. The page is done with when the
+ * pipe is empty (the next byte then begins a page), or when it is read to its
+ * end, unless the writer has come round to its beginning already.
+ */
+static void consume(struct pipe *p, size_t n)
+{
+	struct page **slot = pipe_slot(p, p->tail);
+
+	p->tail += n;
+	if (p->tail == p->head || (!(p->tail & PAGE_MASK) && p->head - (p->tail - PAGE_SIZE) <= pipe_capacity(p))) {
+		if (p->tail == p->head)
+			p->head = p->tail = ALIGN_UP(p->tail, PAGE_SIZE);
+		if (p->spare)
+			page_put(*slot);
+		else
+			p->spare = *slot;
+		*slot = NULL;
+	}
+}
+
+static void writers_wake(struct pipe *p)
+{
+	atomic_fence();		/* room before the look for sleepers: pairs with the queueing in wait_prepare */
+	if (wait_queue_active(&p->write_wait))
+		wait_wake_events(&p->write_wait, EPOLLOUT | EPOLLWRNORM, false);
+}
+
+static void readers_wake(struct pipe *p)
+{
+	atomic_fence();		/* bytes before the look for sleepers, likewise */
+	if (wait_queue_active(&p->read_wait))
+		wait_wake_events(&p->read_wait, EPOLLIN | EPOLLRDNORM, false);
+}
+
+s64 pipe_take(struct file *f, struct uio *u, bool no_delay)
 {
 	struct pipe *p = f->priv;
-	s64 done = 0;
+	s64 done;
 	int err;
 
 	if (!u->left)
 		return 0;
 	mutex_lock(&p->lock);
-	while (!pipe_used(p)) {
-		err = !p->writers ? 0 : f->flags & NO_DELAY ? -EAGAIN : 1;
-		if (err <= 0) {
-			mutex_unlock(&p->lock);
-			return err;
-		}
+	done = read_wait(p, no_delay);
+	if (done <= 0) {
 		mutex_unlock(&p->lock);
-		err = wait_event_interruptible(&p->read_wait, can_read(p));
-		if (err)
-			return err;
-		mutex_lock(&p->lock);
+		return done;
 	}
+	done = 0;
 	while (u->left && pipe_used(p)) {
-		u64 offset = p->tail & PAGE_MASK;
-		size_t n = MIN(MIN(u->left, PAGE_SIZE - offset), pipe_used(p));
-		struct page **slot = pipe_slot(p, p->tail);
+		char *data;
+		size_t n = front(p, p->tail, &data);
 
-		err = uio_put(u, (char *)page_to_virt(*slot) + offset, n);
+		n = MIN(n, u->left);
+		err = uio_put(u, data, n);
 		if (err) {
 			if (!done)
 				done = err;
 			break;
 		}
-		p->tail += n;
+		consume(p, n);
 		done += n;
-		/*
-		 * The page is done with when the pipe is empty (the next byte then begins a page), or when it is read
-		 * to its end, unless the writer has come round to its beginning already.
-		 */
-		if (p->tail == p->head ||
-		    (!(p->tail & PAGE_MASK) && p->head - (p->tail - PAGE_SIZE) <= pipe_capacity(p))) {
-			if (p->tail == p->head)
-				p->head = p->tail = ALIGN_UP(p->tail, PAGE_SIZE);
-			if (p->spare)
-				page_put(*slot);
-			else
-				p->spare = *slot;
-			*slot = NULL;
-		}
 	}
 	mutex_unlock(&p->lock);
-	atomic_fence();		/* room before the look for sleepers: pairs with the queueing in wait_prepare */
-	if (done > 0 && wait_queue_active(&p->write_wait))
-		wait_wake_events(&p->write_wait, EPOLLOUT | EPOLLWRNORM, false);
+	if (done > 0)
+		writers_wake(p);
 	return done;
+}
+
+static s64 pipe_read(struct file *f, struct uio *u, u64 *pos)
+{
+	return pipe_take(f, u, f->flags & NO_DELAY);
 }
 
 /* A page for the slot that position lies in. 0, -ENOMEM. */
@@ -172,45 +227,54 @@ static bool can_write(struct pipe *p, u64 want)
 	return pipe_room(p) >= want || !READ_ONCE(p->readers);
 }
 
-static s64 pipe_write(struct file *f, struct uio *u, u64 *pos)
+/* Bytes behind the last one, as many as u has and room is for: how many; *err says why no more. [lock] held. */
+static s64 append(struct pipe *p, struct uio *u, u64 room, s64 *err)
 {
-	struct pipe *p = f->priv;
-	u64 whole = u->left <= PIPE_BUF ? u->left : 1;
+	s64 done = 0;
+
+	while (u->left && room) {
+		u64 offset = p->head & PAGE_MASK;
+		size_t n = MIN(MIN(u->left, PAGE_SIZE - offset), room);
+
+		*err = page_provide(p, p->head);
+		if (!*err)
+			*err = uio_get(u, (char *)page_to_virt(*pipe_slot(p, p->head)) + offset, n);
+		if (*err)
+			break;
+		p->head += n;
+		done += n;
+		room -= n;
+	}
+	return done;
+}
+
+/* once: be content with some of the bytes; otherwise all are written, up to PIPE_BUF of them in one piece. */
+static s64 write_common(struct pipe *p, struct uio *u, bool no_delay, bool once)
+{
+	u64 whole = !once && u->left <= PIPE_BUF ? u->left : 1;
 	s64 done = 0, err = 0;
 
 	if (!u->left)
 		return 0;
 	mutex_lock(&p->lock);
 	for (;;) {
-		bool was_empty = !pipe_used(p), wrote = false;
+		bool was_empty = !pipe_used(p);
+		s64 n = 0;
 
 		if (!p->readers) {
 			err = -EPIPE;
 			break;
 		}
-		if (pipe_room(p) >= whole) {
-			while (u->left && pipe_room(p)) {
-				u64 offset = p->head & PAGE_MASK;
-				size_t n = MIN(MIN(u->left, PAGE_SIZE - offset), pipe_room(p));
-
-				err = page_provide(p, p->head);
-				if (!err)
-					err = uio_get(u, (char *)page_to_virt(*pipe_slot(p, p->head)) + offset, n);
-				if (err)
-					break;
-				p->head += n;
-				done += n;
-				wrote = true;
-			}
-		}
-		if (err || !u->left)
+		if (pipe_room(p) >= whole)
+			done += n = append(p, u, pipe_room(p), &err);
+		if (err || !u->left || (once && done))
 			break;
-		if (f->flags & NO_DELAY) {
+		if (no_delay) {
 			err = -EAGAIN;
 			break;
 		}
 		mutex_unlock(&p->lock);
-		if (wrote && was_empty)
+		if (n && was_empty)
 			wait_wake_events(&p->read_wait, EPOLLIN | EPOLLRDNORM, false);
 		err = wait_event_interruptible(&p->write_wait, can_write(p, whole));
 		mutex_lock(&p->lock);
@@ -218,12 +282,110 @@ static s64 pipe_write(struct file *f, struct uio *u, u64 *pos)
 			break;
 	}
 	mutex_unlock(&p->lock);
-	atomic_fence();		/* bytes before the look for sleepers */
-	if (done && wait_queue_active(&p->read_wait))
-		wait_wake_events(&p->read_wait, EPOLLIN | EPOLLRDNORM, false);
+	if (done)
+		readers_wake(p);
 	if (err == -EPIPE)
 		signal_send_self(SIGPIPE);
 	return done ? done : err;
+}
+
+static s64 pipe_write(struct file *f, struct uio *u, u64 *pos)
+{
+	return write_common(f->priv, u, f->flags & NO_DELAY, false);
+}
+
+s64 pipe_put(struct file *f, struct uio *u, bool no_delay)
+{
+	return write_common(f->priv, u, no_delay, true);
+}
+
+s64 pipe_reserve(struct file *f, size_t want, bool no_delay)
+{
+	struct pipe *p = f->priv;
+	s64 n = 0;
+
+	mutex_lock(&p->lock);
+	while (!n) {
+		if (!p->readers) {
+			n = -EPIPE;
+		} else if (pipe_room(p)) {
+			n = MIN(want, pipe_room(p));
+			p->reserved += n;
+		} else if (no_delay) {
+			n = -EAGAIN;
+		} else {
+			mutex_unlock(&p->lock);
+			n = wait_event_interruptible(&p->write_wait, can_write(p, 1));
+			mutex_lock(&p->lock);
+		}
+	}
+	mutex_unlock(&p->lock);
+	if (n == -EPIPE)
+		signal_send_self(SIGPIPE);
+	return n;
+}
+
+s64 pipe_fill(struct file *f, const void *data, size_t n, size_t reserved)
+{
+	struct pipe *p = f->priv;
+	s64 done, err = 0;
+	struct uio u;
+
+	uio_kernel(&u, (void *)data, n);
+	mutex_lock(&p->lock);
+	p->reserved -= reserved;
+	done = append(p, &u, n, &err);
+	mutex_unlock(&p->lock);
+	if (done)
+		readers_wake(p);
+	if (reserved > n)
+		writers_wake(p);
+	return done ? done : err;
+}
+
+s64 pipe_claim(struct file *f, bool no_delay)
+{
+	struct pipe *p = f->priv;
+	s64 r;
+
+	mutex_lock(&p->lock);
+	r = read_wait(p, no_delay);
+	if (r > 0)
+		p->claimed = true;
+	mutex_unlock(&p->lock);
+	return r;
+}
+
+size_t pipe_front(struct file *f, u64 offset, char **data)
+{
+	struct pipe *p = f->priv;
+	size_t n = 0;
+
+	mutex_lock(&p->lock);
+	if (offset < pipe_used(p))
+		n = front(p, p->tail + offset, data);
+	mutex_unlock(&p->lock);
+	return n;
+}
+
+void pipe_consume(struct file *f, size_t n)
+{
+	struct pipe *p = f->priv;
+
+	mutex_lock(&p->lock);
+	consume(p, n);
+	mutex_unlock(&p->lock);
+	writers_wake(p);
+}
+
+void pipe_unclaim(struct file *f)
+{
+	struct pipe *p = f->priv;
+
+	mutex_lock(&p->lock);
+	p->claimed = false;
+	mutex_unlock(&p->lock);
+	wait_wake_events(&p->read_wait, EPOLLIN | EPOLLRDNORM, true);
 }
 
 static u32 pipe_poll(struct file *f, struct poll_table *t)
@@ -426,9 +588,14 @@ int pipe_path(struct file *f, struct path *out)
 	return 0;
 }
 
+bool file_is_pipe(const struct file *f)
+{
+	return f->ops == &pipe_ops;
+}
+
 s64 pipe_size(struct file *f)
 {
-	return f->ops == &pipe_ops ? (s64)pipe_capacity(f->priv) : -EBADF;
+	return file_is_pipe(f) ? (s64)pipe_capacity(f->priv) : -EBADF;
 }
 
 s64 pipe_set_size(struct file *f, u64 size)
@@ -439,21 +606,21 @@ s64 pipe_set_size(struct file *f, u64 size)
 	u64 span;
 	s64 r;
 
-	if (f->ops != &pipe_ops)
+	if (!file_is_pipe(f))
 		return -EBADF;
-	if (size == 0 || size > 1u << 31)
+	if (size > 1u << 31)
 		return -EINVAL;
-	if (size > MAX_BYTES && !(current()->cred && cred_privileged(current()->cred)))
-		return -EPERM;
 	while ((u64)count * PAGE_SIZE < size)
 		count *= 2;
+	if ((u64)count * PAGE_SIZE > MAX(pipe_capacity(p), READ_ONCE(pipe_max_size)) && !cred_privileged(current()->cred))
+		return -EPERM;
 	pages = kcalloc(count, sizeof(*pages));
 	if (!pages)
 		return -ENOMEM;
 	mutex_lock(&p->lock);
 	r = -EBUSY;
 	/* A writer that has come round shares a page with the reader: not now. */
-	span = ALIGN_UP(p->head, PAGE_SIZE) - ALIGN_DOWN(p->tail, PAGE_SIZE);
+	span = ALIGN_UP(p->head + p->reserved, PAGE_SIZE) - ALIGN_DOWN(p->tail, PAGE_SIZE);
 	if (span <= (u64)count * PAGE_SIZE && span <= pipe_capacity(p)) {
 		for (u64 at = ALIGN_DOWN(p->tail, PAGE_SIZE); at < p->head; at += PAGE_SIZE) {
 			pages[at / PAGE_SIZE & (count - 1)] = *pipe_slot(p, at);

@@ -13,6 +13,7 @@
 #include "core/random.h"
 #include "core/uts.h"
 #include "fs/attrfs.h"
+#include "fs/pipe.h"
 #include "fs/procfs_internal.h"
 #include "fs/tmpfs.h"
 #include "irq/irq.h"
@@ -308,6 +309,24 @@ static int drop_caches_store(const char *text, size_t len, void *arg)
 	return 0;
 }
 
+static void pipe_size_show(struct text_out *t, void *arg)
+{
+	text_printf(t, "%u\n", READ_ONCE(pipe_max_size));
+}
+
+/* As F_SETPIPE_SZ: up to the next power of two, and a page at least. */
+static int pipe_size_store(const char *text, size_t len, void *arg)
+{
+	u64 size = PAGE_SIZE, n;
+
+	if (parse_u64(text, NULL, 10, &n) || n > 1u << 31)
+		return -EINVAL;
+	while (size < n)
+		size *= 2;
+	WRITE_ONCE(pipe_max_size, size);
+	return 0;
+}
+
 struct entry {
 	const char *path;
 	struct proc_entry_ops ops;
@@ -332,7 +351,9 @@ static const struct entry entries[] = {
 	{ "sys/kernel/random/poolsize", { .show = number_show }, (void *)256 },
 	{ "sys/fs/file-max", { .show = number_show }, (void *)0x7fffffff },
 	{ "sys/fs/nr_open", { .show = number_show }, (void *)(1 << 18) },
-	{ "sys/fs/pipe-max-size", { .show = number_show }, (void *)(1 << 20) },
+	{ "sys/fs/pipe-max-size", { .show = pipe_size_show, .store = pipe_size_store }, NULL },
+	{ "sys/fs/pipe-user-pages-soft", { .show = number_show }, (void *)16384 },
+	{ "sys/fs/pipe-user-pages-hard", { .show = number_show }, (void *)0 },
 	{ "sys/vm/overcommit_memory", { .show = overcommit_show, .store = overcommit_store }, &vm_overcommit_mode },
 	{ "sys/vm/overcommit_ratio", { .show = overcommit_show, .store = overcommit_store }, &vm_overcommit_ratio },
 	{ "sys/vm/drop_caches", { .mode = 0200, .store = drop_caches_store }, NULL },

@@ -1,6 +1,6 @@
 /*
  * Reading and writing by descriptor: read(2), write(2) and their vectors,
- * lseek, close, dup, pipe2, sendfile, sync. The work is the file's own
+ * lseek, close, dup, pipe2, vmsplice, sync. The work is the file's own
  * operations (fs/file.h).
  */
 #include <linux/fcntl.h>
@@ -16,12 +16,12 @@
 #include "fs/tmpfs.h"
 #include "mm/slab.h"
 #include "proc/process.h"
+#include "sys/splice_flags.h"
 #include "sys/sys.h"
 
 #define RW_MAX		0x7ffff000ull	/* most bytes a call moves, as on Linux */
 #define IOV_STACK	8u
 #define IOV_MAX		1024u
-#define SENDFILE_PIECE	32768u
 
 typedef s64 (*transfer_fn)(struct file *, struct uio *, u64 *);
 
@@ -146,6 +146,29 @@ SYSCALL(pwritev2)
 	return transfer_vector(a, file_write, (s64)pos == -1 ? NULL : &pos);
 }
 
+static s64 splice_memory(struct file *f, struct uio *u, bool no_delay)
+{
+	return !file_is_pipe(f) ? -EBADF : file_writable(f) ? pipe_put(f, u, no_delay) : pipe_take(f, u, no_delay);
+}
+
+static s64 splice_memory_wait(struct file *f, struct uio *u, u64 *pos)
+{
+	return splice_memory(f, u, false);
+}
+
+static s64 splice_memory_now(struct file *f, struct uio *u, u64 *pos)
+{
+	return splice_memory(f, u, true);
+}
+
+/* The pages are copied: what the program changes afterwards does not show in the pipe. */
+SYSCALL(vmsplice)
+{
+	if (a[3] & ~(u64)SPLICE_FLAGS)
+		return -EINVAL;
+	return transfer_vector(a, a[3] & SPLICE_NONBLOCK ? splice_memory_now : splice_memory_wait, NULL);
+}
+
 SYSCALL(lseek)
 {
 	struct fd_ref r = fd_borrow(a[0]);
@@ -241,116 +264,6 @@ SYSCALL(pipe2)
 	file_put(ends[0]);
 	file_put(ends[1]);
 	return err;
-}
-
-/*
- * Copy up to count bytes from one file to another by way of a buffer. What
- * was read but found no room is given back by not moving the position on.
- */
-static s64 file_copy(struct file *from, u64 *from_pos, struct file *to, u64 *to_pos, u64 count)
-{
-	size_t size = MIN(count, (u64)SENDFILE_PIECE);
-	char *buf = kmalloc(size ? size : 1);
-	s64 done = 0, r = 0;
-
-	if (!buf)
-		return -ENOMEM;
-	while (count) {
-		u64 start = *from_pos;
-		struct uio u;
-		s64 n, written;
-
-		uio_kernel(&u, buf, MIN(count, (u64)size));
-		n = file_read(from, &u, from_pos);
-		if (n <= 0) {
-			r = n;
-			break;
-		}
-		uio_kernel(&u, buf, n);
-		written = file_write(to, &u, to_pos);
-		*from_pos = start + MAX(written, 0l);
-		if (written <= 0) {
-			r = written;
-			break;
-		}
-		done += written;
-		count -= written;
-		if (written < n || signal_pending())
-			break;
-	}
-	kfree(buf);
-	return done ? done : r;
-}
-
-SYSCALL(sendfile)
-{
-	struct fd_ref out = fd_borrow(a[0]), in = fd_borrow(a[1]);
-	u64 pos;
-	s64 n;
-
-	n = -EBADF;
-	if (!out.file || !in.file || !file_readable(in.file) || !file_writable(out.file))
-		goto out;
-	n = -EINVAL;
-	if (!in.file->ops->seek || (out.file->flags & O_APPEND))
-		goto out;
-	n = -EFAULT;
-	if (a[2]) {
-		if (get_user_u64(&pos, a[2]))
-			goto out;
-		n = -EINVAL;
-		if ((s64)pos < 0)
-			goto out;
-	} else {
-		pos = in.file->pos;
-	}
-	n = file_copy(in.file, &pos, out.file, NULL, MIN(a[3], RW_MAX));
-	if (n > 0) {
-		if (!a[2])
-			in.file->pos = pos;
-		else if (put_user_u64(a[2], pos))
-			n = -EFAULT;
-	}
-out:
-	if (out.file)
-		fd_return(out);
-	if (in.file)
-		fd_return(in);
-	return n;
-}
-
-SYSCALL(copy_file_range)
-{
-	struct fd_ref in = fd_borrow(a[0]), out = fd_borrow(a[2]);
-	u64 in_pos, out_pos;
-	s64 n;
-
-	n = -EBADF;
-	if (!out.file || !in.file || !file_readable(in.file) || !file_writable(out.file))
-		goto out;
-	n = -EINVAL;
-	if (a[5] || !in.file->ops->seek || !out.file->ops->seek || (out.file->flags & O_APPEND))
-		goto out;
-	n = -EFAULT;
-	in_pos = in.file->pos;
-	out_pos = out.file->pos;
-	if ((a[1] && get_user_u64(&in_pos, a[1])) || (a[3] && get_user_u64(&out_pos, a[3])))
-		goto out;
-	n = file_copy(in.file, &in_pos, out.file, &out_pos, MIN(a[4], RW_MAX));
-	if (n > 0) {
-		if (!a[1])
-			in.file->pos = in_pos;
-		if (!a[3])
-			out.file->pos = out_pos;
-		if ((a[1] && put_user_u64(a[1], in_pos)) || (a[3] && put_user_u64(a[3], out_pos)))
-			n = -EFAULT;
-	}
-out:
-	if (out.file)
-		fd_return(out);
-	if (in.file)
-		fd_return(in);
-	return n;
 }
 
 static s64 sync_file(u64 fd, bool data_only)

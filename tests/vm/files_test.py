@@ -15,6 +15,10 @@ def test_files():
     checks("files")
 
 
+def test_splices():
+    checks("splices")
+
+
 def test_pseudo_terminals():
     checks("ptys")
 
