@@ -54,7 +54,7 @@ KCFLAGS   = -std=gnu11 -ffreestanding -mgeneral-regs-only -mno-outline-atomics \
 	-fpie -fvisibility=hidden -include kernel/base/hidden.h -fno-common -fno-strict-aliasing \
 	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-unwind-tables \
 	-fno-stack-protector -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wvla
-KLDFLAGS  = -pie -Bsymbolic --no-dynamic-linker -z notext -z noexecstack -z max-page-size=4096 \
+KLDFLAGS  = -static -z noexecstack -z max-page-size=4096 \
 	--build-id=none --no-warn-rwx-segments
 DEBUGFLAGS := -DCONFIG_DEBUG=1 -DCONFIG_LOCKCHECK=1
 

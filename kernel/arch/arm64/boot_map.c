@@ -1,10 +1,9 @@
 /*
  * The first translation tables, made with the MMU off. start.S calls boot_map
- * once, at the physical address we were loaded to: it may use no absolute
- * address, no string function and no unaligned access.
+ * once, at the physical address we were loaded to: it may use no pointer
+ * that is stored in the image, no string function and no unaligned access.
  *
- * It relocates the image for its place in the upper half, removes the PAN
- * instructions on a CPU that has none, and maps
+ * It removes the PAN instructions on a CPU that has none, and maps
  *   - the image, each kind of section with its own rights,
  *   - the same pages in the linear map, never executable, text and constants read-only,
  *   - the DTB, read-only, in the boot window,
@@ -18,11 +17,7 @@
 #define BOOT_CODE __attribute__((target("strict-align"), optimize("no-tree-loop-distribute-patterns")))
 #define BOOT_TABLES	16	/* two roots, 3 + 3 + 3 + 2 for the four mappings, and two more when the image crosses 2 MiB */
 
-struct elf_rela { u64 offset, info; s64 addend; };
-#define R_AARCH64_RELATIVE 1027
-
 extern char _image_start[], _text_end[], _rodata_end[], _image_end[], _idmap_start[];
-extern const struct elf_rela _rela_start[], _rela_end[];
 extern const s32 _pan_sites_start[], _pan_sites_end[];
 
 static u64 boot_tables[BOOT_TABLES][512] aligned(4096);
@@ -67,15 +62,6 @@ static BOOT_CODE void boot_map_block(u64 *root, u64 va, u64 pa, u32 prot)
 	l2[va >> 21 & 511] = (pte_make(pa, prot) & ~3ull) | PTE_BLOCK;
 }
 
-static BOOT_CODE void boot_relocate(u64 load)
-{
-	u64 delta = load - KIMAGE_BASE;
-
-	for (const struct elf_rela *r = _rela_start; r < _rela_end; r++)
-		if ((r->info & 0xffffffff) == R_AARCH64_RELATIVE)
-			*(u64 *)(r->offset + delta) = r->addend;
-}
-
 static BOOT_CODE void boot_patch_pan(void)
 {
 	if (sysreg_read(id_aa64mmfr1_el1) >> 20 & 0xf)
@@ -93,7 +79,6 @@ BOOT_CODE struct boot_roots boot_map(u64 load, u64 dtb)
 	u64 linear = LINEAR_BASE + load;
 	u64 *upper, *lower;
 
-	boot_relocate(load);
 	boot_patch_pan();
 	upper = boot_tables[boot_tables_used++];
 	lower = boot_tables[boot_tables_used++];
