@@ -14,7 +14,7 @@
 
 #define CACHE_MAX	64u		/* pages a CPU keeps */
 #define CACHE_BATCH	32u		/* moved at once between it and the zone */
-#define RESERVE_PAGES	64u		/* kept back for PA_NOFAIL_RESERVE */
+#define RESERVE_PAGES	32u		/* kept back for PA_NOFAIL_RESERVE: a turn of receive buffers */
 
 struct page_cache {
 	u32 count;			/* [own CPU, interrupts masked] */
