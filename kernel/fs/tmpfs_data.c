@@ -30,7 +30,7 @@ void tmpfs_data_init(struct tmpfs_node *n)
 {
 	spin_init(&n->lock, "tmpfs pages");
 	n->pages = (struct page_tree){ 0 };
-	n->object = (struct vm_object){ .ops = &object_ops };
+	vm_object_init(&n->object, &object_ops);
 }
 
 static void pages_uncount(struct tmpfs_node *n, u64 count)
@@ -151,10 +151,21 @@ static void object_release(struct vm_object *o)
 	vnode_put(&container_of(o, struct tmpfs_node, object)->v);
 }
 
+static int object_punch(struct vm_object *o, u64 offset, u64 length)
+{
+	struct tmpfs_node *n = container_of(o, struct tmpfs_node, object);
+
+	mutex_lock(&n->v.lock);
+	tmpfs_data_punch(n, offset, length);
+	mutex_unlock(&n->v.lock);
+	return 0;
+}
+
 static const struct vm_object_ops object_ops = {
 	.get_page = object_get_page,
 	.release = object_release,
 	.peek_pages = object_peek_pages,
+	.punch = object_punch,
 };
 
 /* The references of the object together hold one of the vnode: the first takes it, the last (object_release) drops it. */
@@ -326,9 +337,33 @@ int tmpfs_data_resize(struct tmpfs_node *n, u64 size)
 	}
 	spin_unlock(&n->lock);
 	pages_uncount(n, dropped);
+	vm_object_unmap(&n->object, DIV_ROUND_UP(size, PAGE_SIZE), ~0ull, true);
 	if (size & PAGE_MASK)
 		page_tail_zero(n, size, ALIGN_UP(size, PAGE_SIZE));
 	return 0;
+}
+
+void tmpfs_data_punch(struct tmpfs_node *n, u64 offset, u64 length)
+{
+	u64 end = offset + length, first = DIV_ROUND_UP(offset, PAGE_SIZE), last = end >> PAGE_SHIFT;
+
+	if (first > last) {	/* within one page */
+		page_tail_zero(n, offset, end);
+		return;
+	}
+	if (offset & PAGE_MASK)
+		page_tail_zero(n, offset, ALIGN_UP(offset, PAGE_SIZE));
+	if (end & PAGE_MASK)
+		page_tail_zero(n, ALIGN_DOWN(end, PAGE_SIZE), end);
+	if (first < last) {
+		u64 dropped;
+
+		spin_lock(&n->lock);
+		dropped = n->pages.count ? page_tree_punch(&n->pages, first, last - 1) : 0;
+		spin_unlock(&n->lock);
+		pages_uncount(n, dropped);
+		vm_object_unmap(&n->object, first, last - 1, false);
+	}
 }
 
 int tmpfs_append(struct vnode *v, const void *data, size_t len)

@@ -34,5 +34,7 @@ void tmpfs_data_init(struct tmpfs_node *n);
 void tmpfs_data_free(struct tmpfs_node *n);
 /* Truncate or extend. [v] held. 0, -EFBIG. */
 int tmpfs_data_resize(struct tmpfs_node *n, u64 size);
+/* Zeros from offset on, pages that lie within are given back. [v] held. */
+void tmpfs_data_punch(struct tmpfs_node *n, u64 offset, u64 length);
 /* A regular file without a name, refs 1, or err_ptr. */
 struct tmpfs_node *tmpfs_node_unnamed(void);

@@ -44,7 +44,7 @@ struct view {
 	u32 group_count;
 	struct process_usage usage;
 	u64 start_ns;
-	u64 size, rss, rss_peak, data, stack, exec, locked;	/* pages */
+	u64 size, rss, rss_peak, data, stack, exec, locked, tables;	/* pages */
 	u64 start_brk, arg_start, arg_end, env_start, env_end;
 	s32 nice;
 	u32 cpu, policy, rt_priority, exit_status;
@@ -122,6 +122,7 @@ static void memory_view(struct process *p, struct view *v)
 	v->stack = s->pages_stack;
 	v->exec = s->pages_exec;
 	v->locked = s->pages_locked;
+	v->tables = s->table_count;
 	v->start_brk = s->brk_start;
 	v->arg_start = s->arg_start;
 	v->arg_end = s->arg_end;
@@ -234,8 +235,8 @@ void pid_status_show(struct text_out *t, void *node)
 	if (v.size) {
 		text_printf(t, "VmPeak:\t%8llu kB\nVmSize:\t%8llu kB\nVmLck:\t%8llu kB\nVmHWM:\t%8llu kB\nVmRSS:\t%8llu kB\n",
 			    PAGES_KIB(v.size), PAGES_KIB(v.size), PAGES_KIB(v.locked), PAGES_KIB(v.rss_peak), PAGES_KIB(v.rss));
-		text_printf(t, "VmData:\t%8llu kB\nVmStk:\t%8llu kB\nVmExe:\t%8llu kB\nVmSwap:\t%8llu kB\n",
-			    PAGES_KIB(v.data), PAGES_KIB(v.stack), PAGES_KIB(v.exec), 0ull);
+		text_printf(t, "VmData:\t%8llu kB\nVmStk:\t%8llu kB\nVmExe:\t%8llu kB\nVmPTE:\t%8llu kB\nVmSwap:\t%8llu kB\n",
+			    PAGES_KIB(v.data), PAGES_KIB(v.stack), PAGES_KIB(v.exec), PAGES_KIB(v.tables), 0ull);
 	}
 	text_printf(t, "Threads:\t%u\nSigQ:\t%u/%u\n", v.threads, n->p->sig.queued, n->p->sig.queue_limit);
 	text_printf(t, "SigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n",

@@ -33,12 +33,14 @@ static void release(struct vm_object *o)
 }
 
 static const struct vm_object_ops ops = { .get_page = get_page, .release = release };
-static struct vm_object object = { .refs = 1, .ops = &ops };
+static struct vm_object object;
 
 void vdso_init(void)
 {
 	size_t size = vdso_image_end - vdso_image;
 
+	vm_object_init(&object, &ops);
+	object.refs = 1;
 	page_count = 1 + DIV_ROUND_UP(size, PAGE_SIZE);
 	pages = kcalloc(page_count, sizeof(*pages));
 	for (u32 i = 0; i < page_count; i++) {

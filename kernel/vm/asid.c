@@ -52,7 +52,7 @@ static void asid_take(struct vm_space *s)
 	s->asid = asid_generation | n;
 }
 
-static void space_unpin(struct vm_space *s)
+void vm_space_unpin(struct vm_space *s)
 {
 	if (ref_put(&s->pins)) {
 		page_put(phys_to_page(s->pgd_phys));
@@ -72,7 +72,7 @@ void asid_activate(struct vm_space *s)
 	spin_unlock_irqrestore(&asid_lock, flags);
 	ref_get(&s->pins);
 	if (old)
-		space_unpin(old);
+		vm_space_unpin(old);
 }
 
 void vm_space_switch(struct vm_space *s)
@@ -93,5 +93,5 @@ void asid_release(struct vm_space *s)
 	if (atomic_load_relaxed(&s->pins) > 1u + active)
 		vm_flush_space(s);
 	irq_restore(flags);
-	space_unpin(s);
+	vm_space_unpin(s);
 }

@@ -8,6 +8,7 @@
 #include "vm/vm_space.h"
 
 #define PTE_NOPAGE	PTE_SOFT(0)	/* device memory: no struct page behind it */
+#define PTE_OWN		PTE_SOFT(1)	/* a frame that is no object's: anonymous, or a private copy */
 /* A page that nobody may touch (PROT_NONE) keeps its entry without PTE_VALID: non-zero, and nothing to the walker. */
 
 #define STACK_GAP	(256 * PAGE_SIZE) /* kept free below a stack that may grow */
@@ -22,6 +23,8 @@ u64 *vm_pte_make(struct vm_space *s, u64 va);	/* NULL: no memory */
 u64 *vm_pte_find(struct vm_space *s, u64 va);	/* NULL: no table there */
 bool vm_tables_start(struct vm_space *s);	/* the root; false: no memory */
 void vm_tables_free(struct vm_space *s);	/* all but the root, which is emptied */
+/* [start, end) was emptied, and no region lies in [floor, ceiling) around it: give back the tables that lie in there. */
+void vm_tables_prune(struct vm_space *s, u64 start, u64 end, u64 floor, u64 ceiling);
 
 /* Pages to be put once the TLB has forgotten them. */
 #define VM_GATHER 120
@@ -35,14 +38,18 @@ struct vm_gather {
 void vm_gather_add(struct vm_gather *g, u64 va, u64 pte);
 void vm_gather_finish(struct vm_gather *g);
 void vm_clear_range(struct vm_space *s, u64 start, u64 end, bool flush);
+void vm_clear_uncopied(struct vm_space *s, u64 start, u64 end);	/* all but PTE_OWN */
 
 void vm_flush_page(struct vm_space *s, u64 va);
 void vm_flush_space(struct vm_space *s);
 
 struct vm_region *vm_region_new(void);
 void vm_region_free(struct vm_region *r);	/* drops object and file */
-void vm_region_insert(struct vm_space *s, struct vm_region *r);
+/* from: the region that r takes entries over from, NULL if it starts empty. */
+void vm_region_insert(struct vm_space *s, struct vm_region *r, struct vm_region *from);
 void vm_region_unlink(struct vm_space *s, struct vm_region *r);
+void vm_region_doom(struct vm_space *s, struct vm_region *r);	/* unlinked and empty: freed by vm_unlock */
+void vm_unlock(struct vm_space *s);	/* the space's lock; objects and files may go for good after it, not under it */
 struct vm_region *vm_region_after(struct vm_region *r);
 struct vm_region *vm_region_before(struct vm_region *r);
 /* Cut r at address: r keeps the lower part. 0, -ENOMEM. */
@@ -52,8 +59,10 @@ int vm_region_cut(struct vm_space *s, u64 address);
 /* Join r with its neighbours where they continue one another. */
 struct vm_region *vm_region_merge(struct vm_space *s, struct vm_region *r);
 void vm_count_region(struct vm_space *s, struct vm_region *r, s64 sign);
-int vm_commit(u64 pages);			/* 0, -ENOMEM */
-void vm_uncommit(u64 pages);
+/* vm_object.c: r's place in its object's list, behind `from` or in front. */
+void vm_region_list(struct vm_region *r, struct vm_region *from);
+void vm_region_unlist(struct vm_region *r);
+void vm_region_list_join(struct vm_region *low, struct vm_region *high);	/* high becomes a part of low */
 
 /* [lock] held: bring in the page at address, as a fault with flags would. 0, -EFAULT, -ENOMEM, -EIO; -EACCES: region forbids. */
 int vm_fault_region(struct vm_space *s, struct vm_region *r, u64 address, u32 flags);
@@ -62,7 +71,19 @@ struct vm_region *vm_fault_find(struct vm_space *s, u64 address);
 
 u32 vm_pte_prot(u32 region_flags);
 
+#define PROT_BITS	(VM_READ | VM_WRITE | VM_EXEC)
+/* Does a region with these flags count for RLIMIT_DATA? */
+static inline bool vm_region_is_data(u32 flags)
+{
+	return (flags & (VM_STACK | VM_EXEC | VM_WRITE | VM_SHARED)) == VM_WRITE;
+}
+int vm_range_check(u64 address, u64 *length);	/* rounds length up: 0, -EINVAL, -ENOMEM (beyond user memory) */
+/* Call fn on the regions of [address, end), cut at the borders and joined again; -ENOMEM after a hole. [lock] held. */
+int vm_each_region(struct vm_space *s, u64 address, u64 end, int (*fn)(struct vm_space *, struct vm_region *, u64 arg),
+		   u64 arg, bool stop_at_hole);
+
 /* asid.c */
 void asid_activate(struct vm_space *s);		/* interrupts masked */
 void asid_release(struct vm_space *s);		/* its last holder is gone, and what its root led to */
+void vm_space_unpin(struct vm_space *s);	/* any context */
 extern struct page *vm_zero_page;

@@ -44,9 +44,9 @@ u32 vm_pte_prot(u32 flags)
 	return prot;
 }
 
-static inline void entry_fill(struct vm_space *s, u64 *pte, u64 pa, u32 prot)
+static inline void entry_fill(struct vm_space *s, u64 *pte, u64 pa, u32 prot, u64 own)
 {
-	pte_set_quick(pte, pte_make(pa, prot));
+	pte_set_quick(pte, pte_make(pa, prot) | own);
 	s->pages_rss++;
 }
 
@@ -68,9 +68,11 @@ static inline void code_sync(struct page *p, u32 prot)
 static int fault_anonymous(struct vm_space *s, struct vm_region *r, u64 *pte, u32 flags)
 {
 	u32 prot = vm_pte_prot(r->flags);
+	u64 own = 0;
 	struct page *p;
 
 	if (flags & FAULT_WRITE) {
+		own = PTE_OWN;
 		p = page_alloc(0, PA_ZERO | PA_RECLAIM);
 		if (!p)
 			return -ENOMEM;
@@ -80,7 +82,7 @@ static int fault_anonymous(struct vm_space *s, struct vm_region *r, u64 *pte, u3
 		page_get(p);
 		prot &= ~PTE_WRITE;
 	}
-	entry_fill(s, pte, page_to_phys(p), prot);
+	entry_fill(s, pte, page_to_phys(p), prot, own);
 	pte_sync();
 	return 0;
 }
@@ -117,11 +119,12 @@ static int fault_object(struct vm_space *s, struct vm_region *r, u64 address, u6
 	bool shared = r->flags & VM_SHARED, write = flags & FAULT_WRITE;
 	u32 prot = vm_pte_prot(r->flags);
 	struct page *p, *copy;
+	u64 own = 0;
 	int err;
 
 	if (o->device) {
-		entry_fill(s, pte, o->device_phys + offset, prot | PTE_DEVICE);
-		pte_set(pte, *pte | PTE_NOPAGE);
+		entry_fill(s, pte, o->device_phys + offset, prot | PTE_DEVICE, PTE_NOPAGE);
+		pte_sync();
 		return 0;
 	}
 	p = o->ops->get_page(o, index, shared && write, &err);
@@ -143,12 +146,13 @@ static int fault_object(struct vm_space *s, struct vm_region *r, u64 address, u6
 		memcpy(page_to_virt(copy), page_to_virt(p), PAGE_SIZE);
 		page_put(p);
 		p = copy;
+		own = PTE_OWN;
 		r->flags |= VM_ANON;
 	} else {
 		prot &= ~PTE_WRITE;
 	}
 	code_sync(p, prot);
-	entry_fill(s, pte, page_to_phys(p), prot);
+	entry_fill(s, pte, page_to_phys(p), prot, own);
 	if (!write && o->ops->peek_pages)
 		map_around(s, r, ALIGN_DOWN(address, PAGE_SIZE), pte, prot);
 	pte_sync();
@@ -161,6 +165,7 @@ static int fault_write_present(struct vm_space *s, struct vm_region *r, u64 addr
 	u64 e = *pte;
 	struct page *p = phys_to_page(pte_pa(e)), *copy;
 	u32 prot = vm_pte_prot(r->flags);
+	u64 own = 0;
 
 	if (e & PTE_NOPAGE)
 		return -EACCES;
@@ -183,13 +188,15 @@ static int fault_write_present(struct vm_space *s, struct vm_region *r, u64 addr
 		/* Another frame: the old entry must be gone from every TLB before the new one may appear (Arm ARM D8.14.1). */
 		pte_set_quick(pte, 0);
 		vm_flush_page(s, address);
-		pte_set(pte, pte_make(page_to_phys(copy), prot));
+		pte_set(pte, pte_make(page_to_phys(copy), prot) | PTE_OWN);
 		page_put(p);
 		if (r->object)
 			r->flags |= VM_ANON;
 		return 0;
+	} else {
+		own = PTE_OWN;	/* now, if it was not: the object has dropped it */
 	}
-	pte_set_quick(pte, pte_make(pte_pa(e), prot));
+	pte_set_quick(pte, pte_make(pte_pa(e), prot) | own);
 	vm_flush_page(s, address);
 	return 0;
 }
@@ -231,7 +238,8 @@ struct vm_region *vm_fault_find(struct vm_space *s, u64 address)
 	if (start < STACK_GAP || (below && start - STACK_GAP < below->end))
 		return NULL;
 	pages = (r->start - start) >> PAGE_SHIFT;
-	if (s->pages_total + pages > s->as_limit >> PAGE_SHIFT)
+	if (s->pages_total + pages > s->as_limit >> PAGE_SHIFT ||
+	    ((r->flags & VM_LOCKED) && s->pages_locked + pages > s->lock_limit >> PAGE_SHIFT))
 		return NULL;
 	if ((r->flags & VM_ACCOUNT) && vm_commit(pages))
 		return NULL;

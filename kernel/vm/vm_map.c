@@ -9,11 +9,13 @@
 #include "base/errno.h"
 #include "vm/internal.h"
 
-#define MAP_LOWEST	0x8000ull	/* below it nothing is mapped: null pointers fault */
-#define REGIONS_MAX	65530u		/* of one space: Linux's vm.max_map_count */
+#define MAP_LOWEST	vm_mmap_min
 
 u32 vm_overcommit_mode;
 u32 vm_overcommit_ratio = 50;
+u32 vm_overcommit_kib;
+u32 vm_mmap_min = 0x8000;
+u32 vm_regions_max = 65530;
 static u64 committed;			/* pages promised [a] */
 
 /* ---- overcommit ---- */
@@ -27,6 +29,8 @@ u64 vm_commit_limit(void)
 {
 	struct page_counts c;
 
+	if (vm_overcommit_kib)
+		return vm_overcommit_kib / (PAGE_SIZE / 1024);
 	page_counts_get(&c);
 	return c.managed * vm_overcommit_ratio / 100;
 }
@@ -66,6 +70,16 @@ int vm_region_cut(struct vm_space *s, u64 address)
 	return r && r->start < address ? vm_region_split(s, r, address) : 0;
 }
 
+/* [start, end) is empty: tables that no other region needs go. after: the first region above, or NULL. */
+static void tables_unneeded(struct vm_space *s, u64 start, u64 end, struct vm_region *after)
+{
+	struct rb_node *n = after ? rb_prev(&after->node) : rb_last(&s->regions);
+	u64 floor = n ? rb_entry(n, struct vm_region, node)->end : 0, ceiling = after ? after->start : USER_TOP;
+
+	if (ALIGN_UP(floor, 512 * PAGE_SIZE) < ALIGN_DOWN(ceiling, 512 * PAGE_SIZE))
+		vm_tables_prune(s, start, end, floor, ceiling);
+}
+
 static int unmap_locked(struct vm_space *s, u64 start, u64 end)
 {
 	struct vm_region *r;
@@ -85,8 +99,9 @@ static int unmap_locked(struct vm_space *s, u64 start, u64 end)
 		if (r->flags & VM_ACCOUNT)
 			vm_uncommit((r->end - r->start) >> PAGE_SHIFT);
 		vm_clear_range(s, r->start, r->end, true);
-		vm_region_free(r);
+		vm_region_doom(s, r);
 	}
+	tables_unneeded(s, start, end, r);
 	return 0;
 }
 
@@ -99,7 +114,7 @@ int vm_unmap(struct vm_space *s, u64 address, u64 length)
 		return -EINVAL;
 	mutex_lock(&s->lock);
 	err = unmap_locked(s, address, address + length);
-	mutex_unlock(&s->lock);
+	vm_unlock(s);
 	return err;
 }
 
@@ -139,16 +154,27 @@ static u64 gap_find(struct vm_space *s, u64 length)
 	return 0;
 }
 
-/* A new region, or its neighbour made longer. [lock] held, the range is free. Takes references of its own. */
+/* May so many pages more with these flags come in? 0, -ENOMEM, -EAGAIN (RLIMIT_MEMLOCK). */
+static int limits_check(struct vm_space *s, u64 pages, u32 flags)
+{
+	if (s->pages_total + pages > s->as_limit >> PAGE_SHIFT)
+		return -ENOMEM;
+	if (vm_region_is_data(flags) && s->pages_data + pages > s->data_limit >> PAGE_SHIFT)
+		return -ENOMEM;
+	if (unlikely(flags & VM_LOCKED) && s->pages_locked + pages > s->lock_limit >> PAGE_SHIFT)
+		return -EAGAIN;
+	return 0;
+}
+
+/* A new region, or its neighbour made longer. [lock] held, the range is free. Takes references of its own. from: whose
+ * entries will be moved to it, or NULL. */
 static int region_add(struct vm_space *s, u64 start, u64 end, u32 flags, struct vm_object *object, u64 offset,
-		      struct file *file)
+		      struct file *file, struct vm_region *from)
 {
 	struct vm_region *r;
 	u64 pages = (end - start) >> PAGE_SHIFT;
 
-	if (s->region_count >= REGIONS_MAX)
-		return -ENOMEM;
-	if (s->pages_total + pages > s->as_limit >> PAGE_SHIFT)
+	if (s->region_count >= vm_regions_max)
 		return -ENOMEM;
 	if (flags_accountable(flags)) {
 		if (vm_commit(pages))
@@ -172,7 +198,7 @@ static int region_add(struct vm_space *s, u64 start, u64 end, u32 flags, struct 
 	if (file)
 		vm_file_ops.get(file);
 	vm_count_region(s, r, 1);
-	vm_region_insert(s, r);
+	vm_region_insert(s, r, from);
 	vm_region_merge(s, r);
 	return 0;
 }
@@ -218,11 +244,14 @@ s64 vm_map(struct vm_space *s, u64 address, u64 length, u32 flags, bool fixed, b
 		if (!address)
 			goto out;
 	}
-	err = region_add(s, address, address + length, flags, object, offset, file);
+	flags |= s->lock_future;
+	err = limits_check(s, length >> PAGE_SHIFT, flags);
+	if (!err)
+		err = region_add(s, address, address + length, flags, object, offset, file, NULL);
 	if (!err)
 		err = address;
 out:
-	mutex_unlock(&s->lock);
+	vm_unlock(s);
 	return err;
 }
 
@@ -232,8 +261,10 @@ u64 vm_brk(struct vm_space *s, u64 brk)
 {
 	u64 old_end, new_end, now;
 	struct vm_region *r;
+	u32 flags;
 
 	mutex_lock(&s->lock);
+	flags = VM_READ | VM_WRITE | VM_MAYWRITE | VM_HEAP | s->lock_future;
 	if (brk < s->brk_start || !user_range_ok(brk, PAGE_SIZE) || brk - s->brk_start > s->data_limit)
 		goto out;
 	old_end = ALIGN_UP(s->brk, PAGE_SIZE);
@@ -245,13 +276,14 @@ u64 vm_brk(struct vm_space *s, u64 brk)
 		r = vm_region_next(s, old_end);
 		if (r && new_end + PAGE_SIZE > r->start - (r->flags & VM_GROWSDOWN ? MIN(STACK_GAP, r->start) : 0))
 			goto out;
-		if (region_add(s, old_end, new_end, VM_READ | VM_WRITE | VM_MAYWRITE | VM_HEAP, NULL, 0, NULL))
+		if (limits_check(s, (new_end - old_end) >> PAGE_SHIFT, flags) ||
+		    region_add(s, old_end, new_end, flags, NULL, 0, NULL, NULL))
 			goto out;
 	}
 	s->brk = brk;
 out:
 	now = s->brk;
-	mutex_unlock(&s->lock);
+	vm_unlock(s);
 	return now;
 }
 
@@ -294,69 +326,89 @@ static s64 remap_move(struct vm_space *s, struct vm_region *r, u64 address, u64 
 	u64 offset = r->offset + (address - r->start);
 	s64 err;
 
-	/* The old region may go while the new one comes: hold what both need. */
-	if (object)
-		vm_object_get(object);
-	if (file)
-		vm_file_ops.get(file);
-	err = vm_region_cut(s, address);
-	if (!err)
+	/* A shared mapping that is doubled (old_length 0) stays whole. */
+	err = old_length ? vm_region_cut(s, address) : 0;
+	if (!err && old_length)
 		err = vm_region_cut(s, address + old_length);
 	if (!err)
-		err = region_add(s, to, to + new_length, flags, object, offset, file);
+		err = region_add(s, to, to + new_length, flags, object, offset, file, vm_region_find(s, address));
 	if (err)
-		goto out;
+		return err;
 	err = entries_move(s, address, to, MIN(old_length, new_length));
 	if (err) {
 		unmap_locked(s, to, to + new_length);
-		goto out;
+		return err;
 	}
-	if (!keep)
+	if (!keep && old_length) {
 		unmap_locked(s, address, address + old_length);
-	err = to;
-out:
-	if (object)
-		vm_object_put(object);
-	if (file)
-		vm_file_ops.put(file);
-	return err;
+	} else if (keep && (r = vm_region_find(s, address))) {
+		vm_count_region(s, r, -1);	/* what is left there is empty, and not locked */
+		r->flags &= ~VM_LOCK_BITS;
+		vm_count_region(s, r, 1);
+	}
+	return to;
+}
+
+/* The place asked for, emptied: 0, -errno. */
+static int remap_target(struct vm_space *s, u64 address, u64 old_length, u64 new_length, u64 to)
+{
+	if (!IS_ALIGNED(to, PAGE_SIZE) || !user_range_ok(to, new_length) ||
+	    (to < address + old_length && address < to + new_length))
+		return -EINVAL;
+	return to < MAP_LOWEST ? -EPERM : unmap_locked(s, to, to + new_length);
+}
+
+/* Room behind r: make it longer there. The address, or -errno; -EEXIST: no room. */
+static s64 remap_grow(struct vm_space *s, struct vm_region *r, u64 address, u64 new_length)
+{
+	struct vm_region *after = vm_region_after(r);
+	int err;
+
+	if (!user_range_ok(address, new_length + PAGE_SIZE) || (r->flags & VM_GROWSDOWN) ||
+	    (after && !range_free(s, r->end, address + new_length)))
+		return -EEXIST;
+	err = region_add(s, r->end, address + new_length, r->flags & ~VM_ACCOUNT, r->object,
+			 r->offset + (r->end - r->start), r->file, NULL);
+	return err ? err : (s64)address;
 }
 
 static s64 remap_locked(struct vm_space *s, u64 address, u64 old_length, u64 new_length, u32 how, u64 new_address)
 {
-	struct vm_region *r, *after;
+	bool moves = how & (VM_REMAP_FIXED | VM_REMAP_KEEP);
+	u64 more = new_length > old_length ? new_length - old_length : 0;
+	struct vm_region *r;
 	s64 err;
 
 	if (how & VM_REMAP_FIXED) {
-		if (!IS_ALIGNED(new_address, PAGE_SIZE) || !user_range_ok(new_address, new_length) ||
-		    (new_address < address + old_length && address < new_address + new_length))
-			return -EINVAL;
-		if (new_address < MAP_LOWEST)
-			return -EPERM;
-		err = unmap_locked(s, new_address, new_address + new_length);
+		err = remap_target(s, address, old_length, new_length, new_address);
 		if (err)
 			return err;
+		/* What will not be moved goes first, so that limits see the least. */
+		if (new_length < old_length) {
+			err = unmap_locked(s, address + new_length, address + old_length);
+			if (err)
+				return err;
+			old_length = new_length;
+		}
 	}
-	if (!(how & (VM_REMAP_FIXED | VM_REMAP_KEEP)) && new_length <= old_length) {
-		r = vm_region_find(s, address);
-		if (!r)
-			return -EFAULT;
+	r = vm_region_find(s, address);
+	if (!r)
+		return -EFAULT;
+	if (!old_length && !(r->flags & VM_SHARED))
+		return -EINVAL;
+	if (!moves && new_length <= old_length) {
 		err = new_length < old_length ? unmap_locked(s, address + new_length, address + old_length) : 0;
 		return err ? err : (s64)address;
 	}
-	r = vm_region_find(s, address);
-	if (!r || r->end < address + old_length)
+	if (r->end < address + old_length)
 		return -EFAULT;
-	if ((how & VM_REMAP_KEEP) && (r->object || (r->flags & VM_SHARED)))
-		return -EINVAL;
-	if (!(how & (VM_REMAP_FIXED | VM_REMAP_KEEP)) && r->end == address + old_length) {
-		after = vm_region_after(r);
-		if (user_range_ok(address, new_length + PAGE_SIZE) && !(r->flags & VM_GROWSDOWN) &&
-		    (!after || range_free(s, r->end, address + new_length))) {
-			err = region_add(s, r->end, address + new_length, r->flags & ~VM_ACCOUNT, r->object,
-					 r->offset + (r->end - r->start), r->file);
-			return err ? err : (s64)address;
-		}
+	err = limits_check(s, (how & VM_REMAP_KEEP ? new_length : more) >> PAGE_SHIFT, r->flags);
+	if (err)
+		return err;
+	if (!moves && old_length && r->end == address + old_length) {
+		err = remap_grow(s, r, address, new_length);
+		if (err != -EEXIST)
+			return err;
 	}
 	if (!(how & (VM_REMAP_MOVE | VM_REMAP_FIXED)))
 		return -ENOMEM;
@@ -372,11 +424,11 @@ s64 vm_remap(struct vm_space *s, u64 address, u64 old_length, u64 new_length, u3
 {
 	s64 r;
 
-	if (!IS_ALIGNED(address, PAGE_SIZE) || !new_length || !old_length || new_length > USER_TOP ||
+	if (!IS_ALIGNED(address, PAGE_SIZE) || !new_length || new_length > USER_TOP ||
 	    !user_range_ok(address, ALIGN_UP(MIN(old_length, USER_TOP), PAGE_SIZE)))
 		return -EINVAL;
 	mutex_lock(&s->lock);
 	r = remap_locked(s, address, ALIGN_UP(old_length, PAGE_SIZE), ALIGN_UP(new_length, PAGE_SIZE), remap_flags, new_address);
-	mutex_unlock(&s->lock);
+	vm_unlock(s);
 	return r;
 }

@@ -1,14 +1,12 @@
 /*
- * Calls that leave mappings where they are: mprotect, madvise, mincore, and
- * looking into a space from outside (/proc/PID/cmdline, futex keys). Called by
- * sys_mm.c, proc/futex.c and procfs.
+ * Calls that leave mappings where they are: mprotect, and looking into a space
+ * from outside (/proc/PID/cmdline, process_vm_readv, futex keys). Called by
+ * sys_mm.c, proc/futex.c and procfs; vm_advise.c has madvise and its kin.
  */
 #include "arch/arm64/ucopy.h"
 #include "base/errno.h"
 #include "base/string.h"
 #include "vm/internal.h"
-
-#define PROT_BITS	(VM_READ | VM_WRITE | VM_EXEC)
 
 /* The entry e of a region with these flags; whether a private page may be written is found out by a fault. */
 static u64 entry_for(u64 e, u32 flags, bool dirty_tracked)
@@ -18,8 +16,8 @@ static u64 entry_for(u64 e, u32 flags, bool dirty_tracked)
 
 	if (!(flags & PROT_BITS))
 		fresh &= ~PTE_VALID;
-	/* The memory type and the note that no page stands behind it stay. */
-	return (fresh & ~PTE_ATTR(7)) | (e & (PTE_ATTR(7) | PTE_NOPAGE));
+	/* The memory type and the notes on what stands behind it stay. */
+	return (fresh & ~PTE_ATTR(7)) | (e & (PTE_ATTR(7) | PTE_NOPAGE | PTE_OWN));
 }
 
 static void protect_entries(struct vm_space *s, struct vm_region *r, u32 old_flags)
@@ -52,12 +50,15 @@ static void protect_entries(struct vm_space *s, struct vm_region *r, u32 old_fla
 		vm_flush_space(s);
 }
 
-static int protect_region(struct vm_space *s, struct vm_region *r, u32 flags)
+static int protect_region(struct vm_space *s, struct vm_region *r, u64 flags)
 {
 	u32 old = r->flags, fresh = (old & ~PROT_BITS) | flags;
 
-	if ((flags & VM_WRITE) && !(old & VM_MAYWRITE))
+	if (((flags & VM_WRITE) && !(old & VM_MAYWRITE)) || ((flags & VM_EXEC) && (old & VM_NOEXEC)))
 		return -EACCES;
+	if (vm_region_is_data(fresh) && !vm_region_is_data(old) &&
+	    s->pages_data + ((r->end - r->start) >> PAGE_SHIFT) > s->data_limit >> PAGE_SHIFT)
+		return -ENOMEM;
 	if ((fresh & (VM_WRITE | VM_SHARED | VM_NORESERVE | VM_ACCOUNT)) == VM_WRITE) {
 		if (vm_commit((r->end - r->start) >> PAGE_SHIFT))
 			return -ENOMEM;
@@ -70,9 +71,8 @@ static int protect_region(struct vm_space *s, struct vm_region *r, u32 flags)
 	return 0;
 }
 
-/* Call fn on the regions of [address, end), cut at the borders and joined again; -ENOMEM after a hole. [lock] held. */
-static int each_region(struct vm_space *s, u64 address, u64 end, int (*fn)(struct vm_space *, struct vm_region *, u32 arg),
-		       u32 arg, bool stop_at_hole)
+int vm_each_region(struct vm_space *s, u64 address, u64 end, int (*fn)(struct vm_space *, struct vm_region *, u64 arg),
+		   u64 arg, bool stop_at_hole)
 {
 	bool hole = false;
 	int err = vm_region_cut(s, address);
@@ -103,7 +103,7 @@ static int each_region(struct vm_space *s, u64 address, u64 end, int (*fn)(struc
 	return err ? err : hole ? -ENOMEM : 0;
 }
 
-static int range_check(u64 address, u64 *length)
+int vm_range_check(u64 address, u64 *length)
 {
 	if (!IS_ALIGNED(address, PAGE_SIZE))
 		return -EINVAL;
@@ -115,78 +115,25 @@ static int range_check(u64 address, u64 *length)
 
 int vm_protect(struct vm_space *s, u64 address, u64 length, u32 flags)
 {
-	int err = range_check(address, &length);
+	int err = vm_range_check(address, &length);
+	u64 end = address + length;
 
 	if (err || !length)
 		return err;
 	mutex_lock(&s->lock);
-	err = each_region(s, address, address + length, protect_region, flags & PROT_BITS, true);
-	mutex_unlock(&s->lock);
-	return err;
-}
+	if (flags & VM_GROWSDOWN) {
+		struct vm_region *r = vm_region_next(s, address);
 
-static int discard_region(struct vm_space *s, struct vm_region *r, u32 arg)
-{
-	if (r->flags & VM_LOCKED)
-		return -EINVAL;
-	vm_clear_range(s, r->start, r->end, true);
-	return 0;
-}
-
-int vm_discard(struct vm_space *s, u64 address, u64 length)
-{
-	int err = range_check(address, &length);
-
-	if (err || !length)
-		return err == -ENOMEM ? -EINVAL : err;
-	mutex_lock(&s->lock);
-	err = each_region(s, address, address + length, discard_region, 0, false);
-	mutex_unlock(&s->lock);
-	return err;
-}
-
-/* arg: bits to set in the upper half, to clear in the lower. */
-static int change_region(struct vm_space *s, struct vm_region *r, u32 arg)
-{
-	vm_count_region(s, r, -1);
-	r->flags = (r->flags | arg >> 16) & ~(arg & 0xffff);
-	vm_count_region(s, r, 1);
-	return 0;
-}
-
-int vm_flags_change(struct vm_space *s, u64 address, u64 length, u32 set, u32 clear)
-{
-	int err = range_check(address, &length);
-
-	if (err || !length)
-		return err;
-	mutex_lock(&s->lock);
-	err = each_region(s, address, address + length, change_region, set << 16 | clear, false);
-	mutex_unlock(&s->lock);
-	return err;
-}
-
-int vm_resident(struct vm_space *s, u64 address, u64 pages, u8 *vec)
-{
-	u64 end = address + pages * PAGE_SIZE;
-	struct vm_leaf leaf;
-	int err = 0;
-
-	memset(vec, 0, pages);
-	mutex_lock(&s->lock);
-	for (u64 a = address; a < end; ) {
-		struct vm_region *r = vm_region_find(s, a);
-
-		if (!r) {
+		if (!r || r->start >= end)
 			err = -ENOMEM;
-			break;
-		}
-		a = r->end;
+		else if (!(r->flags & VM_GROWSDOWN))
+			err = -EINVAL;
+		else
+			address = r->start;
 	}
-	for (u64 a = address; !err && vm_leaf_next(s, a, end, &leaf); a = leaf.end)
-		for (u64 va = leaf.va, *pte = leaf.pte; va < leaf.end; va += PAGE_SIZE, pte++)
-			vec[(va - address) >> PAGE_SHIFT] = *pte != 0;
-	mutex_unlock(&s->lock);
+	if (!err)
+		err = vm_each_region(s, address, end, protect_region, flags & PROT_BITS, true);
+	vm_unlock(s);
 	return err;
 }
 
@@ -213,7 +160,7 @@ static void *page_in(struct vm_space *s, u64 address, u32 flags, int *err)
 	return phys_to_virt(pte_pa(*pte) + (address & PAGE_MASK));
 }
 
-size_t vm_read_remote(struct vm_space *s, u64 address, void *dst, size_t n)
+static size_t copy_remote(struct vm_space *s, u64 address, char *buf, size_t n, bool write)
 {
 	size_t done = 0;
 	int err;
@@ -223,15 +170,25 @@ size_t vm_read_remote(struct vm_space *s, u64 address, void *dst, size_t n)
 	mutex_lock(&s->lock);
 	while (done < n) {
 		size_t step = MIN(n - done, PAGE_SIZE - ((address + done) & PAGE_MASK));
-		const void *p = page_in(s, address + done, 0, &err);
+		void *p = page_in(s, address + done, write ? FAULT_WRITE : 0, &err);
 
 		if (!p)
 			break;
-		memcpy((char *)dst + done, p, step);
+		memcpy(write ? p : buf + done, write ? buf + done : p, step);
 		done += step;
 	}
 	mutex_unlock(&s->lock);
 	return done;
+}
+
+size_t vm_read_remote(struct vm_space *s, u64 address, void *dst, size_t n)
+{
+	return copy_remote(s, address, dst, n, false);
+}
+
+size_t vm_write_remote(struct vm_space *s, u64 address, const void *src, size_t n)
+{
+	return copy_remote(s, address, (char *)src, n, true);
 }
 
 /* src NULL: zeros. */
@@ -267,24 +224,6 @@ int vm_write_new(struct vm_space *s, u64 address, const void *src, size_t n)
 int vm_zero_new(struct vm_space *s, u64 address, size_t n)
 {
 	return write_new(s, address, NULL, n);
-}
-
-int vm_populate(struct vm_space *s, u64 address, u64 length)
-{
-	int err = 0;
-
-	mutex_lock(&s->lock);
-	for (u64 a = address; a < address + length && !err; a += PAGE_SIZE) {
-		struct vm_region *r = vm_region_find(s, a);
-		u64 *pte = vm_pte_find(s, a);
-
-		if (!r)
-			err = -ENOMEM;
-		else if ((r->flags & PROT_BITS) && !(pte && *pte))
-			err = vm_fault_region(s, r, a, r->flags & VM_WRITE ? FAULT_WRITE : 0);
-	}
-	mutex_unlock(&s->lock);
-	return err;
 }
 
 int vm_futex_key(struct vm_space *s, u64 address, struct vm_object **object, u64 *offset)

@@ -41,7 +41,7 @@ void vm_region_free(struct vm_region *r)
 	slab_free(region_cache, r);
 }
 
-void vm_region_insert(struct vm_space *s, struct vm_region *r)
+void vm_region_insert(struct vm_space *s, struct vm_region *r, struct vm_region *from)
 {
 	struct rb_node **link = &s->regions.node, *parent = NULL;
 
@@ -51,6 +51,9 @@ void vm_region_insert(struct vm_space *s, struct vm_region *r)
 	}
 	rb_insert_at(&s->regions, &r->node, parent, link);
 	s->region_count++;
+	r->space = s;
+	if (r->object)
+		vm_region_list(r, from);
 }
 
 void vm_region_unlink(struct vm_space *s, struct vm_region *r)
@@ -59,6 +62,23 @@ void vm_region_unlink(struct vm_space *s, struct vm_region *r)
 		s->last = NULL;
 	rb_remove(&s->regions, &r->node);
 	s->region_count--;
+}
+
+void vm_region_doom(struct vm_space *s, struct vm_region *r)
+{
+	if (r->object)
+		vm_region_unlist(r);
+	list_push_back(&s->doomed, &r->object_node);
+}
+
+void vm_unlock(struct vm_space *s)
+{
+	struct list_node doomed = LIST_INIT(doomed), *n;
+
+	list_splice_back(&doomed, &s->doomed);
+	mutex_unlock(&s->lock);
+	while (unlikely((n = list_pop_front(&doomed))))
+		vm_region_free(list_entry(n, struct vm_region, object_node));
 }
 
 struct vm_region *vm_region_next(struct vm_space *s, u64 address)
@@ -124,15 +144,26 @@ int vm_region_split(struct vm_space *s, struct vm_region *r, u64 address)
 	if (high->file)
 		vm_file_ops.get(high->file);
 	r->end = address;
-	vm_region_insert(s, high);
+	vm_region_insert(s, high, r);
 	return 0;
 }
 
 static bool region_continues(const struct vm_region *low, const struct vm_region *high)
 {
-	return low->end == high->start && low->flags == high->flags && low->object == high->object &&
+	return low->end == high->start && !((low->flags ^ high->flags) & ~VM_ANON) && low->object == high->object &&
 	       low->file == high->file && !(low->flags & VM_GROWSDOWN) &&
 	       (!low->object || low->offset + (low->end - low->start) == high->offset);
+}
+
+/* high becomes a part of low. */
+static void region_join(struct vm_space *s, struct vm_region *low, struct vm_region *high)
+{
+	if (low->object)
+		vm_region_list_join(low, high);
+	vm_region_unlink(s, high);
+	low->end = high->end;
+	low->flags |= high->flags & VM_ANON;
+	vm_region_free(high);	/* not the last user of its object and file */
 }
 
 struct vm_region *vm_region_merge(struct vm_space *s, struct vm_region *r)
@@ -140,17 +171,12 @@ struct vm_region *vm_region_merge(struct vm_space *s, struct vm_region *r)
 	struct vm_region *other = vm_region_before(r);
 
 	if (other && region_continues(other, r)) {
-		vm_region_unlink(s, r);
-		other->end = r->end;
-		vm_region_free(r);
+		region_join(s, other, r);
 		r = other;
 	}
 	other = vm_region_after(r);
-	if (other && region_continues(r, other)) {
-		vm_region_unlink(s, other);
-		r->end = other->end;
-		vm_region_free(other);
-	}
+	if (other && region_continues(r, other))
+		region_join(s, r, other);
 	return r;
 }
 
@@ -187,7 +213,8 @@ struct vm_space *vm_space_new(void)
 	s->refs = 1;
 	s->pins = 1;
 	mutex_init(&s->lock, "vm_space");
-	s->stack_limit = s->data_limit = s->as_limit = ~0ull;
+	list_init(&s->doomed);
+	s->stack_limit = s->data_limit = s->as_limit = s->lock_limit = ~0ull;
 	return s;
 }
 
@@ -202,16 +229,21 @@ void vm_space_put(struct vm_space *s)
 
 	if (!ref_put(&s->refs))
 		return;
-	/* Nobody runs on it any more and its identifier is not used again before a flush: no TLB work. */
+	/*
+	 * Nobody runs on it any more and its identifier is not used again before a flush: no TLB work. The lock is for a
+	 * truncation that finds the space through an object.
+	 */
+	mutex_lock(&s->lock);
 	while ((n = s->regions.node)) {
 		struct vm_region *r = rb_entry(n, struct vm_region, node);
 
 		vm_clear_range(s, r->start, r->end, false);
 		rb_remove(&s->regions, n);
-		vm_region_free(r);
+		vm_region_doom(s, r);
 	}
 	vm_uncommit(s->pages_committed);
 	vm_tables_free(s);
+	vm_unlock(s);
 	asid_release(s);
 }
 
@@ -266,7 +298,7 @@ static int fork_region(struct vm_space *from, struct vm_space *to, struct vm_reg
 	}
 	c->start = r->start;
 	c->end = r->end;
-	c->flags = r->flags & ~VM_LOCKED;
+	c->flags = r->flags & ~VM_LOCK_BITS;
 	c->object = r->object;
 	c->offset = r->offset;
 	c->file = r->file;
@@ -274,7 +306,7 @@ static int fork_region(struct vm_space *from, struct vm_space *to, struct vm_reg
 		vm_object_get(c->object);
 	if (c->file)
 		vm_file_ops.get(c->file);
-	vm_region_insert(to, c);
+	vm_region_insert(to, c, r);
 	vm_count_region(to, c, 1);
 	if (r->flags & VM_WIPEONFORK)
 		return 0;

@@ -22,14 +22,20 @@
 #define VM_MAYWRITE	4096u	/* mprotect may add it */
 #define VM_ANON		8192u	/* a private mapping of an object that has pages of its own by now */
 #define VM_ACCOUNT	16384u	/* its pages are counted as committed */
+#define VM_LOCKONFAULT	32768u	/* with VM_LOCKED: pages are not brought in ahead */
+#define VM_NOEXEC	65536u	/* mprotect may not add VM_EXEC */
+#define VM_LOCK_BITS	(VM_LOCKED | VM_LOCKONFAULT)
 
 struct vm_region {
 	struct rb_node node;		/* [space lock] */
 	u64 start, end;			/* page-aligned [space lock] */
 	u32 flags;			/* VM_* [space lock] */
+	u32 seen;			/* the last walk of the object that was here [object lock] */
 	struct vm_object *object;	/* NULL: anonymous private; referenced */
 	u64 offset;			/* of start in object, bytes */
 	struct file *file;		/* what it maps, for /proc and exec; referenced; opaque here (fs/ above) */
+	struct vm_space *space;		/* [set when it is put in] */
+	struct list_node object_node;	/* in object->regions [object lock]; in space->doomed [space lock] */
 };
 
 struct vm_space {
@@ -37,7 +43,8 @@ struct vm_space {
 	struct mutex lock;		/* regions, brk, page table structure */
 	struct rb_root regions;		/* [lock] */
 	u64 pgd_phys;			/* root table */
-	struct page *tables;		/* all tables, linked by page.owner; the root is the last [lock] */
+	struct page *tables;		/* all tables, linked by page.next and prev; the root is the last [lock] */
+	u32 table_count;		/* [lock] */
 	u64 asid;			/* generation and number [asid lock] */
 	u64 brk_start, brk;		/* [lock] */
 	u64 mmap_base;			/* top-down search starts here */
@@ -48,8 +55,12 @@ struct vm_space {
 	u64 rss_peak;
 	struct vm_region *last;		/* found last; NULL: none [lock] */
 	u32 region_count;		/* [lock] */
-	u32 pins;			/* CPUs that have it in TTBR0, and one for refs > 0 [a] */
+	struct list_node doomed;	/* regions to be freed when the lock is dropped [lock] */
+	u32 pins;			/* CPUs that have it in TTBR0, truncations at work in it, and one for refs > 0 [a] */
 	u64 stack_limit, data_limit, as_limit;	/* RLIMIT_STACK, _DATA, _AS in bytes; proc keeps them current */
+	u64 lock_limit;			/* RLIMIT_MEMLOCK in bytes for who calls now; ~0: privileged */
+	u32 lock_future;		/* VM_LOCK_BITS that new regions get: mlockall [a] */
+	u32 membarriers;		/* commands it has registered for [a] */
 	u64 vdso;			/* where VM_VDSO was mapped; 0: nowhere */
 	u64 minflt, majflt;		/* faults answered [lock] */
 };
@@ -64,6 +75,7 @@ void vm_space_switch(struct vm_space *s);		/* make it this CPU's user half; NULL
 s64 vm_map(struct vm_space *s, u64 address, u64 length, u32 flags, bool fixed, bool noreplace,
 	   struct vm_object *object, u64 offset, struct file *file);
 int vm_unmap(struct vm_space *s, u64 address, u64 length);
+/* flags: VM_READ, VM_WRITE, VM_EXEC; VM_GROWSDOWN: from the start of the stack-like region on. */
 int vm_protect(struct vm_space *s, u64 address, u64 length, u32 flags);
 /* remap_flags: */
 #define VM_REMAP_MOVE		1u	/* another place will do */
@@ -75,6 +87,7 @@ struct vm_region *vm_region_find(struct vm_space *s, u64 address);	/* containing
 struct vm_region *vm_region_next(struct vm_space *s, u64 address);	/* containing or above [lock] */
 /* Copy bytes of another space (ptrace-like, /proc/PID/cmdline); short counts at holes. May sleep. */
 size_t vm_read_remote(struct vm_space *s, u64 address, void *dst, size_t n);
+size_t vm_write_remote(struct vm_space *s, u64 address, const void *src, size_t n);	/* where s itself may write */
 
 /* The file that a region holds: fs/ registers how to keep it. docs/floors.md. */
 struct vm_file_ops {
@@ -93,12 +106,20 @@ extern struct vm_fault_ops vm_fault_ops;
 /* Writable pages of a space that does not run yet (exec building a stack): copies, faulting pages in. 0, -EFAULT, -ENOMEM. */
 int vm_write_new(struct vm_space *s, u64 address, const void *src, size_t n);
 int vm_zero_new(struct vm_space *s, u64 address, size_t n);
-/* Touch [address, address+length): MAP_POPULATE, mlock. 0, or what the first failing page gave. */
-int vm_populate(struct vm_space *s, u64 address, u64 length);
-/* madvise(DONTNEED): drop private pages; they come back as zeros or the object's. 0, -ENOMEM (hole). */
-int vm_discard(struct vm_space *s, u64 address, u64 length);
-/* madvise: set and clear VM_DONTFORK, VM_WIPEONFORK, VM_LOCKED. */
+/* Touch [address, address+length), page-aligned, as its use would (MAP_POPULATE, mlock), or for reading or writing:
+ * 0, -ENOMEM (hole), -EINVAL (the region forbids it), or what the first failing page gave. */
+enum vm_populate { VM_POPULATE_USE, VM_POPULATE_READ, VM_POPULATE_WRITE };
+int vm_populate(struct vm_space *s, u64 address, u64 length, enum vm_populate how);
+/* madvise(DONTNEED): drop pages; they come back as zeros or the object's. 0, -ENOMEM (hole), -EINVAL (locked). */
+#define VM_DISCARD_LOCKED	1u	/* locked pages too */
+#define VM_DISCARD_ANONYMOUS	2u	/* -EINVAL for mappings of objects */
+int vm_discard(struct vm_space *s, u64 address, u64 length, u32 how);
+/* madvise(REMOVE): make a hole in what is mapped there. 0, -EINVAL, -EACCES, -ENOMEM (hole in the mapping). */
+int vm_punch(struct vm_space *s, u64 address, u64 length);
+/* madvise: set and clear VM_DONTFORK, VM_WIPEONFORK, VM_LOCK_BITS. 0, -EINVAL, -ENOMEM (hole). */
 int vm_flags_change(struct vm_space *s, u64 address, u64 length, u32 set, u32 clear);
+int vm_lock_all(struct vm_space *s, u32 set);	/* mlockall: every region's VM_LOCK_BITS become `set` */
+u64 vm_locked_in(struct vm_space *s, u64 address, u64 length);	/* pages there that are locked already */
 /* mincore(2): one byte a page. 0, -ENOMEM. */
 int vm_resident(struct vm_space *s, u64 address, u64 pages, u8 *vec);
 /* What names a futex word for all who share it: (object, offset) for shared mappings, (space, address) for private ones.
@@ -108,7 +129,13 @@ void vm_init(void);			/* boot: caches, the zero page */
 
 extern u32 vm_overcommit_mode;		/* /proc/sys/vm/overcommit_memory */
 extern u32 vm_overcommit_ratio;
+extern u32 vm_overcommit_kib;		/* instead of the ratio, if not 0 */
+extern u32 vm_mmap_min;			/* below it nothing is mapped: null pointers fault */
+extern u32 vm_regions_max;		/* of one space: max_map_count */
 u64 vm_committed_pages(void);
+/* Promise pages, or take that back. 0, -ENOMEM: more than the overcommit mode allows. */
+int vm_commit(u64 pages);
+void vm_uncommit(u64 pages);
 u64 vm_commit_limit(void);
 
 struct vm_stats { u64 faults, faults_major, cow_faults, zero_faults; };

@@ -8,6 +8,9 @@
 #include "base/string.h"
 #include "vm/internal.h"
 
+static inline u32 link_of(const struct page *p) { return p ? page_to_pfn(p) + 1 : 0; }
+static inline struct page *page_of(u32 link) { return link ? pfn_to_page(link - 1) : NULL; }
+
 /* A table page; the space remembers it in a list threaded through the page metadata, to free them without a search. */
 static u64 table_new(struct vm_space *s)
 {
@@ -15,9 +18,23 @@ static u64 table_new(struct vm_space *s)
 
 	if (!p)
 		return 0;
-	p->owner = s->tables;
+	p->next = link_of(s->tables);
+	p->prev = 0;
+	if (s->tables)
+		s->tables->prev = link_of(p);
 	s->tables = p;
+	s->table_count++;
 	return page_to_phys(p);
+}
+
+static void table_unlink(struct vm_space *s, struct page *p)
+{
+	if (p->prev)
+		page_of(p->prev)->next = p->next;
+	else
+		s->tables = page_of(p->next);
+	page_of(p->next)->prev = p->prev;	/* the root comes behind all others */
+	s->table_count--;
 }
 
 bool vm_tables_start(struct vm_space *s)
@@ -32,7 +49,7 @@ void vm_tables_free(struct vm_space *s)
 	u64 *root = phys_to_virt(s->pgd_phys);
 
 	/* The root was the first: it stays, empty, as long as some CPU has it. */
-	for (; p && (next = p->owner); p = next)
+	for (; p && (next = page_of(p->next)); p = next)
 		page_put(p);
 	s->tables = NULL;
 	memset(root, 0, PAGE_SIZE);
@@ -97,6 +114,45 @@ bool vm_leaf_next(struct vm_space *s, u64 va, u64 end, struct vm_leaf *leaf)
 	return false;
 }
 
+/* The tables that the entries of t for [start, end) lead to, each spanning 1 << shift bytes; those taken out go to *gone. */
+static void prune_below(struct vm_space *s, u64 *t, u32 shift, u64 start, u64 end, u64 floor, u64 ceiling, struct page **gone)
+{
+	u64 span = 1ull << shift, next;
+
+	for (u64 va = start; va < end; va = next) {
+		u64 *e = &t[va >> shift & 511], first = ALIGN_DOWN(va, span);
+		struct page *p;
+
+		next = first + span;
+		if (!*e)
+			continue;
+		p = phys_to_page(*e & PTE_ADDR);
+		if (shift > PAGE_SHIFT + 9)
+			prune_below(s, page_to_virt(p), shift - 9, va, MIN(next, end), floor, ceiling, gone);
+		if (first < floor || next > ceiling)
+			continue;
+		pte_set_quick(e, 0);
+		table_unlink(s, p);
+		p->next = link_of(*gone);
+		*gone = p;
+	}
+}
+
+void vm_tables_prune(struct vm_space *s, u64 start, u64 end, u64 floor, u64 ceiling)
+{
+	struct page *gone = NULL, *next;
+
+	prune_below(s, phys_to_virt(s->pgd_phys), 39, start, end, floor, ceiling, &gone);
+	if (!gone)
+		return;
+	/* Walkers keep upper levels too, which a flush by address of a last level leaves alone (Arm ARM D8.13.5). */
+	vm_flush_space(s);
+	for (; gone; gone = next) {
+		next = page_of(gone->next);
+		page_put(gone);
+	}
+}
+
 void vm_flush_page(struct vm_space *s, u64 va)
 {
 	tlb_flush_page(va, s->asid & ASID_MASK);
@@ -132,8 +188,8 @@ void vm_gather_add(struct vm_gather *g, u64 va, u64 pte)
 		vm_gather_finish(g);
 }
 
-/* Empty the entries of [start, end) and drop their pages. flush false: nobody can use this space any more. */
-void vm_clear_range(struct vm_space *s, u64 start, u64 end, bool flush)
+/* Empty the entries of [start, end), but those with a bit of keep, and drop their pages. */
+static always_inline void clear(struct vm_space *s, u64 start, u64 end, bool flush, u64 keep)
 {
 	struct vm_gather g;
 	struct vm_leaf leaf;
@@ -145,7 +201,7 @@ void vm_clear_range(struct vm_space *s, u64 start, u64 end, bool flush)
 		for (u64 va = leaf.va, *pte = leaf.pte; va < leaf.end; va += PAGE_SIZE, pte++) {
 			u64 e = *pte;
 
-			if (!e)
+			if (!e || (e & keep))
 				continue;
 			pte_set_quick(pte, 0);
 			s->pages_rss--;
@@ -157,4 +213,15 @@ void vm_clear_range(struct vm_space *s, u64 start, u64 end, bool flush)
 		start = leaf.end;
 	}
 	vm_gather_finish(&g);
+}
+
+/* flush false: nobody can use this space any more. */
+void vm_clear_range(struct vm_space *s, u64 start, u64 end, bool flush)
+{
+	clear(s, start, end, flush, 0);
+}
+
+void vm_clear_uncopied(struct vm_space *s, u64 start, u64 end)
+{
+	clear(s, start, end, true, PTE_OWN);
 }
