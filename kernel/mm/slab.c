@@ -88,7 +88,7 @@ static void cache_init(struct slab_cache *c, const char *name, size_t size, size
 	memset(c, 0, sizeof *c);
 	c->name = name;
 	c->size = ALIGN_UP(MAX(size, (size_t)16), align);
-	c->batch = c->size <= 256 ? 32 : c->size <= 1024 ? 16 : 8;
+	c->batch = c->size <= 256 ? 32 : c->size <= 1024 ? 16 : c->size <= 2048 ? 8 : 2;
 	c->cpus = &c->boot_cpu;
 	spin_init(&c->lock, "slab cache");
 	list_init(&c->partial);
