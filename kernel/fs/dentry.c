@@ -13,6 +13,7 @@
 #include "base/string.h"
 #include "core/random.h"
 #include "fs/dentry.h"
+#include "fs/inotify.h"
 #include "fs/path.h"
 #include "mm/slab.h"
 
@@ -188,6 +189,8 @@ void dentry_put(struct dentry *d)
 		list_remove(&d->sibling);
 		spin_unlock(&dentry_lock);
 		parent = d->parent == d ? NULL : d->parent;
+		if (d->vnode && unlikely(READ_ONCE(d->vnode->watches)))
+			inotify_dentry_gone(d);
 		vnode_put(d->vnode);
 		name_free(d);
 		slab_free(dentry_cache, d);

@@ -5,12 +5,14 @@
  */
 #include <linux/fcntl.h>
 #include <linux/fs.h>
+#include <linux/inotify.h>
 #include "fs/poll_events.h"
 #include "base/errno.h"
 #include "base/string.h"
 #include "fs/epoll.h"
 #include "fs/file_internal.h"
 #include "fs/flock.h"
+#include "fs/inotify.h"
 #include "mm/slab.h"
 #include "sched/cred.h"
 
@@ -76,6 +78,8 @@ void file_put(struct file *f)
 {
 	if (!ref_put(&f->refs))
 		return;
+	if (!(f->flags & O_PATH))
+		inotify_file(f, file_writable(f) ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	if (!list_empty(&f->epolls))
 		epoll_file_closed(f);
 	if (f->vnode && atomic_load_relaxed(&f->vnode->locks))
@@ -127,20 +131,30 @@ static s64 transfer(struct file *f, struct uio *u, u64 *pos,
 
 s64 file_read(struct file *f, struct uio *u, u64 *pos)
 {
+	s64 n;
+
 	if (!file_readable(f))
 		return -EBADF;
 	if (!f->ops->read)
 		return f->ops->readdir ? -EISDIR : -EINVAL;
-	return transfer(f, u, pos, f->ops->read);
+	n = transfer(f, u, pos, f->ops->read);
+	if (n > 0)
+		inotify_file(f, IN_ACCESS);
+	return n;
 }
 
 s64 file_write(struct file *f, struct uio *u, u64 *pos)
 {
+	s64 n;
+
 	if (!file_writable(f))
 		return -EBADF;
 	if (!f->ops->write)
 		return -EINVAL;
-	return transfer(f, u, pos, f->ops->write);
+	n = transfer(f, u, pos, f->ops->write);
+	if (n > 0)
+		inotify_file(f, IN_MODIFY);
+	return n;
 }
 
 u32 file_poll(struct file *f, struct poll_table *t)

@@ -8,10 +8,12 @@
  * open.c, by open with O_CREAT.
  */
 #include <linux/fs.h>
+#include <linux/inotify.h>
 #include <linux/stat.h>
 #include "base/errno.h"
 #include "base/string.h"
 #include "fs/fs_context.h"
+#include "fs/inotify.h"
 #include "fs/names.h"
 #include "mm/slab.h"
 #include "sched/cred.h"
@@ -62,8 +64,13 @@ static struct dentry *name_begin(const struct path *dir, const struct path_last 
 	return d ? d : err_ptr(-ENOMEM);
 }
 
+static u32 is_dir_bit(const struct vnode *v)
+{
+	return S_ISDIR(v->mode) ? IN_ISDIR : 0;
+}
+
 /* Link the name when the file system gave a vnode; otherwise undo. Returns 0 or its error. */
-static int name_end(struct dentry *d, struct vnode *v)
+static int name_end(struct dentry *d, struct vnode *v, const struct path_last *last)
 {
 	if (is_err(v)) {
 		dentry_put(d);
@@ -71,6 +78,8 @@ static int name_end(struct dentry *d, struct vnode *v)
 	}
 	d->vnode = v;
 	dentry_link(d);
+	if (inotify_active())
+		inotify_tell_name(d->parent->vnode, last, IN_CREATE | is_dir_bit(v), 0);
 	return 0;
 }
 
@@ -85,7 +94,7 @@ int name_create(const struct path *dir, const struct path_last *last, u32 mode, 
 	mode &= ~(fs_context_current()->umask & 0777);
 	/* A directory that makes its names itself (/proc) just has no such one. */
 	err = name_end(d, parent->ops->create ? parent->ops->create(parent, mode, rdev) :
-		       err_ptr(parent->ops->lookup ? -ENOENT : -EPERM));
+		       err_ptr(parent->ops->lookup ? -ENOENT : -EPERM), last);
 	if (!err && out) {
 		dentry_get(d);
 		*out = d;
@@ -151,7 +160,8 @@ int path_symlink(const char *target, const struct path *at, const char *name)
 	if (is_err(d))
 		err = ptr_err(d);
 	else
-		err = name_end(d, parent->ops->symlink ? parent->ops->symlink(parent, target) : err_ptr(-EPERM));
+		err = name_end(d, parent->ops->symlink ? parent->ops->symlink(parent, target) : err_ptr(-EPERM),
+			       &last);
 	mutex_unlock(&dir.dentry->sb->names);
 out:
 	path_put(&dir);
@@ -179,9 +189,12 @@ int path_link(const struct path *from, const struct path *at, const char *name)
 		err = ptr_err(d);
 	} else {
 		err = parent->ops->link ? parent->ops->link(parent, v) : -EPERM;
-		if (!err)
+		if (!err) {
 			vnode_get(v);
-		err = name_end(d, err ? err_ptr(err) : v);
+			if (inotify_active())
+				inotify_tell_self(v, IN_ATTRIB);
+		}
+		err = name_end(d, err ? err_ptr(err) : v, &last);
 	}
 	mutex_unlock(&dir.dentry->sb->names);
 out:
@@ -193,6 +206,7 @@ static int name_remove(const struct path *dir, const struct path_last *last, boo
 {
 	struct vnode *parent = dir->dentry->vnode, *v;
 	struct dentry *d = dentry_lookup(dir->dentry, last->name, last->len);
+	u32 event = IN_DELETE;
 	int err;
 
 	if (is_err(d))
@@ -211,9 +225,15 @@ static int name_remove(const struct path *dir, const struct path_last *last, boo
 	}
 	if (!err)
 		err = parent->ops->unlink ? parent->ops->unlink(parent, v) : -EPERM;
-	if (!err)
+	if (!err) {
+		event |= is_dir_bit(v);
 		dentry_unlink(d);
+		if (inotify_active() && !directory)
+			inotify_tell_self(v, IN_ATTRIB);
+	}
 	dentry_put(d);
+	if (!err && inotify_active())
+		inotify_tell_name(parent, last, event, 0);
 	return err;
 }
 
@@ -255,6 +275,18 @@ static bool is_above(const struct dentry *d, const struct dentry *of)
 		if (of->parent == of)
 			return false;
 	}
+}
+
+static void rename_tell(struct vnode *from_v, const struct path_last *from, struct vnode *to_v,
+			const struct path_last *to, struct vnode *moved, struct vnode *replaced)
+{
+	u32 cookie = inotify_cookie(), dir = is_dir_bit(moved);
+
+	inotify_tell_name(from_v, from, IN_MOVED_FROM | dir, cookie);
+	inotify_tell_name(to_v, to, IN_MOVED_TO | dir, cookie);
+	if (replaced)
+		inotify_tell_self(replaced, IN_ATTRIB | is_dir_bit(replaced));
+	inotify_tell_self(moved, IN_MOVE_SELF);
 }
 
 /* rename(2) within one superblock, its names mutex held. */
@@ -319,6 +351,8 @@ static int rename_locked(const struct path *from_dir, const struct path_last *fr
 	if (old)
 		dentry_unlink(old);
 	dentry_move(d, to_dir->dentry, to->name, to->len, spare);
+	if (inotify_active())
+		rename_tell(from_v, from, to_v, to, d->vnode, old ? old->vnode : NULL);
 out:
 	if (old)
 		dentry_put(old);
@@ -383,11 +417,22 @@ s64 path_readlink(const struct path *p, char *buf, size_t size)
 	return len;
 }
 
+int dentry_setattr(struct dentry *d, struct vnode_attr *a)
+{
+	u32 valid = a->valid, times = valid & (ATTR_ATIME | ATTR_MTIME);
+	int err = vnode_setattr(d->vnode, a);
+
+	if (!err && inotify_active())
+		inotify_tell(d, valid & ATTR_SIZE ? IN_MODIFY : valid & (ATTR_MODE | ATTR_UID | ATTR_GID) ? IN_ATTRIB :
+			     times == ATTR_ATIME ? IN_ACCESS : times == ATTR_MTIME ? IN_MODIFY : IN_ATTRIB);
+	return err;
+}
+
 int path_setattr(const struct path *p, struct vnode_attr *a)
 {
 	int err = path_writable(p);
 
-	return err ? err : vnode_setattr(p->dentry->vnode, a);
+	return err ? err : dentry_setattr(p->dentry, a);
 }
 
 int path_truncate(const struct path *p, u64 size)
@@ -406,5 +451,5 @@ int path_truncate(const struct path *p, u64 size)
 	if (err)
 		return err;
 	a.mtime = a.ctime = vnode_now();
-	return vnode_setattr(v, &a);
+	return dentry_setattr(p->dentry, &a);
 }

@@ -5,11 +5,13 @@
  * a device number, the pipe of a fifo.
  */
 #include <linux/fcntl.h>
+#include <linux/inotify.h>
 #include <linux/stat.h>
 #include "base/errno.h"
 #include "fs/devfs.h"
 #include "fs/file_internal.h"
 #include "fs/fs_context.h"
+#include "fs/inotify.h"
 #include "fs/mount.h"
 #include "fs/names.h"
 #include "fs/pipe.h"
@@ -94,17 +96,19 @@ static int open_found(const struct path *p, u32 oflags, bool created, struct fil
 	f->open_flags = oflags;
 	err = open_operations(v, f);
 	if (err) {
-		f->ops = &path_only_ops;	/* not opened: nothing to release */
+		f->ops = &path_only_ops;	/* not opened: nothing to release, nothing to tell of */
+		f->flags |= O_PATH;
 		goto drop;
 	}
 	if ((oflags & O_TRUNC) && S_ISREG(v->mode) && !created) {
 		struct vnode_attr a = { .valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME, .touch = true };
 
 		a.mtime = a.ctime = vnode_now();
-		err = vnode_setattr(v, &a);
+		err = dentry_setattr(p->dentry, &a);
 		if (err)
 			goto drop;
 	}
+	inotify_file(f, IN_OPEN);
 	*out = f;
 	return 0;
 drop:

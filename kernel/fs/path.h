@@ -90,6 +90,7 @@ int path_rmdir(const struct path *at, const char *name);
 int path_rename(const struct path *from_at, const char *from, const struct path *to_at, const char *to, u32 flags);
 s64 path_readlink(const struct path *p, char *buf, size_t size);
 int path_truncate(const struct path *p, u64 size);
+int dentry_setattr(struct dentry *d, struct vnode_attr *a);	/* vnode_setattr, told to those who watch */
 int path_setattr(const struct path *p, struct vnode_attr *a);	/* -EROFS, then as vnode_setattr */
 /* May the mount of p be written to? 0 or -EROFS. */
 int path_writable(const struct path *p);

@@ -13,6 +13,7 @@
 #include "core/random.h"
 #include "core/uts.h"
 #include "fs/attrfs.h"
+#include "fs/inotify.h"
 #include "fs/pipe.h"
 #include "fs/procfs_internal.h"
 #include "fs/tmpfs.h"
@@ -27,6 +28,7 @@
 #define KIB(pages)	((unsigned long long)(pages) * (PAGE_SIZE / 1024))
 #define LL(x)		((unsigned long long)(x))
 #define TAINT_CLEAN	0
+#define INT_MOST	0x7fffffffu
 
 static void version_show(struct text_out *t)
 {
@@ -283,18 +285,23 @@ static int printk_store(const char *text, size_t len, void *arg)
 	return 0;
 }
 
-static void overcommit_show(struct text_out *t, void *which)
+/* A number that may be set, up to a most. */
+struct setting { u32 *value, max; };
+#define SETTING(v, m) (void *)&(const struct setting){ &(v), m }
+
+static void setting_show(struct text_out *t, void *setting)
 {
-	text_printf(t, "%u\n", *(u32 *)which);
+	text_printf(t, "%u\n", READ_ONCE(*((const struct setting *)setting)->value));
 }
 
-static int overcommit_store(const char *text, size_t len, void *which)
+static int setting_store(const char *text, size_t len, void *setting)
 {
+	const struct setting *s = setting;
 	u64 n;
 
-	if (parse_u64(text, NULL, 10, &n) || n > (which == &vm_overcommit_mode ? 2u : 10000u))
+	if (parse_u64(text, NULL, 10, &n) || n > s->max)
 		return -EINVAL;
-	WRITE_ONCE(*(u32 *)which, n);
+	WRITE_ONCE(*s->value, n);
 	return 0;
 }
 
@@ -333,6 +340,7 @@ struct entry {
 	void *arg;
 };
 
+#define SETTABLE .show = setting_show, .store = setting_store
 static const struct entry entries[] = {
 	{ "sys/kernel/ostype", { .show = field_show }, (void *)offsetof(struct uts, sysname) },
 	{ "sys/kernel/osrelease", { .show = field_show }, (void *)offsetof(struct uts, release) },
@@ -354,8 +362,11 @@ static const struct entry entries[] = {
 	{ "sys/fs/pipe-max-size", { .show = pipe_size_show, .store = pipe_size_store }, NULL },
 	{ "sys/fs/pipe-user-pages-soft", { .show = number_show }, (void *)16384 },
 	{ "sys/fs/pipe-user-pages-hard", { .show = number_show }, (void *)0 },
-	{ "sys/vm/overcommit_memory", { .show = overcommit_show, .store = overcommit_store }, &vm_overcommit_mode },
-	{ "sys/vm/overcommit_ratio", { .show = overcommit_show, .store = overcommit_store }, &vm_overcommit_ratio },
+	{ "sys/fs/inotify/max_queued_events", { SETTABLE }, SETTING(inotify_max_events, INT_MOST) },
+	{ "sys/fs/inotify/max_user_instances", { SETTABLE }, SETTING(inotify_max_instances, INT_MOST) },
+	{ "sys/fs/inotify/max_user_watches", { SETTABLE }, SETTING(inotify_max_watches, INT_MOST) },
+	{ "sys/vm/overcommit_memory", { SETTABLE }, SETTING(vm_overcommit_mode, 2) },
+	{ "sys/vm/overcommit_ratio", { SETTABLE }, SETTING(vm_overcommit_ratio, 10000) },
 	{ "sys/vm/drop_caches", { .mode = 0200, .store = drop_caches_store }, NULL },
 	{ "sys/vm/max_map_count", { .show = number_show }, (void *)65530 },
 };

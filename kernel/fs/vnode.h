@@ -79,6 +79,7 @@ struct vnode {
 	void *priv;			/* the file system's */
 	void *pipe;			/* of a fifo: fs/pipe [v] */
 	void *locks;			/* advisory locks, fs/flock's [its lock] */
+	void *watches;			/* fs/inotify's [its lock] */
 	struct mutex lock;		/* [v]: size, data writes, attributes */
 };
 

@@ -325,7 +325,7 @@ static s64 truncate_file(struct file *f, u64 size)
 	if (!f->vnode || !f->ops->seek || f->ops->readdir)
 		return -EINVAL;
 	attr.mtime = attr.ctime = vnode_now();
-	return vnode_setattr(f->vnode, &attr);
+	return f->path ? dentry_setattr(f->path->dentry, &attr) : vnode_setattr(f->vnode, &attr);
 }
 
 SYSCALL(ftruncate)

@@ -4,11 +4,13 @@
 #include <asm/stat.h>
 #include <asm/statfs.h>
 #include <linux/fcntl.h>
+#include <linux/inotify.h>
 #include <linux/stat.h>
 #include "arch/arm64/ucopy.h"
 #include "base/string.h"
 #include "core/clock.h"
 #include "fs/devfs.h"
+#include "fs/inotify.h"
 #include "mm/page.h"
 #include "sys/sys.h"
 #include "sys/user_path.h"
@@ -257,6 +259,7 @@ SYSCALL(getdents64)
 	mutex_lock(&r.file->pos_lock);
 	n = r.file->path->dentry->flags & DENTRY_DEAD ? -ENOENT : r.file->ops->readdir(r.file, &u.sink);
 	mutex_unlock(&r.file->pos_lock);
+	inotify_file(r.file, IN_ACCESS);
 	if (!n)
 		n = u.to != a[1] ? (s64)(u.to - a[1]) : u.err;
 out:

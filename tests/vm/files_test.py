@@ -19,6 +19,10 @@ def test_splices():
     checks("splices")
 
 
+def test_watches():
+    checks("watches")
+
+
 def test_pseudo_terminals():
     checks("ptys")
 
