@@ -23,6 +23,7 @@
 #include "sched/wait.h"
 
 #define RUN_BUDGET	300		/* packets a softirq run may take */
+#define KICK_BUDGET	128		/* after so many, what they caused is sent though there are more: ACKs, answers */
 #define PARK_NS		(1 * NSEC_PER_MSEC)
 #define TIMER_POLL_NS	(NSEC_PER_SEC / 100)
 
@@ -217,7 +218,7 @@ static inline struct napi *napi_next(struct net_cpu *c)
 static bool net_softirq(void)
 {
 	struct net_cpu *c = this_cpu(net_cpu);
-	int budget = RUN_BUDGET;
+	int budget = RUN_BUDGET, kick_at = RUN_BUDGET - KICK_BUDGET;
 	struct napi *n;
 
 	c->batch++;
@@ -232,7 +233,10 @@ static bool net_softirq(void)
 			irq_disable();
 			list_push_back(&c->scheduled, &n->node);
 			irq_enable();
-			deferred_run(c);
+			if (budget <= kick_at) {
+				deferred_run(c);
+				kick_at = budget - KICK_BUDGET;
+			}
 		}
 	}
 	if (unlikely(c->deferred))
