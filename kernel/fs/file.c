@@ -9,6 +9,7 @@
 #include "fs/poll_events.h"
 #include "base/errno.h"
 #include "base/string.h"
+#include "fs/async.h"
 #include "fs/epoll.h"
 #include "fs/file_internal.h"
 #include "fs/flock.h"
@@ -48,6 +49,7 @@ static struct file_slot *slot_new(const struct file_ops *ops, void *priv, u32 fl
 	mutex_init(&f->pos_lock, "file position");
 	f->cred = cred_get(c ? c : &cred_root);
 	list_init(&f->epolls);
+	f->async = NULL;
 	f->locks_owner = NULL;
 	f->anon_id = 0;
 	f->open_flags = flags;
@@ -82,6 +84,8 @@ void file_put(struct file *f)
 		inotify_file(f, file_writable(f) ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	if (!list_empty(&f->epolls))
 		epoll_file_closed(f);
+	if (unlikely(f->async))
+		file_async_closed(f);
 	if (f->vnode && atomic_load_relaxed(&f->vnode->locks))
 		flock_file_closed(f);
 	if (f->ops->release)

@@ -8,7 +8,7 @@
 #include "sched/mutex.h"
 #include "fs/poll.h"
 
-struct vnode; struct vm_object; struct file; struct dir_sink; struct statfs_info;
+struct vnode; struct vm_object; struct file; struct file_async; struct dir_sink; struct statfs_info;
 
 /* Every operation may be NULL: the call then fails with the errno named. Process context, may sleep. */
 struct file_ops {
@@ -26,6 +26,7 @@ struct file_ops {
 	/* The last reference is going. */
 	void (*release)(struct file *);
 	int (*set_flags)(struct file *, u32 flags);		/* F_SETFL changed O_NONBLOCK/O_APPEND/...; NULL: nothing to do */
+	bool async;			/* takes O_ASYNC; poll names at most two queues. Not set: ENOTTY */
 	const char *kind;	/* "socket", "pipe", "anon_inode:[eventpoll]"... for /proc/PID/fd of files without a path; NULL: by vnode */
 };
 
@@ -40,6 +41,7 @@ struct file {
 	struct mutex pos_lock;		/* also keeps two reads of one seekable file from interleaving */
 	const struct cred *cred;	/* opener's; referenced */
 	struct list_node epolls;	/* epoll's items on this file [epoll's global lock] */
+	struct file_async *async;	/* whom SIGIO goes to, NULL until asked: fs/async.c's */
 	void *locks_owner;		/* flock/OFD locks: fs/lock private */
 	u64 anon_id;			/* inode number shown for anonymous files, 0 until asked: file_anon_id [a] */
 	u32 open_flags;			/* O_* as open(2) gave them, for the opened thing's own open (O_NOCTTY) */

@@ -455,6 +455,7 @@ static const struct file_ops pipe_ops = {
 	.poll = pipe_poll,
 	.ioctl = pipe_ioctl,
 	.release = pipe_release,
+	.async = true,
 	.kind = "pipe",
 };
 

@@ -176,14 +176,6 @@ static long socket_file_ioctl(struct file *f, u32 cmd, u64 arg)
 	struct socket *s = f->priv;
 	long err;
 
-	switch (cmd) {
-	case FIOSETOWN:
-	case SIOCSPGRP:
-		return 0;
-	case FIOGETOWN:
-	case SIOCGPGRP:
-		return put_user_u32(arg, 0);
-	}
 	err = s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
 	return err == -ENOTTY ? netdev_ioctl(cmd, arg) : err;
 }
@@ -200,5 +192,6 @@ const struct file_ops socket_file_ops = {
 	.poll = socket_file_poll,
 	.ioctl = socket_file_ioctl,
 	.release = socket_file_release,
+	.async = true,
 	.kind = "socket",
 };

@@ -56,7 +56,7 @@ void siginfo_write(siginfo_t *out, const struct signal_info *info)
 		out->si_status = info->status;
 		out->si_utime = info->utime;
 		out->si_stime = info->stime;
-	} else if (info->signo == SIGPOLL) {
+	} else if (info->signo == SIGPOLL || info->signo >= SIGRTMIN) {
 		out->si_band = info->status;
 		out->si_fd = info->pid;
 	} else {

@@ -4,11 +4,15 @@
 #include <asm/ioctls.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
+#include <linux/sockios.h>
 #include "arch/arm64/ucopy.h"
+#include "fs/async.h"
 #include "fs/fdtable.h"
 #include "fs/flock.h"
 #include "fs/path.h"
 #include "fs/pipe.h"
+#include "net/socket_file.h"
+#include "proc/cred.h"
 #include "sched/pid.h"
 #include "sys/sys.h"
 
@@ -18,10 +22,64 @@ static s64 flags_set(struct file *f, u32 flags)
 {
 	u32 old = READ_ONCE(f->flags);
 
-	if ((flags & FASYNC) && !(old & FASYNC))
-		return -EINVAL;		/* no SIGIO yet */
+	s64 err;
+
+	if ((flags ^ old) & FASYNC && f->ops->async) {
+		err = file_async_enable(f, flags & FASYNC);
+		if (err)
+			return err;
+		old = READ_ONCE(f->flags);
+	}
 	WRITE_ONCE(f->flags, (old & ~(u32)SETFL_MASK) | (flags & SETFL_MASK));
 	return f->ops->set_flags ? f->ops->set_flags(f, f->flags) : 0;
+}
+
+/* May the caller signal them all? [p] held. */
+static bool may_signal(const struct pid *p, s32 type)
+{
+	struct sched_signal *s;
+
+	if (type != F_OWNER_PGRP) {
+		s = type == F_OWNER_PID ? p->process : p->thread && p->thread->process ? signal_of(p->thread->process) : NULL;
+		return s && cred_may_signal((struct process *)s, false);
+	}
+	list_for_each(s, &p->group, group_node)
+		if (!cred_may_signal((struct process *)s, false))
+			return false;
+	return true;
+}
+
+/* As F_SETOWN has it: a process, or a group negated. */
+static s64 owner_set(struct file *f, s32 who)
+{
+	if (who == (s32)0x80000000)
+		return -EINVAL;
+	return file_async_set_owner(f, (struct file_owner){ who < 0 ? F_OWNER_PGRP : F_OWNER_PID, who < 0 ? -who : who },
+		may_signal);
+}
+
+static s64 owner_get(struct file *f)
+{
+	struct file_owner o = file_async_owner(f);
+
+	return o.type == F_OWNER_PGRP ? -o.number : o.number;
+}
+
+static s64 owner_ex(struct file *f, u32 cmd, u64 arg)
+{
+	struct f_owner_ex o;
+
+	if (cmd == F_GETOWN_EX) {
+		struct file_owner is = file_async_owner(f);
+
+		o = (struct f_owner_ex){ is.type, is.number };
+		return copy_to_user(arg, &o, sizeof(o));
+	}
+	if (copy_from_user(&o, arg, sizeof(o)))
+		return -EFAULT;
+	if (o.type != F_OWNER_TID && o.type != F_OWNER_PID && o.type != F_OWNER_PGRP)
+		return -EINVAL;
+	return file_async_set_owner(f, (struct file_owner){ o.type, o.pid }, may_signal);
 }
 
 /* A struct flock as absolute, inclusive bounds. */
@@ -125,6 +183,17 @@ static s64 fcntl_file(struct file *f, u32 fd, u32 cmd, u64 arg)
 	case F_OFD_SETLK:
 	case F_OFD_SETLKW:
 		return record_lock(f, cmd, arg);
+	case F_SETOWN:
+		return owner_set(f, (s32)arg);
+	case F_GETOWN:
+		return owner_get(f);
+	case F_SETOWN_EX:
+	case F_GETOWN_EX:
+		return owner_ex(f, cmd, arg);
+	case F_SETSIG:
+		return arg > 64 ? -EINVAL : file_async_set_signal(f, arg, fd);
+	case F_GETSIG:
+		return file_async_signal(f);
 	case F_GETPIPE_SZ:
 		return pipe_size(f);
 	case F_SETPIPE_SZ:
@@ -161,6 +230,7 @@ SYSCALL(flock)
 static s64 ioctl_common(struct file *f, u32 fd, u32 cmd, u64 arg)
 {
 	u32 on;
+	s64 err;
 
 	switch (cmd) {
 	case FIOCLEX:
@@ -171,6 +241,19 @@ static s64 ioctl_common(struct file *f, u32 fd, u32 cmd, u64 arg)
 		if (get_user_u32(&on, arg))
 			return -EFAULT;
 		return flags_set(f, on ? f->flags | O_NONBLOCK : f->flags & ~(u32)O_NONBLOCK);
+	case FIOASYNC:
+		if (get_user_u32(&on, arg))
+			return -EFAULT;
+		return !on == !(f->flags & FASYNC) ? 0 : file_async_enable(f, on);
+	case FIOSETOWN:
+	case SIOCSPGRP:
+		if (f->ops != &socket_file_ops)
+			return 1;
+		err = get_user_u32(&on, arg);
+		return err ? err : owner_set(f, (s32)on);
+	case FIOGETOWN:
+	case SIOCGPGRP:
+		return f->ops == &socket_file_ops ? put_user_u32(arg, owner_get(f)) : 1;
 	case FIONREAD:
 		if (!f->vnode || (f->vnode->mode & 0170000) != 0100000)
 			return 1;

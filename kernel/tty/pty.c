@@ -327,6 +327,7 @@ static const struct file_ops master_ops = {
 	.poll = master_poll,
 	.ioctl = master_ioctl,
 	.release = master_release,
+	.async = true,
 };
 
 /* Into the list at the lowest free index. [ptys_lock] */

@@ -31,4 +31,8 @@ def test_pipes_and_polls():
     checks("pipes")
 
 
+def test_signals_of_files():
+    checks("sigio")
+
+
 main()
