@@ -194,12 +194,23 @@ static void children_give_away(struct process *p, struct list_node *forgotten)
 	}
 }
 
+/* What a zombie needs no more. [P] held, and no child is left that asks what its parent does at SIGCHLD. */
+static void zombie_shed(struct process *p)
+{
+	spin_lock(&p->sig.lock);
+	signal_queue_free(&p->sig.queue);
+	signal_actions_put(p->actions);
+	p->actions = NULL;
+	spin_unlock(&p->sig.lock);
+}
+
 /* The last thread is going: the process becomes a zombie, or nothing if its parent does not care. */
 static void process_die_locked(struct process *p, struct list_node *forgotten)
 {
 	u32 status = p->exit_status, signo = status & 0x7f;
 
 	children_give_away(p, forgotten);
+	zombie_shed(p);
 	if (p->parent && p->parent->sig.pgrp != p->sig.pgrp && p->parent->sig.session == p->sig.session)
 		group_orphan_check(&p->sig, &p->sig);
 	p->zombie = true;
