@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""iperf3 at both ends of the wire: every direction and kind, and both ends count the same."""
+import json
+
+from programs import Net, main, programs
+from web import serve
+
+AMOUNT = 32 << 20
+DATAGRAMS = 200
+
+
+def both(report):
+    """A client's report, and the server's that came with it."""
+    ours = json.loads(report[report.index("{"):])      # a warning may come first
+    assert "error" not in ours, ours["error"]
+    theirs = ours["server_output_json"]
+    assert "error" not in theirs, theirs["error"]
+    return ours, theirs
+
+
+def streams(report):
+    """[(bytes sent, bytes received)] of a report's streams."""
+    return [(s["sender"]["bytes"], s["receiver"]["bytes"]) for s in report["end"]["streams"]]
+
+
+def check_tcp(report, count):
+    ours, theirs = both(report)
+    assert len(ours["end"]["streams"]) == len(theirs["end"]["streams"]) == count
+    for (sent, received), counted in zip(streams(ours), streams(theirs)):
+        # A server counts what it did itself. The receiver stops at the test's end, with the last data on its way.
+        assert counted in ((sent, 0), (0, received)), (sent, received, counted)
+        assert 0 < received <= sent, (sent, received)
+    assert sum(sent for sent, _ in streams(ours)) >= AMOUNT, streams(ours)
+
+
+def check_udp(report):
+    ours, theirs = both(report)
+    for side in (ours, theirs):
+        end = side["end"]["sum"]
+        assert end["lost_packets"] == 0, end
+    got = ours["end"]["streams"][0]["udp"]
+    assert got["packets"] >= DATAGRAMS and got["out_of_order"] == 0, got
+    return got
+
+
+CASES = {
+    "-n 32M": 1,
+    "-n 32M -R": 1,
+    "-n 32M -P 4": 4,
+    "-n 32M -P 4 -R": 4,
+    "-n 32M --bidir": 2,
+    "-n 32M -Z": 1,
+}
+UDP = ["-u -b 2M -l 1000 -k 200", "-u -b 2M -l 1000 -k 200 -R", "-u -b 16M -l 8000 -k 200"]
+
+
+def checks():
+    """Each command line's end, and the check of its report."""
+    for case, count in CASES.items():
+        yield case, lambda report, count=count: check_tcp(report, count)
+    for case in UDP:
+        yield case, check_udp
+
+
+def test_client():
+    with Net() as net, programs("iperf3", ns=net) as vm:
+        server = serve(net, 5201, "iperf3", "-4", "-s", "-J")
+        for case, check in checks():
+            check(vm.run(f"iperf3 -c host.test -J --get-server-output {case}"))
+            net._ready(server, "iperf3", 5201)      # it listens anew after each
+        assert "Connection refused" in vm.sh("iperf3 -c host.test -p 5202 2>&1")[0]
+
+
+def test_server():
+    with Net() as net, programs("iperf3", ns=net) as vm:
+        net.need("iperf3")
+        vm.run("iperf3 -s -J -D --pidfile /run/iperf3.pid --logfile /tmp/log")
+        for case, check in checks():
+            vm.run("until netstat -ltn | grep -q :5201; do sleep 0.1; done")
+            check(net.run("iperf3", "-c", net.guest_ip, "-J", "--get-server-output", *case.split()))
+        vm.run("kill $(tr -d '\\0' </run/iperf3.pid); while pgrep iperf3; do sleep 0.1; done")
+
+
+main()

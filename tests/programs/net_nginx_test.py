@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""nginx serves from the guest: master and workers, sendfile, TLS, a new configuration, a quit that lets clients end."""
+import contextlib
+import os
+import re
+
+from programs import Net, main, programs
+from web import FILES, Web, sha256
+
+THREE = "until [ $(pgrep -cfx 'nginx: worker process') = 3 ]; do sleep 0.1; done"
+START = "nginx -c /etc/nginx/web.conf -e /run/web/error.log"
+
+
+@contextlib.contextmanager
+def serving():
+    with Net() as net:
+        web = Web(net)
+        with programs("nginx", "curl", "procps", ns=net, files=web.guest()) as vm:
+            vm.run("mkdir -p /srv/put /run/web; chown www-data /srv/put; chmod 755 /srv; " + START)
+            while len(workers(vm)) < 2:
+                vm.run("sleep 0.1")
+            yield net, web, vm
+
+
+def workers(vm):
+    return set(vm.sh("pgrep -P $(cat /run/web/nginx.pid)")[0].split())
+
+
+def get(net, *args):
+    """The sum of what curl in the namespace fetches."""
+    path = os.path.join(net.dir, "got")
+    net.run("curl", "-sSf", "-o", path, *args)
+    with open(path, "rb") as f:
+        return sha256(f.read())
+
+
+def test_serves():
+    with serving() as (net, web, vm):
+        assert len(workers(vm)) == 2
+        # The workers have given the privileges up that the master keeps.
+        assert vm.run("ps -o user= -C nginx").split() == ["root", "www-data", "www-data"]
+        for name, data in FILES.items():
+            assert get(net, f"http://{net.guest_ip}/{name}") == sha256(data)
+        resolve = ["--resolve", f"guest.test:443:{net.guest_ip}", "--cacert", web.ca]
+        for how in ("--http1.1", "--http2"):
+            assert get(net, *resolve, how, "https://guest.test/10m") == sha256(FILES["10m"])
+        assert get(net, "-r", "1000-5000999", f"http://{net.guest_ip}/10m") == sha256(FILES["10m"][1000:5001000])
+        with open(os.path.join(net.dir, "up"), "wb") as f:
+            f.write(FILES["10m"][::-1])
+        net.run("curl", "-sSf", "-T", f.name, f"http://{net.guest_ip}/put/up")
+        assert vm.run("sha256sum </srv/put/up").split()[0] == sha256(FILES["10m"][::-1])
+        # The guest's own clients, by a name in the file system and by the loopback interface.
+        for way in ("--unix-socket /run/web.sock http://guest.test/10m", "http://127.0.0.1/10m"):
+            assert vm.run(f"curl -sSf {way} | sha256sum").split()[0] == sha256(FILES["10m"])
+        assert vm.run("cat /run/web/error.log") == ""
+
+
+def test_many():
+    with serving() as (net, _, vm):
+        folder = os.path.join(net.dir, "many")
+        net.run("curl", "-sSf", "-Z", "--parallel-immediate", "--parallel-max", "100", "--create-dirs",
+                f"http://{net.guest_ip}/1k?[1-500]", "-o", f"{folder}/#1")
+        for n in range(1, 501):
+            with open(f"{folder}/{n}", "rb") as f:
+                assert f.read() == FILES["1k"], f"request {n} of 500"
+        assert vm.run("wc -l </run/web/access.log").strip() == "500"
+        net.need("wrk")
+        for path in ("1k", "10m"):
+            out = net.run("wrk", "-t2", "-c40", "-d2", "--timeout", "100", f"http://{net.guest_ip}/{path}")
+            assert int(re.search(r"(\d+) requests in", out)[1]) > 0, out
+            assert "Non-2xx" not in out and "Socket errors" not in out, out
+        vm.run("nginx -c /etc/nginx/web.conf -s quit; while pgrep nginx; do sleep 0.1; done")
+        # Those whom wrk left at its end apart, each was answered in full.
+        log = vm.run("awk '{ print $9 }' /run/web/access.log | sort | uniq -c")
+        assert re.fullmatch(r"\s*\d+ 200\n", log), log
+        assert vm.run("cat /run/web/error.log") == ""
+
+
+def slow(net, vm):
+    """A download that is under way."""
+    p = net.spawn("curl", "-sSf", "--limit-rate", "2M", "-o", f"{net.dir}/slow", f"http://{net.guest_ip}/10m")
+    vm.run("until netstat -tn | grep -q ':80 .*ESTABLISHED'; do sleep 0.1; done")
+    return p
+
+
+def finished(net, p):
+    assert p.wait(120) == 0
+    with open(f"{net.dir}/slow", "rb") as f:
+        assert sha256(f.read()) == sha256(FILES["10m"])
+
+
+def test_signals():
+    with serving() as (net, _, vm):
+        old = workers(vm)
+        under_way = slow(net, vm)
+        vm.run("sed -i 's/worker_processes 2/worker_processes 3/; s,/1k;,/10m;,' /etc/nginx/web.conf")
+        vm.run("kill -HUP $(cat /run/web/nginx.pid)")
+        vm.run(THREE)
+        new = workers(vm) - old
+        assert len(new) == 3
+        led = net.run("curl", "-sSf", "-w", "%{redirect_url}", "-o", "/dev/null", f"http://{net.guest_ip}/old")
+        assert led.endswith("/10m")
+        finished(net, under_way)
+        vm.run("while pgrep -f 'nginx: worker process is shutting down'; do sleep 0.1; done")
+        assert workers(vm) == new
+        # Its logs are moved away and opened anew.
+        vm.run("mv /run/web/access.log /run/web/old.log; kill -USR1 $(cat /run/web/nginx.pid); "
+               "until [ -e /run/web/access.log ]; do sleep 0.1; done")
+        # A worker that dies is replaced.
+        vm.run(f"kill -9 {min(new)}; while [ -e /proc/{min(new)} ]; do sleep 0.1; done")
+        vm.run(THREE)
+        assert min(new) not in workers(vm)
+        # A quit waits for those who are served.
+        under_way = slow(net, vm)
+        vm.run("nginx -c /etc/nginx/web.conf -s quit; while netstat -ltn | grep -q ':80 '; do sleep 0.1; done")
+        assert net.run("curl", "-sS", "-w", "%{exitcode}", f"http://{net.guest_ip}/1k", check=False).endswith("7")
+        finished(net, under_way)
+        vm.run("while pgrep nginx; do sleep 0.1; done; [ ! -e /run/web/nginx.pid ]")
+
+
+main()
