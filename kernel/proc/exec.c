@@ -482,6 +482,7 @@ static void thread_change(struct exec *x, struct trap_frame *frame)
 	struct proc_thread *pt = proc_thread(t);
 
 	exit_release_space(t);
+	t->pi_gone = false;	/* the thread goes on */
 	sched_set_space(x->space);
 	x->space = NULL;
 	pt->altstack_base = pt->altstack_size = pt->altstack_flags = 0;

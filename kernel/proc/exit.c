@@ -31,6 +31,7 @@ void exit_release_space(struct thread *t)
 		return;
 	if (t->robust_list)
 		futex_exit_robust(t);
+	futex_exit_pi(t);
 	/* Nobody else may look at the word: then nobody waits for it either. */
 	if (t->clear_child_tid && atomic_load_relaxed(&s->refs) > 1 && !put_user_u32(t->clear_child_tid, 0))
 		futex_wake(t->clear_child_tid, true, 1, FUTEX_BITSET_MATCH_ANY);

@@ -9,36 +9,16 @@
  * the word is then touched without the lock and the look repeated.
  */
 #include <linux/futex.h>
-#include "proc/futex.h"
-#include "arch/arm64/ucopy.h"
 #include "base/errno.h"
 #include "base/hash.h"
 #include "core/clock.h"
+#include "mm/slab.h"
+#include "proc/futex_internal.h"
 #include "proc/internal.h"
 #include "vm/vm_space.h"
 
-struct futex_key {
-	const void *base;		/* object or space */
-	u64 offset;
-	struct vm_object *object;	/* referenced, or NULL */
-};
-
-struct bucket {
-	struct spinlock lock;		/* thread kind */
-	struct list_node waiters;	/* [lock] */
-};
-
-struct futex_waiter {
-	struct list_node node;		/* [its bucket's lock] */
-	struct bucket *bucket;		/* where it hangs; changed by requeue under both locks */
-	struct futex_key key;		/* [bucket] */
-	u32 bitset;
-	struct thread *thread;
-	bool woken;			/* [a] set last by the waker, which does not touch the waiter afterwards */
-};
-
 #define BUCKETS 256
-static struct bucket buckets[BUCKETS];
+static struct futex_bucket buckets[BUCKETS];
 
 void futex_init(void)
 {
@@ -50,7 +30,7 @@ void futex_init(void)
 
 /* ---- names ---- */
 
-static int key_make(u64 address, bool shared, struct futex_key *k)
+int futex_key_make(u64 address, bool shared, struct futex_key *k)
 {
 	struct vm_space *s = current()->space;
 	int err;
@@ -70,18 +50,13 @@ static int key_make(u64 address, bool shared, struct futex_key *k)
 	return err;
 }
 
-static void key_drop(struct futex_key *k)
+void futex_key_drop(struct futex_key *k)
 {
 	if (k->object)
 		vm_object_put(k->object);
 }
 
-static inline bool key_equal(const struct futex_key *a, const struct futex_key *b)
-{
-	return a->base == b->base && a->offset == b->offset;
-}
-
-static struct bucket *bucket_of(const struct futex_key *k)
+struct futex_bucket *futex_bucket_of(const struct futex_key *k)
 {
 	return &buckets[hash_u64((u64)k->base ^ k->offset << 20 ^ k->offset >> 2) % BUCKETS];
 }
@@ -95,12 +70,12 @@ static void waiter_wake(struct futex_waiter *w)
 
 	thread_get(t);
 	list_remove(&w->node);
-	atomic_store(&w->woken, true);
+	atomic_store(&w->woken, 1u);
 	thread_wake(t);
 	thread_put(t);
 }
 
-static int wake_locked(struct bucket *b, const struct futex_key *k, u32 count, u32 bitset)
+static int wake_locked(struct futex_bucket *b, const struct futex_key *k, u32 count, u32 bitset)
 {
 	struct futex_waiter *w, *next;
 	int woken = 0;
@@ -108,7 +83,9 @@ static int wake_locked(struct bucket *b, const struct futex_key *k, u32 count, u
 	list_for_each_safe(w, next, &b->waiters, node) {
 		if ((u32)woken >= count)
 			break;
-		if (key_equal(&w->key, k) && (w->bitset & bitset)) {
+		if (futex_key_equal(&w->key, k) && (w->bitset & bitset)) {
+			if (unlikely(futex_is_pi(w)))
+				return -EINVAL;
 			waiter_wake(w);
 			woken++;
 		}
@@ -119,57 +96,67 @@ static int wake_locked(struct bucket *b, const struct futex_key *k, u32 count, u
 int futex_wake(u64 address, bool shared, u32 count, u32 bitset)
 {
 	struct futex_key k;
-	struct bucket *b;
+	struct futex_bucket *b;
 	int r;
 
 	if (!bitset)
 		return -EINVAL;
-	r = key_make(address, shared, &k);
+	r = futex_key_make(address, shared, &k);
 	if (r)
 		return r;
-	b = bucket_of(&k);
+	b = futex_bucket_of(&k);
 	spin_lock(&b->lock);
 	r = wake_locked(b, &k, count, bitset);
 	spin_unlock(&b->lock);
-	key_drop(&k);
+	futex_key_drop(&k);
 	return r;
 }
 
 /* ---- waiting ---- */
 
-/* Off whatever bucket it hangs in; false: a waker was quicker. */
-static bool waiter_leave(struct futex_waiter *w)
+void futex_hang(struct futex_bucket *b, struct futex_waiter *w)
+{
+	struct list_node *at = &b->waiters;
+
+	w->bucket = b;
+	/* Real-time threads before all who are less, the others in the order they come. */
+	if (unlikely(w->thread->rt_priority))
+		for (at = b->waiters.next; at != &b->waiters; at = at->next)
+			if (list_entry(at, struct futex_waiter, node)->thread->rt_priority < w->thread->rt_priority)
+				break;
+	list_push_back(at, &w->node);
+}
+
+struct futex_bucket *futex_bucket_lock(struct futex_waiter *w)
 {
 	for (;;) {
-		struct bucket *b = atomic_load(&w->bucket);
-		bool hung;
+		struct futex_bucket *b = atomic_load(&w->bucket);
 
 		spin_lock(&b->lock);
-		if (b != w->bucket) {	/* requeued meanwhile */
-			spin_unlock(&b->lock);
-			continue;
-		}
-		hung = !w->woken;
-		if (hung)
-			list_remove(&w->node);
-		spin_unlock(&b->lock);
-		return hung;
+		if (b == w->bucket)
+			return b;
+		spin_unlock(&b->lock);	/* requeued meanwhile */
 	}
 }
 
-int futex_wait(u64 address, bool shared, u32 expect, u32 bitset, u64 deadline)
+/* Off whatever bucket it hangs in; false: a waker was quicker. */
+static bool waiter_leave(struct futex_waiter *w)
 {
-	struct futex_waiter w = { .bitset = bitset, .thread = current() };
-	struct bucket *b;
+	struct futex_bucket *b = futex_bucket_lock(w);
+	bool hung = !w->woken;
+
+	if (hung)
+		list_remove(&w->node);
+	spin_unlock(&b->lock);
+	return hung;
+}
+
+int futex_hang_if(struct futex_waiter *w, u64 address, u32 expect)
+{
+	struct futex_bucket *b = futex_bucket_of(&w->key);
 	u32 value;
 	int r;
 
-	if (!bitset)
-		return -EINVAL;
-	r = key_make(address, shared, &w.key);
-	if (r)
-		return r;
-	b = bucket_of(&w.key);
 	for (;;) {
 		spin_lock(&b->lock);
 		r = get_user_u32(&value, address);
@@ -178,39 +165,109 @@ int futex_wait(u64 address, bool shared, u32 expect, u32 bitset, u64 deadline)
 		spin_unlock(&b->lock);
 		r = get_user_u32(&value, address);
 		if (r)
-			goto out;
+			return r;
 	}
-	if (value != expect) {
-		spin_unlock(&b->lock);
-		r = -EWOULDBLOCK;
-		goto out;
-	}
-	w.bucket = b;
-	list_push_back(&b->waiters, &w.node);
+	if (value == expect)
+		futex_hang(b, w);
 	spin_unlock(&b->lock);
+	return value == expect ? 0 : -EWOULDBLOCK;
+}
 
-	for (;;) {
+int futex_sleep(const u32 *flag, u64 deadline)
+{
+	int r;
+
+	do {
 		thread_set_state(THREAD_SLEEPING);
 		r = 0;
-		if (atomic_load(&w.woken))
+		if (atomic_load(flag))
 			break;
 		r = wait_sleep(THREAD_SLEEPING, deadline);
+	} while (!r);
+	thread_set_state(THREAD_RUNNABLE);
+	return r;
+}
+
+int futex_wait(u64 address, bool shared, u32 expect, u32 bitset, u64 deadline)
+{
+	struct futex_waiter w = { .bitset = bitset, .thread = current() };
+	int r;
+
+	if (!bitset)
+		return -EINVAL;
+	r = futex_key_make(address, shared, &w.key);
+	if (r)
+		return r;
+	r = futex_hang_if(&w, address, expect);
+	if (!r) {
+		r = futex_sleep(&w.woken, deadline);
+		/* A wake-up that came with the time-out or the signal counts: it must not be lost. */
+		if (r && !waiter_leave(&w))
+			r = 0;
+	}
+	futex_key_drop(&w.key);
+	return r;
+}
+
+/* ---- one of many ---- */
+
+/* Off their buckets; the last that was woken, -1: none. */
+static int leave_all(struct futex_waiter *w, u32 count)
+{
+	int woken = -1;
+
+	for (u32 i = 0; i < count; i++) {
+		if (!waiter_leave(&w[i]))
+			woken = i;
+		futex_key_drop(&w[i].key);
+	}
+	return woken;
+}
+
+static bool any_woken(const struct futex_waiter *w, u32 count)
+{
+	for (u32 i = 0; i < count; i++)
+		if (atomic_load(&w[i].woken))
+			return true;
+	return false;
+}
+
+int futex_wait_many(const struct futex_word *words, u32 count, u64 deadline)
+{
+	struct futex_waiter *w = kcalloc(count, sizeof(*w));
+	int r = 0, woken;
+	u32 hung;
+
+	if (!w)
+		return -ENOMEM;
+	for (hung = 0; hung < count && !r; hung++) {
+		w[hung].bitset = FUTEX_BITSET_MATCH_ANY;
+		w[hung].thread = current();
+		r = futex_key_make(words[hung].address, words[hung].shared, &w[hung].key);
 		if (r)
 			break;
+		r = futex_hang_if(&w[hung], words[hung].address, words[hung].expect);
+		if (r) {
+			futex_key_drop(&w[hung].key);
+			break;
+		}
+	}
+	while (!r) {
+		thread_set_state(THREAD_SLEEPING);
+		if (any_woken(w, hung))
+			break;
+		r = wait_sleep(THREAD_SLEEPING, deadline);
 	}
 	thread_set_state(THREAD_RUNNABLE);
-	/* A wake-up that came with the time-out or the signal counts: it must not be lost. */
-	if (r && !waiter_leave(&w))
-		r = 0;
-out:
-	key_drop(&w.key);
-	return r;
+	woken = leave_all(w, hung);
+	kfree(w);
+	return woken >= 0 ? woken : r;
 }
 
 /* ---- two words ---- */
 
 /* Both buckets: the second only if it is free, so that two of these can't wait for one another. */
-static void lock_two(struct bucket *a, struct bucket *b)
+void futex_lock_two(struct futex_bucket *a, struct futex_bucket *b)
 {
 	for (;;) {
 		spin_lock(&a->lock);
@@ -221,73 +278,88 @@ static void lock_two(struct bucket *a, struct bucket *b)
 	}
 }
 
-static void unlock_two(struct bucket *a, struct bucket *b)
+void futex_unlock_two(struct futex_bucket *a, struct futex_bucket *b)
 {
 	if (a != b)
 		spin_unlock(&b->lock);
 	spin_unlock(&a->lock);
 }
 
+void futex_hang_over(struct futex_waiter *w, const struct futex_key *k, struct futex_bucket *b2)
+{
+	/* The caller holds the same object: this is never the last reference, and nothing sleeps. */
+	futex_key_drop(&w->key);
+	if (k->object)
+		vm_object_get(k->object);
+	w->key = *k;
+	list_remove(&w->node);
+	futex_hang(b2, w);
+}
+
 int futex_requeue(u64 from, u64 to, bool shared, u32 wake, u32 requeue, const u32 *expect)
 {
 	struct futex_key k1, k2;
 	struct futex_waiter *w, *next;
-	struct bucket *b1, *b2;
+	struct futex_bucket *b1, *b2;
 	u32 value;
 	int r, done;
 
 	if ((s32)wake < 0 || (s32)requeue < 0)
 		return -EINVAL;
-	r = key_make(from, shared, &k1);
+	r = futex_key_make(from, shared, &k1);
 	if (r)
 		return r;
-	r = key_make(to, shared, &k2);
+	r = futex_key_make(to, shared, &k2);
 	if (r) {
-		key_drop(&k1);
+		futex_key_drop(&k1);
 		return r;
 	}
-	b1 = bucket_of(&k1);
-	b2 = bucket_of(&k2);
+	b1 = futex_bucket_of(&k1);
+	b2 = futex_bucket_of(&k2);
 	for (;;) {
-		lock_two(b1, b2);
+		futex_lock_two(b1, b2);
 		r = expect ? get_user_u32(&value, from) : 0;
 		if (!r)
 			break;
-		unlock_two(b1, b2);
+		futex_unlock_two(b1, b2);
 		r = get_user_u32(&value, from);
 		if (r)
 			goto out;
 	}
 	if (expect && value != *expect) {
-		unlock_two(b1, b2);
+		futex_unlock_two(b1, b2);
 		r = -EAGAIN;
 		goto out;
 	}
 	done = wake_locked(b1, &k1, wake, FUTEX_BITSET_MATCH_ANY);
 	list_for_each_safe(w, next, &b1->waiters, node) {
-		if (!requeue)
+		if (!requeue || done < 0)
 			break;
-		if (!key_equal(&w->key, &k1))
+		if (!futex_key_equal(&w->key, &k1))
 			continue;
+		if (futex_is_pi(w)) {
+			done = -EINVAL;
+			break;
+		}
 		requeue--;
 		done++;
-		if (key_equal(&k1, &k2))
-			continue;
-		/* k1 holds the same object: this is never the last reference, and nothing sleeps. */
-		key_drop(&w->key);
-		if (k2.object)
-			vm_object_get(k2.object);
-		w->key = k2;
-		list_remove(&w->node);
-		list_push_back(&b2->waiters, &w->node);
-		atomic_store(&w->bucket, b2);
+		if (!futex_key_equal(&k1, &k2))
+			futex_hang_over(w, &k2, b2);
 	}
-	unlock_two(b1, b2);
+	futex_unlock_two(b1, b2);
 	r = done;
 out:
-	key_drop(&k1);
-	key_drop(&k2);
+	futex_key_drop(&k1);
+	futex_key_drop(&k2);
 	return r;
+}
+
+int futex_touch(u64 address)
+{
+	u32 value;
+	int r = get_user_u32(&value, address);
+
+	return r ? r : user_cmpxchg_u32(address, value, value, &value);
 }
 
 /* The operation of FUTEX_WAKE_OP on the second word: its old value, or -EFAULT, -ENOSYS. */
@@ -338,49 +410,49 @@ static bool op_compare(u32 op, u32 old)
 int futex_wake_op(u64 a1, u64 a2, bool shared, u32 wake1, u32 wake2, u32 op)
 {
 	struct futex_key k1, k2;
-	struct bucket *b1, *b2;
+	struct futex_bucket *b1, *b2;
 	u32 old;
 	int r;
 
 	if ((op >> 24 & 15) > FUTEX_OP_CMP_GE || (op >> 28 & 7) > FUTEX_OP_XOR)
 		return -ENOSYS;
-	r = key_make(a1, shared, &k1);
+	r = futex_key_make(a1, shared, &k1);
 	if (r)
 		return r;
-	r = key_make(a2, shared, &k2);
+	r = futex_key_make(a2, shared, &k2);
 	if (r) {
-		key_drop(&k1);
+		futex_key_drop(&k1);
 		return r;
 	}
-	b1 = bucket_of(&k1);
-	b2 = bucket_of(&k2);
+	b1 = futex_bucket_of(&k1);
+	b2 = futex_bucket_of(&k2);
 	for (;;) {
-		lock_two(b1, b2);
+		futex_lock_two(b1, b2);
 		r = op_apply(a2, op, &old);
 		if (!r)
 			break;
-		unlock_two(b1, b2);
-		/* Have the page brought in for writing: an exchange with itself. */
-		r = get_user_u32(&old, a2);
-		if (!r)
-			r = user_cmpxchg_u32(a2, old, old, &old);
+		futex_unlock_two(b1, b2);
+		r = futex_touch(a2);
 		if (r)
 			goto out;
 	}
 	r = wake_locked(b1, &k1, wake1, FUTEX_BITSET_MATCH_ANY);
-	if (op_compare(op, old))
-		r += wake_locked(b2, &k2, wake2, FUTEX_BITSET_MATCH_ANY);
-	unlock_two(b1, b2);
+	if (r >= 0 && op_compare(op, old)) {
+		int more = wake_locked(b2, &k2, wake2, FUTEX_BITSET_MATCH_ANY);
+
+		r = more < 0 ? more : r + more;
+	}
+	futex_unlock_two(b1, b2);
 out:
-	key_drop(&k1);
-	key_drop(&k2);
+	futex_key_drop(&k1);
+	futex_key_drop(&k2);
 	return r;
 }
 
 /* ---- robust lists ---- */
 
 /* The owner of a lock died: note it in the word, and wake one who waits. */
-static void robust_release(u64 word, bool pending)
+static void robust_release(u64 word, bool pending, bool pi)
 {
 	u32 tid = current()->tid, value, seen;
 
@@ -391,14 +463,15 @@ static void robust_release(u64 word, bool pending)
 			return;
 		if ((value & FUTEX_TID_MASK) != tid) {
 			/* A lock that was just being released, or taken, with nobody's number in it: its waiter would sleep for ever. */
-			if (pending && !value)
+			if (pending && !pi && !value)
 				futex_wake(word, true, 1, FUTEX_BITSET_MATCH_ANY);
 			return;
 		}
 		if (user_cmpxchg_u32(word, value, (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED, &seen))
 			return;
 	} while (seen != value);
-	if (value & FUTEX_WAITERS)
+	/* Those of a lock with priority inheritance are told by futex_exit_pi. */
+	if (!pi && (value & FUTEX_WAITERS))
 		futex_wake(word, true, 1, FUTEX_BITSET_MATCH_ANY);
 }
 
@@ -408,17 +481,16 @@ void futex_exit_robust(struct thread *t)
 
 	if (get_user_u64(&entry, head) || get_user_u64(&offset, head + 8) || get_user_u64(&pending, head + 16))
 		return;
-	/* Bit 0 marks priority-inheriting locks. */
-	pending &= ~1ull;
+	/* Bit 0 marks locks with priority inheritance. */
 	for (u32 limit = ROBUST_LIST_LIMIT; (entry & ~1ull) != head && limit; limit--) {
 		u64 e = entry & ~1ull;
 
 		if (get_user_u64(&next, e))
 			return;
-		if (e != pending)
-			robust_release(e + offset, false);
+		if (e != (pending & ~1ull))
+			robust_release(e + offset, false, entry & 1);
 		entry = next;
 	}
-	if (pending)
-		robust_release(pending + offset, true);
+	if (pending & ~1ull)
+		robust_release((pending & ~1ull) + offset, true, pending & 1);
 }

@@ -68,8 +68,9 @@ bool signal_stop_left_locked(struct process *p);
 
 /* sigframe.c */
 int sigframe_push(struct trap_frame *f, const struct signal_action *a, const struct signal_info *info, u64 saved_mask);
-/* futex.c */
+/* futex.c, futex_pi.c: what a thread that ends or begins a new program holds goes to those who wait. */
 void futex_exit_robust(struct thread *t);
+void futex_exit_pi(struct thread *t);
 
 /* itimer.c */
 void itimer_init(struct process *p);

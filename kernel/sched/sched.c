@@ -55,12 +55,19 @@ static const u32 nice_weight[40] = {
 
 static inline u64 slice_of(const struct thread *t)
 {
-	u64 slice = SLICE_BASE_NS * nice_weight[t->nice - NICE_MIN] / 1024;
+	u64 slice = SLICE_BASE_NS * nice_weight[t->run_nice - NICE_MIN] / 1024;
 
 	return MIN(MAX(slice, 500 * NSEC_PER_USEC), 100 * NSEC_PER_MSEC);
 }
 
-static inline bool is_rt(const struct thread *t) { return t->rt_priority != 0; }
+/* What it runs by: its own, or what it was lent if that is better. */
+static void run_values(struct thread *t)
+{
+	t->run_nice = MIN(t->nice, NICE_MAX + 1 - t->lent_weight);
+	t->run_rt = MAX(t->rt_priority, t->lent_rt);
+}
+
+static inline bool is_rt(const struct thread *t) { return t->run_rt != 0; }
 
 static inline void rq_lock(struct run_queue *q)
 {
@@ -85,7 +92,7 @@ static void enqueue(struct run_queue *q, struct thread *t, bool front)
 
 	t->queued = true;
 	if (is_rt(t)) {
-		u32 i = RT_PRIOS - t->rt_priority;
+		u32 i = RT_PRIOS - t->run_rt;
 
 		l = &q->rt[i];
 		q->rt_map[i / 64] |= BIT(i % 64);
@@ -107,7 +114,7 @@ static void dequeue(struct run_queue *q, struct thread *t)
 	t->queued = false;
 	list_remove(&t->run_node);
 	if (is_rt(t)) {
-		u32 i = RT_PRIOS - t->rt_priority;
+		u32 i = RT_PRIOS - t->run_rt;
 
 		if (list_empty(&q->rt[i]))
 			q->rt_map[i / 64] &= ~BIT(i % 64);
@@ -328,7 +335,7 @@ static bool wake_from(struct thread *t, bool only_interruptible)
 
 			q->running++;
 			enqueue(q, t, false);
-			if (c == q->idle || (is_rt(t) ? t->rt_priority > c->rt_priority :
+			if (c == q->idle || (is_rt(t) ? t->run_rt > c->run_rt :
 					     !is_rt(c) && t->slice_left > c->slice_left))
 				want_resched(c);
 			else if (q->slice_end == ~0ull)
@@ -361,6 +368,7 @@ void sched_enqueue_new(struct thread *t)
 	u64 flags = irq_save();
 	struct run_queue *q = this_cpu(run_queue);
 
+	run_values(t);
 	rq_lock(q);
 	t->cpu = cpu_id();
 	t->state = THREAD_RUNNABLE;
@@ -411,11 +419,22 @@ static void change(struct thread *t, s8 nice, u8 policy, u8 rt_priority)
 	t->nice = nice;
 	t->policy = policy;
 	t->rt_priority = rt_priority;
+	run_values(t);
 	if (queued)
 		enqueue(q, t, false);
 	want_resched(q->current);
 	rq_unlock(q);
 	irq_restore(flags);
+}
+
+bool thread_lend(struct thread *t, u32 weight, u32 rt)
+{
+	if (t->lent_weight == weight && t->lent_rt == rt)
+		return false;
+	t->lent_weight = weight;
+	t->lent_rt = rt;
+	change(t, t->nice, t->policy, t->rt_priority);
+	return true;
 }
 
 void thread_set_nice(struct thread *t, int nice)

@@ -12,6 +12,7 @@
 #include "core/spinlock.h"
 
 struct process; struct vm_space; struct fd_table; struct fs_context; struct cred; struct sched_signal; struct fp_state;
+struct futex_pi; struct futex_waiter;
 
 enum thread_state {
 	THREAD_RUNNABLE,	/* running or on a run queue */
@@ -50,6 +51,8 @@ struct thread {
 	struct list_node run_node;	/* run queue                [q] */
 	s8 nice;			/*                          [q] */
 	u8 policy, rt_priority;		/* SCHED_*; 0, or 1..99     [q] */
+	s8 run_nice;			/* what it runs by: its own, or better if lent  [q] */
+	u8 run_rt, lent_weight, lent_rt;/* thread_lend              [q] */
 	u64 slice_left;			/* ns                       [q] */
 	u64 epoch;			/* in which slice_left was given [q] */
 	bool yielding;			/* [T] */
@@ -76,6 +79,9 @@ struct thread {
 	struct list_node process_node;	/* threads of the process [s] */
 	u64 clear_child_tid;		/* user address [T] */
 	u64 robust_list;		/* user address [T] */
+	struct futex_pi *pi_held;	/* locks of its own that others wait for [futex pi] */
+	struct futex_waiter *pi_wait;	/* in the queue of a lock [futex pi] */
+	bool pi_gone;			/* it takes no lock any more [futex pi] */
 	void *proc_data;		/* proc-private per-thread state (restart block, sigaltstack, ...) [T] */
 	void (*on_exit)(struct thread *);/* proc's hook, run by the dying thread; NULL for kernel threads */
 	u64 syscalls;			/* system calls made; summed for /proc/stat [T] */
@@ -118,6 +124,9 @@ void sched_wake_stopped(struct thread *t);
 
 void thread_set_nice(struct thread *t, int nice);
 void thread_set_policy(struct thread *t, u32 policy, u32 rt_priority);
+/* Have it run as if it had at least this priority (0: none) and weight, 20 less the nice value (0: none), beside its own.
+ * False: nothing changed by that. Any context. */
+bool thread_lend(struct thread *t, u32 weight, u32 rt);
 u64 thread_cpu_ns(struct thread *t);	/* CPU time so far. Any context */
 void thread_for_each(bool (*fn)(struct thread *, void *), void *arg); /* fn false: stop; under the list's lock: no sleep */
 

@@ -1,8 +1,7 @@
 /*
  * The machine as a whole: its name, its memory, its log, its end; resource
- * limits; random bytes; futexes.
+ * limits; random bytes.
  */
-#include <linux/futex.h>
 #include <linux/random.h>
 #include <linux/reboot.h>
 #include <linux/resource.h>
@@ -19,7 +18,6 @@
 #include "mm/page.h"
 #include "mm/slab.h"
 #include "proc/cred.h"
-#include "proc/futex.h"
 #include "proc/signals.h"
 #include "sched/core_event.h"
 #include "sys/rusage.h"
@@ -358,74 +356,6 @@ SYSCALL(getrandom)
 	}
 	memset(piece, 0, sizeof(piece));
 	return done;
-}
-
-/* ---- futexes ---- */
-
-static s64 futex_wait_restart(struct restart_block *r)
-{
-	s64 err = futex_wait(r->a[0], r->a[1], r->a[2], r->a[3], r->a[4]);
-
-	return err == -ERESTARTSYS ? -ERESTART_RESTARTBLOCK : err;
-}
-
-/* absolute: the time is a moment of that clock, else a length. */
-static s64 futex_wait_call(const u64 a[6], bool shared, u32 bitset, bool absolute, bool realtime)
-{
-	struct restart_block *r = restart_block_current();
-	u64 deadline = WAIT_FOREVER, ns;
-	s64 err;
-
-	if (a[3]) {
-		err = user_timespec_get(&ns, a[3]);
-		if (err)
-			return err;
-		if (absolute) {
-			u64 shown = realtime ? clock_realtime_ns() : clock_ns();
-
-			deadline = ns >= TIME_NS_MAX ? WAIT_FOREVER : ns <= shown ? 1 : clock_ns() + (ns - shown);
-		} else {
-			deadline = deadline_after(ns);
-		}
-	}
-	err = futex_wait(a[0], shared, a[2], bitset, deadline);
-	if (err != -ERESTARTSYS || deadline == WAIT_FOREVER)
-		return err;
-	r->fn = futex_wait_restart;
-	r->a[0] = a[0];
-	r->a[1] = shared;
-	r->a[2] = a[2];
-	r->a[3] = bitset;
-	r->a[4] = deadline;
-	return -ERESTART_RESTARTBLOCK;
-}
-
-SYSCALL(futex)
-{
-	u32 op = a[1], expect = a[5];
-	bool shared = !(op & FUTEX_PRIVATE_FLAG), realtime = op & FUTEX_CLOCK_REALTIME;
-
-	op &= FUTEX_CMD_MASK;
-	if (realtime && op != FUTEX_WAIT_BITSET)
-		return -ENOSYS;
-	switch (op) {
-	case FUTEX_WAIT:
-		return futex_wait_call(a, shared, FUTEX_BITSET_MATCH_ANY, false, false);
-	case FUTEX_WAIT_BITSET:
-		return futex_wait_call(a, shared, a[5], true, realtime);
-	case FUTEX_WAKE:
-		return futex_wake(a[0], shared, a[2], FUTEX_BITSET_MATCH_ANY);
-	case FUTEX_WAKE_BITSET:
-		return futex_wake(a[0], shared, a[2], a[5]);
-	case FUTEX_REQUEUE:
-		return futex_requeue(a[0], a[4], shared, a[2], a[3], NULL);
-	case FUTEX_CMP_REQUEUE:
-		return futex_requeue(a[0], a[4], shared, a[2], a[3], &expect);
-	case FUTEX_WAKE_OP:
-		return futex_wake_op(a[0], a[4], shared, a[2], a[3], a[5]);
-	default:
-		return -ENOSYS;	/* those with priority inheritance */
-	}
 }
 
 /* Programs ask at their start, and do without. */

@@ -27,6 +27,10 @@ def test_futexes():
     checks("futexes")
 
 
+def test_futex_locks():
+    checks("pifutexes")
+
+
 def test_pointers():
     checks("pointers")
 
