@@ -141,28 +141,42 @@ static void cpuinfo_show(struct text_out *t)
 	}
 }
 
-/* One line of CPU time. The scheduler knows when a CPU was idle; the rest was somebody's work, shown as user time. */
-static void cpu_time_show(struct text_out *t, const char *name, u64 idle_ns, u64 all_ns)
+/* One line of CPU time. */
+static void cpu_time_show(struct text_out *t, const char *name, const struct cpu_split *busy, u64 idle_ns)
 {
-	text_printf(t, "%s %llu 0 0 %llu 0 0 0 0 0 0\n", name,
-		    LL((all_ns - MIN(idle_ns, all_ns)) / TICK_NS), LL(idle_ns / TICK_NS));
+	text_printf(t, "%s %llu 0 %llu %llu 0 0 0 0 0 0\n", name, LL(busy->user_ns / TICK_NS), LL(busy->system_ns / TICK_NS),
+		    LL(idle_ns / TICK_NS));
+}
+
+static void cpu_times_show(struct text_out *t)
+{
+	struct cpu_split busy, all = { 0 };
+	char name[16];
+	u64 idle;
+
+	for (u32 cpu = 0; cpu < cpus_present; cpu++) {
+		sched_cpu_split(cpu, &busy);
+		all.user_ns += busy.user_ns;
+		all.system_ns += busy.system_ns;
+	}
+	cpu_time_show(t, "cpu ", &all, idle_ns_all());
+	for (u32 cpu = 0; cpu < cpus_present; cpu++) {
+		sched_cpu_split(cpu, &busy);
+		sched_cpu_idle_ns(cpu, &idle);
+		snprintf(name, sizeof(name), "cpu%u", cpu);
+		cpu_time_show(t, name, &busy, idle);
+	}
 }
 
 static void stat_show(struct text_out *t)
 {
-	u64 now = clock_ns(), idle;
+	u64 now = clock_ns();
 	struct sched_stats s;
 	struct vm_stats v;
-	char name[16];
 
 	sched_stats_get(&s);
 	vm_stats_get(&v);
-	cpu_time_show(t, "cpu ", idle_ns_all(), now * cpus_present);
-	for (u32 cpu = 0; cpu < cpus_present; cpu++) {
-		sched_cpu_idle_ns(cpu, &idle);
-		snprintf(name, sizeof(name), "cpu%u", cpu);
-		cpu_time_show(t, name, idle, now);
-	}
+	cpu_times_show(t);
 	text_printf(t, "intr %llu\nctxt %llu\nbtime %llu\n", LL(irq_total()), LL(s.context_switches),
 		    LL((clock_realtime_ns() - now) / NSEC_PER_SEC));
 	text_printf(t, "procs_running %llu\nprocs_blocked 0\n", LL(s.runnable));

@@ -8,7 +8,6 @@
 #include "fs/poll_events.h"
 #include "fs/timerfd.h"
 #include "mm/slab.h"
-#include "sched/clock_timer.h"
 
 struct timerfd {
 	struct clock_timer timer;	/* [lock] */

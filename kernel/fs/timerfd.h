@@ -3,8 +3,7 @@
  */
 #pragma once
 #include "fs/file.h"
-
-struct timer_setting { u64 value, interval; };	/* until it fires, 0: not armed; between firings, 0: once */
+#include "sched/clock_timer.h"
 
 /* On CLOCK_REALTIME, or on CLOCK_MONOTONIC. flags: O_NONBLOCK. refs 1; NULL: no memory. */
 struct file *timerfd_new(bool real, u32 flags);

@@ -24,8 +24,11 @@
 static const struct irq_root *root;
 static bool mask_while_polling;		/* napi.mask_irq=1 */
 
-/* Odd while this CPU runs handlers: irq_detach waits for it to move. [its CPU; others read] */
-static DEFINE_PERCPU(u32, dispatch_sequence);
+struct dispatch {
+	u32 sequence;			/* odd while this CPU runs handlers: irq_detach waits for it to move [its CPU; others read] */
+	struct trap_frame *frame;	/* what the interrupt at work came upon [its CPU] */
+};
+static DEFINE_PERCPU(struct dispatch, dispatch);
 
 static int set_mask_irq(const char *value)
 {
@@ -52,15 +55,16 @@ void irq_cpu_init(void)
 void irq_dispatch(struct trap_frame *frame)
 {
 	struct preempt *p = preempt_current();
-	u32 *sequence = this_cpu(dispatch_sequence);
+	struct dispatch *d = this_cpu(dispatch);
 
 	trace(TRACE_IRQ, 1, trap_from_user(frame));
 	p->count += HARDIRQ_ONE;
-	WRITE_ONCE(*sequence, *sequence + 1);
+	d->frame = frame;
+	WRITE_ONCE(d->sequence, d->sequence + 1);
 	barrier();
 	root->dispatch();
 	barrier();
-	WRITE_ONCE(*sequence, *sequence + 1);
+	WRITE_ONCE(d->sequence, d->sequence + 1);
 	p->count -= HARDIRQ_ONE;
 	trace(TRACE_IRQ, 0, trap_from_user(frame));
 
@@ -70,6 +74,11 @@ void irq_dispatch(struct trap_frame *frame)
 	softirq_run();
 	if (p->both == 0 && !trap_from_user(frame))
 		preempt_ops.reschedule();
+}
+
+bool irq_interrupted_user(void)
+{
+	return trap_from_user(this_cpu(dispatch)->frame);
 }
 
 /* No handler knew the interrupt. A line that does nothing else would starve the machine: shut it. */
@@ -126,7 +135,7 @@ int irq_attach(struct irq *irq, irq_handler handler, void *arg, const char *name
 static void irq_wait_handlers(void)
 {
 	for (u32 cpu = 0; cpu < cpus_present; cpu++) {
-		u32 *sequence = per_cpu(dispatch_sequence, cpu);
+		u32 *sequence = &per_cpu(dispatch, cpu)->sequence;
 		u32 seen = atomic_load(sequence);
 
 		while (cpu != cpu_id() && seen & 1 && atomic_load(sequence) == seen)

@@ -52,6 +52,8 @@ must_check int irq_set_cpu(struct irq *irq, u32 cpu);
 bool irq_masks_while_polling(struct irq *irq);
 /* A line was claimed by the controller: run its handlers, count. Hard interrupt context. */
 void irq_handle(struct irq *irq);
+/* Did the interrupt at work come upon a program, rather than the kernel? Hard interrupt context. */
+bool irq_interrupted_user(void);
 u64 irq_count(struct irq *irq);			/* sum over CPUs */
 /* Text of /proc/interrupts, a line a call: nr-th irq; bytes written, 0 past the last, nothing for unused ones. */
 size_t irq_format_header(char *buf, size_t size);

@@ -24,6 +24,7 @@
 #include "proc/elf.h"
 #include "proc/hwcap.h"
 #include "proc/internal.h"
+#include "proc/posix_timer.h"
 #include "sched/fp.h"
 #include "vm/vm_space.h"
 
@@ -460,6 +461,7 @@ static void process_change(struct exec *x, struct path *exe)
 		spin_unlock_irqrestore(&p->sig.lock, flags);
 		x->files = old;
 	}
+	posix_timers_end(p);
 	fd_table_close_on_exec(t->files);
 	if (x->cred)
 		cred_publish(x->cred);

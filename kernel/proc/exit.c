@@ -19,6 +19,7 @@
 #include "mm/slab.h"
 #include "proc/futex.h"
 #include "proc/internal.h"
+#include "proc/posix_timer.h"
 #include "vm/vm_space.h"
 
 void exit_release_space(struct thread *t)
@@ -112,13 +113,16 @@ void process_notify_parent(struct process *p, s32 code, u32 status)
 	struct signal_info info = {
 		.signo = code == CLD_STOPPED || code == CLD_CONTINUED ? SIGCHLD : p->exit_signal,
 		.code = code, .pid = p->pid, .uid = p->cred->uid, .status = status,
-		.utime = p->user_ns / 10000000, .stime = p->system_ns / 10000000,
 	};
+	struct process_usage used;
 	u64 flags;
 	bool wanted = true;
 
 	if (!parent)
 		return;
+	process_usage_get(p, &used);
+	info.utime = used.user_ns / CLOCK_TICK_NS;
+	info.stime = used.system_ns / CLOCK_TICK_NS;
 	if (code == CLD_STOPPED || code == CLD_CONTINUED) {
 		flags = spin_lock_irqsave(&parent->sig.lock);
 		wanted = !(parent->actions->action[SIGCHLD - 1].flags & SA_NOCLDSTOP);
@@ -199,7 +203,7 @@ static void children_give_away(struct process *p, struct list_node *forgotten)
 static void zombie_shed(struct process *p)
 {
 	spin_lock(&p->sig.lock);
-	signal_queue_free(&p->sig.queue);
+	signal_queue_free(&p->sig, &p->sig.queue);
 	signal_actions_put(p->actions);
 	p->actions = NULL;
 	spin_unlock(&p->sig.lock);
@@ -240,10 +244,7 @@ static void session_let_go(struct process *p)
 /* Times and counts of a thread go over to its process. [s] held. */
 static void thread_account(struct process *p, struct thread *t)
 {
-	u64 ns = thread_cpu_ns(t), user = t->user_ns ? MIN(t->user_ns, ns) : ns;
-
-	p->user_ns += user;
-	p->system_ns += ns - user;
+	thread_cpu_time_add(t, &p->dead_time);
 	p->nvcsw += t->switches_voluntary;
 	p->nivcsw += t->switches_forced;
 }
@@ -288,13 +289,14 @@ noreturn void exit_thread(u32 status)
 			      p->exit_status & 0x7f ? p->exit_status & 0x7f : p->exit_status >> 8);
 		path_free(exe);
 		itimer_stop_all(p);
+		posix_timers_end(p);
 		session_let_go(p);
 	}
 
 	flags = spin_lock_irqsave(&pids_lock);
 	spin_lock(&p->sig.lock);
 	thread_account(p, t);
-	signal_queue_free(&t->sig_queue);
+	signal_queue_free(&p->sig, &t->sig_queue);
 	list_remove(&t->process_node);
 	last = --p->sig.thread_count == 0;
 	stop_complete = !last && p->sig.stopping && signal_stop_left_locked(p);

@@ -75,6 +75,12 @@ void futex_exit_pi(struct thread *t);
 /* itimer.c */
 void itimer_init(struct process *p);
 void itimer_stop_all(struct process *p);
+void cpu_timers_check(struct process *p);	/* WORK_NOTIFY: whose CPU time is used up? Process context */
+void cpu_timers_wanted_locked(struct process *p);	/* does anybody wait for that? [s] held */
+
+/* posix_timer.c */
+void posix_timers_cpu_check_locked(struct process *p);	/* [s] held */
+void posix_timer_taken(struct signal_entry *e, struct signal_info *info);	/* signal_rules.taken */
 
 /* oom.c */
 void oom_init(void);

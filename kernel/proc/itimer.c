@@ -1,7 +1,7 @@
 /*
  * Interval timers (setitimer, alarm): real time by a kernel timer; CPU time by
- * one that is armed for the earliest moment at which it could have been used up, and
- * again for what is left when it turns out that it was not.
+ * looking, whenever the scheduler's sampling finds a thread of the process at
+ * work and somebody waits for its time to be used up, on its way to user mode.
  */
 #include <linux/signal.h>
 #include <linux/time.h>
@@ -43,14 +43,21 @@ static u64 cpu_ns(struct process *p, u32 which)
 {
 	struct process_usage u;
 
+	if (which == ITIMER_PROF)
+		return process_cpu_ns(p);
 	process_usage_get(p, &u);
-	return which == ITIMER_VIRTUAL ? u.user_ns : u.user_ns + u.system_ns;
+	return u.user_ns;
 }
 
-/* Look at both CPU timers: fire what is due, and come back when the next could be. */
-static void cpu_check(struct process *p)
+void cpu_timers_wanted_locked(struct process *p)
 {
-	u64 used[3], flags, soonest = ~0ull;
+	WRITE_ONCE(p->sig.watches_cpu, p->itimer_expires[ITIMER_VIRTUAL] || p->itimer_expires[ITIMER_PROF] ||
+		   !list_empty(&p->cpu_timers));
+}
+
+void cpu_timers_check(struct process *p)
+{
+	u64 used[3], flags;
 	bool due[3] = { false };
 
 	for (u32 w = ITIMER_VIRTUAL; w <= ITIMER_PROF; w++)
@@ -61,32 +68,23 @@ static void cpu_check(struct process *p)
 			due[w] = true;
 			p->itimer_expires[w] = p->itimer_interval[w] ? used[w] + p->itimer_interval[w] : 0;
 		}
-		if (p->itimer_expires[w])
-			soonest = MIN(soonest, p->itimer_expires[w] - used[w]);
 	}
-	if (soonest != ~0ull)
-		timer_set(&p->itimer_cpu, clock_ns() + MAX(soonest, NSEC_PER_MSEC));
+	posix_timers_cpu_check_locked(p);
+	cpu_timers_wanted_locked(p);
 	spin_unlock_irqrestore(&p->sig.lock, flags);
 	for (u32 w = ITIMER_VIRTUAL; w <= ITIMER_PROF; w++)
 		if (due[w])
 			fire(p, w);
 }
 
-static void cpu_fired(struct timer *t)
-{
-	cpu_check(container_of(t, struct process, itimer_cpu));
-}
-
 void itimer_init(struct process *p)
 {
 	timer_init(&p->itimer_real, real_fired);
-	timer_init(&p->itimer_cpu, cpu_fired);
 }
 
 void itimer_stop_all(struct process *p)
 {
 	timer_cancel_sync(&p->itimer_real);
-	timer_cancel_sync(&p->itimer_cpu);
 }
 
 void itimer_get(struct process *p, u32 which, u64 *left, u64 *interval)
@@ -114,7 +112,6 @@ void itimer_set(struct process *p, u32 which, u64 value, u64 interval)
 		else
 			timer_cancel(&p->itimer_real);
 	}
+	cpu_timers_wanted_locked(p);
 	spin_unlock_irqrestore(&p->sig.lock, flags);
-	if (which != ITIMER_REAL && value)
-		cpu_check(p);
 }

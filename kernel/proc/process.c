@@ -35,6 +35,7 @@ struct process *process_new(struct process *parent)
 	wait_queue_init(&p->exec_wait, "exec_wait");
 	p->start_ns = clock_ns();
 	p->dumpable = true;
+	list_init(&p->cpu_timers);
 	itimer_init(p);
 	if (parent) {
 		memcpy(p->rlimits, parent->rlimits, sizeof(p->rlimits));
@@ -52,7 +53,7 @@ void process_put(struct process *p)
 {
 	if (!ref_put(&p->refs))
 		return;
-	signal_queue_free(&p->sig.queue);
+	signal_queue_free(&p->sig, &p->sig.queue);
 	if (p->actions)
 		signal_actions_put(p->actions);
 	if (p->leader)
@@ -180,17 +181,51 @@ struct vm_space *process_space(struct process *p)
 
 /* ---- counting ---- */
 
+/* [s] */
+static struct cpu_time cpu_time_of(struct process *p)
+{
+	struct cpu_time c = p->dead_time;
+	struct thread *t;
+
+	list_for_each(t, &p->sig.threads, process_node)
+		thread_cpu_time_add(t, &c);
+	return c;
+}
+
+u64 process_cpu_ns_locked(struct process *p)
+{
+	return cpu_time_of(p).total_ns;
+}
+
+u64 process_cpu_ns(struct process *p)
+{
+	u64 flags = spin_lock_irqsave(&p->sig.lock), ns = process_cpu_ns_locked(p);
+
+	spin_unlock_irqrestore(&p->sig.lock, flags);
+	return ns;
+}
+
+void process_thread_split(struct thread *t, struct cpu_split *s)
+{
+	struct cpu_time c = { 0 };
+	u64 flags = spin_lock_irqsave(&t->process->sig.lock);
+
+	thread_cpu_time_add(t, &c);
+	cpu_time_split(&c, &t->cpu_shown);
+	*s = t->cpu_shown;
+	spin_unlock_irqrestore(&t->process->sig.lock, flags);
+}
+
 void process_usage_get(struct process *p, struct process_usage *u)
 {
 	u64 flags = spin_lock_irqsave(&p->sig.lock);
+	struct cpu_time c = cpu_time_of(p);
 	struct thread *t;
 
-	*u = (struct process_usage){ p->user_ns, p->system_ns, p->minflt, p->majflt, p->nvcsw, p->nivcsw, p->maxrss };
+	cpu_time_split(&c, &p->cpu_shown);
+	*u = (struct process_usage){ p->cpu_shown.user_ns, p->cpu_shown.system_ns, p->minflt, p->majflt, p->nvcsw, p->nivcsw,
+				     p->maxrss };
 	list_for_each(t, &p->sig.threads, process_node) {
-		u64 ns = thread_cpu_ns(t), user = t->user_ns ? MIN(t->user_ns, ns) : ns;
-
-		u->user_ns += user;
-		u->system_ns += ns - user;
 		u->nvcsw += t->switches_voluntary;
 		u->nivcsw += t->switches_forced;
 		if (t->space) {

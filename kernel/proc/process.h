@@ -12,6 +12,8 @@
 
 struct path; struct vm_space; struct signal_actions;
 
+#define CLOCK_TICK_NS	10000000ull	/* a hundredth of a second: USER_HZ, in which programs read CPU time */
+
 struct process {
 	struct sched_signal sig;	/* first: floors below see this part alone */
 	u32 refs;			/* [a] */
@@ -33,10 +35,14 @@ struct process {
 	struct timer itimer_real;
 	u64 itimer_interval[3];		/* ns: real, virtual, prof [s] */
 	u64 itimer_expires[3];		/* clock_ns(), or CPU time at which it fires; 0: off [s] */
-	struct timer itimer_cpu;
+	struct rb_root timers;		/* of timer_create, by number [s] */
+	s32 timer_next;			/* the number to try next [s] */
+	struct list_node cpu_timers;	/* those on CPU time that are armed [s] */
 	struct cred const *cred;	/* of the leader as last set: what others check against [P] */
 	u64 start_ns;
-	u64 user_ns, system_ns, child_user_ns, child_system_ns; /* of ended threads; children [P] */
+	struct cpu_time dead_time;	/* of ended threads [s] */
+	struct cpu_split cpu_shown;	/* [s] */
+	u64 child_user_ns, child_system_ns; /* [P] */
 	u64 minflt, majflt, nvcsw, nivcsw; /* of ended threads [P] */
 	u64 child_minflt, child_majflt, child_maxrss, maxrss;	/* [P] */
 	u64 rlimits[16][2];		/* soft, hard [P]; torn reads are harmless */
@@ -66,6 +72,10 @@ static inline s32 process_session_of(struct process *p) { return READ_ONCE(p->si
 /* CPU time and faults of all threads, dead and alive. Process context. */
 struct process_usage { u64 user_ns, system_ns, minflt, majflt, nvcsw, nivcsw, maxrss_pages; };
 void process_usage_get(struct process *p, struct process_usage *u);
+u64 process_cpu_ns(struct process *p);		/* the time alone. Any context */
+u64 process_cpu_ns_locked(struct process *p);	/* [s] held */
+/* CPU time of one thread as programs see it. Any context. */
+void process_thread_split(struct thread *t, struct cpu_split *s);
 
 struct proc_stats { u64 forks, execs, syscalls; u32 processes, threads; };
 void proc_stats_get(struct proc_stats *s);

@@ -18,7 +18,6 @@
 #include "tty/session.h"
 #include "vm/vm_space.h"
 
-#define TICK_NS		10000000ull	/* USER_HZ is 100 */
 #define LL(x)		((unsigned long long)(x))
 #define PAGES_KIB(n)	LL((n) * (PAGE_SIZE / 1024))
 #define STRINGS_MAX	(2ul << 20)	/* as execve's limit */
@@ -136,6 +135,7 @@ static void view_get(const struct pid_node *n, struct view *v)
 {
 	struct process *p = n->p;
 	struct thread *t = pid_node_thread(n);
+	struct cpu_split split;
 
 	memset(v, 0, sizeof(*v));
 	v->pid = n->tid ? n->tid : p->pid;
@@ -154,8 +154,9 @@ static void view_get(const struct pid_node *n, struct view *v)
 	process_usage_get(p, &v->usage);
 	v->start_ns = p->start_ns;
 	if (n->tid && t) {
-		v->usage.user_ns = thread_cpu_ns(t);
-		v->usage.system_ns = 0;
+		process_thread_split(t, &split);
+		v->usage.user_ns = split.user_ns;
+		v->usage.system_ns = split.system_ns;
 		v->start_ns = t->start_ns;
 	}
 	v->name[sizeof(v->name) - 1] = '\0';
@@ -176,9 +177,9 @@ void pid_stat_show(struct text_out *t, void *node)
 	text_printf(t, "%d (%s) %c %d %d %d %llu %d 0 %llu %llu %llu %llu ", v.pid, v.name, v.state, v.ppid, v.group,
 		    v.session, LL(tty), foreground, LL(v.usage.minflt), LL(p->child_minflt), LL(v.usage.majflt),
 		    LL(p->child_majflt));
-	text_printf(t, "%llu %llu %llu %llu %d %d %u 0 %llu ", LL(v.usage.user_ns / TICK_NS),
-		    LL(v.usage.system_ns / TICK_NS), LL(p->child_user_ns / TICK_NS), LL(p->child_system_ns / TICK_NS),
-		    v.rt_priority ? -1 - (s32)v.rt_priority : 20 + v.nice, v.nice, v.threads, LL(v.start_ns / TICK_NS));
+	text_printf(t, "%llu %llu %llu %llu %d %d %u 0 %llu ", LL(v.usage.user_ns / CLOCK_TICK_NS),
+		    LL(v.usage.system_ns / CLOCK_TICK_NS), LL(p->child_user_ns / CLOCK_TICK_NS), LL(p->child_system_ns / CLOCK_TICK_NS),
+		    v.rt_priority ? -1 - (s32)v.rt_priority : 20 + v.nice, v.nice, v.threads, LL(v.start_ns / CLOCK_TICK_NS));
 	text_printf(t, "%llu %llu %llu 1 1 0 0 0 ", LL(v.size * PAGE_SIZE), LL(v.rss), LL(process_rlimit(p, RLIMIT_RSS)));
 	text_printf(t, "%llu %llu %llu %llu 0 0 0 %d %u %u %u 0 0 0 0 0 %llu %llu %llu %llu %llu %u\n",
 		    LL(v.pending & 0x7fffffff), LL(v.blocked & 0x7fffffff), LL(v.ignored & 0x7fffffff),

@@ -387,7 +387,8 @@ void user_return(struct trap_frame *f)
 		schedule();
 	if (READ_ONCE(t->work)) {
 		/* What comes in from here on sets its bit again, and vectors.S looks once more. */
-		atomic_xchg(&t->work, 0u);
+		if (unlikely(atomic_xchg(&t->work, 0u) & WORK_NOTIFY))
+			cpu_timers_check(t->process);
 		deliver(f);
 	}
 }
@@ -407,6 +408,7 @@ void signal_setup(void)
 		.default_ignored = SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH),
 		.kill_process = kill_process,
 		.reset_action = reset_action,
+		.taken = posix_timer_taken,
 		.code_kernel = SI_KERNEL,
 		.pipe = SIGPIPE,
 		.legacy_max = 31,

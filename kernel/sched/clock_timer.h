@@ -13,6 +13,9 @@
 
 #define CLOCK_TIMER_NEVER	(~0ull >> 1)	/* an expiry from which on nothing fires: 292 years */
 
+/* What programs set and see: ns until it expires, 0: not armed; and between expiries, 0: once. */
+struct timer_setting { u64 value, interval; };
+
 struct clock_timer {
 	struct timer timer;
 	u64 expires;			/* ns on its clock: of the last arming, moved on by forward [o] */

@@ -10,6 +10,12 @@
  * mostly computes still gets its share. Real-time threads come before, by
  * priority. No tick: a slice's end is a timer, armed while somebody waits.
  *
+ * How much CPU time a thread uses is measured at each switch; whether in
+ * user mode or in the kernel is sampled, about a hundred times a second of work. The
+ * timer for that is armed when a thread begins to run on an idle CPU, and is not
+ * armed again when it finds the CPU idle. Its distances vary, lest it keep step with
+ * what it watches.
+ *
  * Locking: a run queue's lock is an irq lock that is handed over the switch:
  * the thread that comes in releases it (sched_finish).
  */
@@ -23,6 +29,7 @@
 #include "mm/kmap.h"
 #include "sched/core_event.h"
 #include "sched/fp.h"
+#include "sched/pid.h"
 #include "sched/timer.h"
 
 struct run_queue {
@@ -35,6 +42,9 @@ struct run_queue {
 	struct list_node rt[RT_PRIOS];	/* real-time threads [lock] */
 	u64 rt_map[2];			/* which of them are not empty [lock] */
 	u64 switches, idle_ns;		/* [lock] */
+	u64 sample_at;			/* clock_ns() of the next sample; ~0: none is due [lock] */
+	u64 user_ns, system_ns;		/* parts of the time not idle of which a sample said where they went [lock] */
+	struct cpu_split shown;		/* [lock] */
 	u64 slice_end;			/* clock_ns() at which the current one must yield; ~0: nobody waits [lock] */
 	struct vm_space *space;		/* the user half loaded [own CPU] */
 	struct thread *leaving;		/* who was switched away from, for sched_finish [own CPU] */
@@ -45,6 +55,8 @@ static DEFINE_PERCPU(struct run_queue, run_queue);
 struct sched_ops sched_ops;
 
 #define SLICE_BASE_NS	(4 * NSEC_PER_MSEC)
+#define SAMPLE_NS	(8 * NSEC_PER_MSEC)
+#define SAMPLE_SPREAD	0x3fffffull	/* and up to 4.2 ms more */
 #define LOAD_PERIOD_NS	(5 * NSEC_PER_SEC)
 
 /* Share of a nice value against nice 0, times 1024: a factor of about 1.25 a step, as POSIX systems have it. */
@@ -162,6 +174,30 @@ static void account(struct run_queue *q, struct thread *t, u64 now)
 	t->slice_left = ran < t->slice_left ? t->slice_left - ran : 0;
 }
 
+static void sample_arm(struct run_queue *q, u64 now)
+{
+	q->sample_at = now + SAMPLE_NS + (now & SAMPLE_SPREAD);
+	timer_slice(q->sample_at);
+}
+
+/* What ran since the last sample went where this one finds it. Hard interrupt. */
+static void sample(struct run_queue *q, u64 now, bool user)
+{
+	struct thread *t = q->current;
+
+	rq_lock(q);
+	if (t == q->idle) {
+		q->sample_at = ~0ull;
+	} else {
+		*(user ? &t->user_ns : &t->system_ns) += t->run_ns + (now - t->run_since) - t->user_ns - t->system_ns;
+		*(user ? &q->user_ns : &q->system_ns) += now - q->idle_ns - q->user_ns - q->system_ns;
+		sample_arm(q, now);
+	}
+	rq_unlock(q);
+	if (t->process && READ_ONCE(signal_of(t->process)->watches_cpu))
+		atomic_fetch_or(&t->work, WORK_NOTIFY);
+}
+
 /* avg' = avg e^-x + n (1 - e^-x) every 5 s, in 11 bits of fraction; missed periods are made up with the present count. */
 static void load_update(struct run_queue *q, u64 now)
 {
@@ -263,6 +299,8 @@ void schedule(void)
 		prev->switches_forced -= prev != q->idle;
 		rq_unlock(q);
 	} else {
+		if (unlikely(q->sample_at == ~0ull) && next != q->idle)
+			sample_arm(q, now);
 		switch_to(q, prev, next);
 	}
 	irq_restore(flags);
@@ -284,16 +322,19 @@ static void reschedule(void)
 	preempt_enable_no_resched();
 }
 
-/* A timer interrupt: is the slice over? When it will be, ~0: no bound. Hard interrupt. */
-u64 sched_slice_check(u64 now)
+/* A timer interrupt: is the slice over, a sample due? When the next of them will be, ~0: none. Hard interrupt. */
+u64 sched_timer_check(u64 now, bool user)
 {
 	struct run_queue *q = this_cpu(run_queue);
+
+	if (now >= q->sample_at)
+		sample(q, now, user);
 
 	if (now >= q->slice_end) {
 		q->slice_end = ~0ull;
 		want_resched(current());
 	}
-	return q->slice_end;
+	return MIN(q->slice_end, q->sample_at);
 }
 
 void thread_yield(void)
@@ -447,18 +488,48 @@ void thread_set_policy(struct thread *t, u32 policy, u32 rt_priority)
 	change(t, t->nice, policy, rt_priority);
 }
 
-u64 thread_cpu_ns(struct thread *t)
+void thread_cpu_time_add(struct thread *t, struct cpu_time *sum)
 {
-	u64 flags = irq_save(), ns;
+	u64 flags = irq_save();
 	struct run_queue *q = per_cpu(run_queue, t->cpu);
 
 	rq_lock(q);
-	ns = t->run_ns;
+	sum->total_ns += t->run_ns;
 	if (q->current == t)
-		ns += clock_ns() - t->run_since;
+		sum->total_ns += clock_ns() - t->run_since;
+	sum->user_ns += t->user_ns;
+	sum->system_ns += t->system_ns;
 	rq_unlock(q);
 	irq_restore(flags);
-	return ns;
+}
+
+u64 thread_cpu_ns(struct thread *t)
+{
+	struct cpu_time c = { 0 };
+
+	thread_cpu_time_add(t, &c);
+	return c.total_ns;
+}
+
+u64 thread_slice_ns(const struct thread *t)
+{
+	return slice_of(t);
+}
+
+void cpu_time_split(const struct cpu_time *t, struct cpu_split *shown)
+{
+	u64 known = t->user_ns + t->system_ns, system = t->system_ns;
+	s64 fresh = t->total_ns - shown->user_ns - shown->system_ns, part;
+
+	if (fresh <= 0)
+		return;
+	/* Without a sample it was the program itself, as far as anybody knows. */
+	for (; known >> 32; known >>= 1)
+		system >>= 1;
+	system = known ? (unsigned __int128)t->total_ns * ((system << 32) / known) >> 32 : 0;
+	part = MIN(MAX((s64)(system - shown->system_ns), 0), fresh);
+	shown->system_ns += part;
+	shown->user_ns += fresh - part;
 }
 
 void sched_set_space(struct vm_space *s)
@@ -498,6 +569,22 @@ void sched_cpu_idle_ns(u32 cpu, u64 *idle_ns)
 	irq_restore(flags);
 }
 
+void sched_cpu_split(u32 cpu, struct cpu_split *busy)
+{
+	u64 flags = irq_save();
+	struct run_queue *q = per_cpu(run_queue, cpu);
+	u64 now = clock_ns(), idle;
+	struct cpu_time t;
+
+	rq_lock(q);
+	idle = q->idle_ns + (q->current == q->idle ? now - q->idle->run_since : 0);
+	t = (struct cpu_time){ now - idle, q->user_ns, q->system_ns };
+	cpu_time_split(&t, &q->shown);
+	*busy = q->shown;
+	rq_unlock(q);
+	irq_restore(flags);
+}
+
 void sched_loadavg(u64 avg[3])
 {
 	avg[0] = avg[1] = avg[2] = 0;
@@ -523,7 +610,7 @@ void sched_init(void)
 	for (u32 i = 0; i < RT_PRIOS; i++)
 		list_init(&q->rt[i]);
 	q->idle = q->current = current();
-	q->slice_end = ~0ull;
+	q->slice_end = q->sample_at = ~0ull;
 	q->epoch = 1;
 	q->load_at = q->idle->run_since = clock_ns();
 	preempt_ops.reschedule = reschedule;

@@ -18,7 +18,7 @@ extern u64 threads_created;			/* [a] */
 
 void sched_finish(void);
 void sched_enqueue_new(struct thread *t);
-u64 sched_slice_check(u64 now);
+u64 sched_timer_check(u64 now, bool user);
 void thread_bury(struct thread *t);		/* frees the stack, drops the run reference. Interrupts masked */
 /* timer.c: have a timer interrupt at this time at the latest. Interrupts masked. */
 void timer_slice(u64 deadline_ns);

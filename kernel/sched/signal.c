@@ -9,6 +9,7 @@
  */
 #include "sched/signal.h"
 #include "base/errno.h"
+#include "base/hash.h"
 #include "base/string.h"
 #include "mm/slab.h"
 #include "sched/pid.h"
@@ -16,8 +17,13 @@
 struct signal_rules signal_rules;
 static struct slab_cache *entry_cache;
 
+/* Readers of signalfds, by process: a poller is queued on one of these for as long as it likes. */
+static struct wait_queue readers[16];
+
 void signal_init(void)
 {
+	for (u32 i = 0; i < ARRAY_SIZE(readers); i++)
+		wait_queue_init(&readers[i], "signal.readers");
 	entry_cache = slab_cache_create("signal", sizeof(struct signal_entry), 0);
 }
 
@@ -28,17 +34,24 @@ void sched_signal_init(struct sched_signal *s)
 	list_init(&s->threads);
 	list_init(&s->group_node);
 	list_init(&s->session_node);
-	wait_queue_init(&s->readers, "signal.readers");
+	s->readers = &readers[hash_u32((u64)s >> 6) % ARRAY_SIZE(readers)];
 	s->ignored = signal_rules.default_ignored;
 	s->queue_limit = ~0u;
 }
 
-void signal_queue_free(struct list_node *queue)
+static void entry_drop(struct sched_signal *s, struct signal_entry *e)
 {
-	struct list_node *n;
+	list_remove(&e->node);
+	if (e->owned)
+		return;
+	s->queued--;
+	slab_free(entry_cache, e);
+}
 
-	while ((n = list_pop_front(queue)))
-		slab_free(entry_cache, list_entry(n, struct signal_entry, node));
+void signal_queue_free(struct sched_signal *s, struct list_node *queue)
+{
+	while (!list_empty(queue))
+		entry_drop(s, list_first(queue, struct signal_entry, node));
 }
 
 static void queue_drop(struct sched_signal *s, struct list_node *queue, u64 mask)
@@ -46,11 +59,8 @@ static void queue_drop(struct sched_signal *s, struct list_node *queue, u64 mask
 	struct signal_entry *e, *next;
 
 	list_for_each_safe(e, next, queue, node)
-		if (SIGNAL_BIT(e->info.signo) & mask) {
-			list_remove(&e->node);
-			s->queued--;
-			slab_free(entry_cache, e);
-		}
+		if (SIGNAL_BIT(e->info.signo) & mask)
+			entry_drop(s, e);
 }
 
 void signal_flush_locked(struct sched_signal *s, u64 mask)
@@ -123,26 +133,46 @@ static void effects_at_once(struct sched_signal *s, u64 bit)
 	}
 }
 
-static int send_locked(struct sched_signal *s, struct thread *t, int signo, const struct signal_info *info)
+/* What sending does first of all. False: nobody is to hear of the signal. */
+static bool begins_locked(struct sched_signal *s, struct thread *t, u64 bit)
 {
-	u64 bit = SIGNAL_BIT(signo), *pending = t ? &t->sig_pending : &s->pending;
-	struct list_node *queue = t ? &t->sig_queue : &s->queue;
-	bool legacy = (u32)signo <= signal_rules.legacy_max, blocked;
-	struct signal_entry *e = NULL;
+	bool blocked = true;
+	struct thread *any;
 
 	effects_at_once(s, bit);
-	if (t) {
+	if (t)
 		blocked = t->sig_blocked & bit;
-	} else {
-		struct thread *any;
-
-		blocked = true;
+	else
 		list_for_each(any, &s->threads, process_node)
 			blocked = blocked && (any->sig_blocked & bit);
+	return !(s->ignored & bit) || blocked;
+}
+
+/* It is queued: mark it pending, and have somebody look. */
+static void arrives_locked(struct sched_signal *s, struct thread *t, int signo)
+{
+	u64 bit = SIGNAL_BIT(signo);
+
+	*(t ? &t->sig_pending : &s->pending) |= bit;
+	if (unlikely(wait_queue_active(s->readers)))
+		wait_wake_all(s->readers);
+	if (bit & signal_rules.kill) {
+		signal_rules.kill_process(s, signo);
+		signal_poke_all_locked(s, NULL);
+	} else {
+		poke(s, t, bit);
 	}
-	if ((s->ignored & bit) && !blocked)
+}
+
+static int send_locked(struct sched_signal *s, struct thread *t, int signo, const struct signal_info *info)
+{
+	u64 bit = SIGNAL_BIT(signo);
+	bool legacy = (u32)signo <= signal_rules.legacy_max;
+	struct signal_entry *e = NULL;
+
+	if (!begins_locked(s, t, bit))
 		return 0;
-	if (legacy && (*pending & bit))
+	if (legacy && ((t ? t->sig_pending : s->pending) & bit))
 		return 0;
 	if (!(bit & signal_rules.kill)) {
 		if (legacy || s->queued < s->queue_limit)
@@ -150,22 +180,41 @@ static int send_locked(struct sched_signal *s, struct thread *t, int signo, cons
 		if (e) {
 			e->info = info ? *info : (struct signal_info){ .code = signal_rules.code_kernel };
 			e->info.signo = signo;
-			list_push_back(queue, &e->node);
+			e->owned = false;
+			list_push_back(t ? &t->sig_queue : &s->queue, &e->node);
 			s->queued++;
 		} else if (!legacy && info) {
 			return -EAGAIN;
 		}
 	}
-	*pending |= bit;
-	if (unlikely(wait_queue_active(&s->readers)))
-		wait_wake_all(&s->readers);
-	if (bit & signal_rules.kill) {
-		signal_rules.kill_process(s, signo);
-		signal_poke_all_locked(s, NULL);
-	} else {
-		poke(s, t, bit);
+	arrives_locked(s, t, signo);
+	return 0;
+}
+
+int signal_send_owned_locked(struct sched_signal *s, struct thread *t, struct signal_entry *e)
+{
+	if (s->dead || (t && list_empty(&t->process_node)))
+		return -ESRCH;
+	if (!begins_locked(s, t, SIGNAL_BIT(e->info.signo)))
+		return -EAGAIN;
+	if (list_empty(&e->node)) {
+		list_push_back(t ? &t->sig_queue : &s->queue, &e->node);
+		arrives_locked(s, t, e->info.signo);
 	}
 	return 0;
+}
+
+void signal_forget_owned_locked(struct sched_signal *s, struct thread *t, struct signal_entry *e)
+{
+	struct signal_entry *other;
+
+	if (list_empty(&e->node))
+		return;
+	list_remove(&e->node);
+	list_for_each(other, t ? &t->sig_queue : &s->queue, node)
+		if (other->info.signo == e->info.signo)
+			return;
+	*(t ? &t->sig_pending : &s->pending) &= ~SIGNAL_BIT(e->info.signo);
 }
 
 static int send(struct sched_signal *s, struct thread *t, int signo, const struct signal_info *info)
@@ -308,9 +357,9 @@ static void take_from(struct sched_signal *s, struct list_node *queue, u64 *pend
 		}
 	if (found) {
 		*info = found->info;
-		list_remove(&found->node);
-		s->queued--;
-		slab_free(entry_cache, found);
+		if (found->owned)
+			signal_rules.taken(found, info);
+		entry_drop(s, found);
 	} else {
 		memset(info, 0, sizeof(*info));
 		info->signo = signo;

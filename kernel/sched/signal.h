@@ -23,8 +23,9 @@ struct signal_info {
 };
 
 struct signal_entry {
-	struct list_node node;
-	struct signal_info info;
+	struct list_node node;		/* [s] */
+	struct signal_info info;	/* [s] */
+	bool owned;			/* part of a timer: never freed here, and signal_rules.taken hears of its end [S] */
 };
 
 /* The part of a process that this floor knows: struct process begins with it. */
@@ -35,7 +36,8 @@ struct sched_signal {
 	struct list_node threads;	/* thread.process_node, in order of making [s] */
 	u32 thread_count;		/* alive [s] */
 	u64 ignored;			/* dispositions that drop a signal: SIG_IGN, or by default [s] */
-	u32 queued, queue_limit;	/* entries of real-time signals; RLIMIT_SIGPENDING [s] */
+	u32 queued, queue_limit;	/* entries in queues, and timers; RLIMIT_SIGPENDING [s] */
+	bool watches_cpu;		/* something waits for CPU time to be used: samples set WORK_NOTIFY [s] */
 	bool dead;			/* takes no signals any more [s] */
 	bool group_exit;		/* all threads are to die [s] */
 	bool stopping, stopped;		/* job control: threads go to sleep; all of them have [s] */
@@ -44,7 +46,7 @@ struct sched_signal {
 	u32 stop_left;			/* threads that have not gone to sleep yet [s] */
 	u32 stop_episode;		/* how many stops there have been: a thread counts once in each [s] */
 	struct thread *only;		/* exec: every other thread is to die [s] */
-	struct wait_queue readers;	/* signalfd */
+	struct wait_queue *readers;	/* signalfd; shared with others, and there for ever: a poller may outlive us */
 	struct pid *pid, *pgrp, *session; /* [p]; pid [S] */
 	struct list_node group_node, session_node; /* [p] */
 	struct sched_signal *parent;	/* [p] */
@@ -57,6 +59,7 @@ struct signal_rules {
 	u64 default_ignored;
 	void (*kill_process)(struct sched_signal *s, int signo); /* note that all threads are to die of it [s] */
 	void (*reset_action)(struct sched_signal *s, int signo); /* to the default, for a fault nobody can ignore [s] */
+	void (*taken)(struct signal_entry *e, struct signal_info *info); /* an owned one is delivered; may change info [s] */
 	s32 code_kernel;				/* SI_KERNEL */
 	s32 pipe;					/* SIGPIPE's number */
 	u32 legacy_max;					/* numbers up to it are not queued twice (31) */
@@ -70,6 +73,13 @@ void sched_signal_init(struct sched_signal *s);
 /* All: 0, -ESRCH, -EAGAIN (queue limit of real-time signals). info NULL: from the kernel. Any context. */
 int signal_send_thread(struct thread *t, int signo, const struct signal_info *info);
 int signal_send_process(struct process *p, int signo, const struct signal_info *info);
+/*
+ * [s] held: send what e says, which is its owner's. t NULL: to the process. 0: it is pending (if it was already, it
+ * stays where it is in the queue); -EAGAIN: ignored; -ESRCH.
+ */
+int signal_send_owned_locked(struct sched_signal *s, struct thread *t, struct signal_entry *e);
+/* [s] held: e is pending no more. */
+void signal_forget_owned_locked(struct sched_signal *s, struct thread *t, struct signal_entry *e);
 /* Every process of a group; pgid > 0. Any context. */
 int signal_send_group(s32 pgid, int signo, const struct signal_info *info);
 /* SIGPIPE and the like, to the caller itself. */
@@ -97,7 +107,8 @@ int signal_dequeue_locked(struct thread *t, u64 allowed, struct signal_info *inf
 bool signal_deliverable_locked(struct thread *t);
 /* [s] held: forget pending signals in mask, of the process and all its threads. */
 void signal_flush_locked(struct sched_signal *s, u64 mask);
-void signal_queue_free(struct list_node *queue);
+/* [s] held, or nobody else has s any more. */
+void signal_queue_free(struct sched_signal *s, struct list_node *queue);
 /* [s] held: every thread but `except` looks at its process (dies or stops); deep sleepers too, if it is to die. */
 void signal_poke_all_locked(struct sched_signal *s, struct thread *except);
 void signal_init(void);

@@ -28,10 +28,18 @@ struct switch_context { u64 x19_x28[10]; u64 fp, sp, pc; };
 /* thread.work bits, checked on the way to user mode (work_pending). [a] */
 #define WORK_SIGNAL	1u	/* a signal may be deliverable */
 #define WORK_STOP	2u	/* die or stop: look at the process */
-#define WORK_NOTIFY	4u	/* proc-private */
+#define WORK_NOTIFY	4u	/* CPU time was used that somebody waits for */
 
 #define NICE_MIN (-20)
 #define NICE_MAX 19
+
+/*
+ * CPU time. What was used in all is exact; where it went, samples say (sched.c), so that the split of all of it is an
+ * estimate.
+ */
+struct cpu_time { u64 total_ns, user_ns, system_ns; };
+/* The split as it was shown last: neither part ever shrinks. */
+struct cpu_split { u64 user_ns, system_ns; };
 
 struct thread {
 	struct preempt preempt;		/* first: core/preempt.h    [T] */
@@ -57,7 +65,8 @@ struct thread {
 	u64 epoch;			/* in which slice_left was given [q] */
 	bool yielding;			/* [T] */
 	u64 run_since, run_ns;		/* CPU time; run_ns is up to run_since [q] */
-	u64 user_ns;			/* share of run_ns in user mode, estimated [T] */
+	u64 user_ns, system_ns;		/* parts of run_ns of which a sample said where they went [q] */
+	struct cpu_split cpu_shown;	/* as programs were told last [s] */
 	u64 affinity;			/* CPUs allowed, bit mask (first 64) [q] */
 	u64 switches_voluntary, switches_forced; /* [q] */
 
@@ -128,6 +137,10 @@ void thread_set_policy(struct thread *t, u32 policy, u32 rt_priority);
  * False: nothing changed by that. Any context. */
 bool thread_lend(struct thread *t, u32 weight, u32 rt);
 u64 thread_cpu_ns(struct thread *t);	/* CPU time so far. Any context */
+void thread_cpu_time_add(struct thread *t, struct cpu_time *sum);	/* the same, in parts. Any context */
+u64 thread_slice_ns(const struct thread *t);	/* how long it runs in a row while others of its kind wait */
+/* Bring a split up to date: all of t, in the proportion of its known parts. The caller locks both. */
+void cpu_time_split(const struct cpu_time *t, struct cpu_split *shown);
 void thread_for_each(bool (*fn)(struct thread *, void *), void *arg); /* fn false: stop; under the list's lock: no sleep */
 
 void threads_init(void);		/* caches; before the first thread_new */
@@ -137,4 +150,5 @@ noreturn void sched_idle(void);		/* the boot thread ends here: the idle loop */
 struct sched_stats { u64 context_switches, threads_created, runnable; u64 idle_ns; };
 void sched_stats_get(struct sched_stats *s);	/* sums over CPUs */
 void sched_cpu_idle_ns(u32 cpu, u64 *idle_ns);
+void sched_cpu_split(u32 cpu, struct cpu_split *busy);	/* the rest of its time. Any context */
 void sched_loadavg(u64 avg[3]);			/* fixed point, 11 bits of fraction */

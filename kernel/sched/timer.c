@@ -150,13 +150,13 @@ void timer_slice(u64 deadline)
 	hw_set(c, deadline);
 }
 
-void timer_interrupt(void)
+void timer_interrupt(bool user)
 {
 	struct timer_cpu *c = this_cpu(timer_cpu);
 	u64 now = clock_ns();
 
 	c->programmed = ~0ull;
-	hw_set(c, sched_slice_check(now));
+	hw_set(c, sched_timer_check(now, user));
 	if (c->first && c->first->deadline <= now)
 		softirq_raise(SOFTIRQ_TIMER);
 	else if (c->first)

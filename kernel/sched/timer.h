@@ -30,5 +30,5 @@ struct timer_hw {
 };
 void timer_hw_register(const struct timer_hw *hw);
 void timers_init(void);			/* boot, before the first timer */
-/* Called by the hardware's interrupt handler. Hard interrupt context. */
-void timer_interrupt(void);
+/* Called by the hardware's interrupt handler; user: it came upon a program. Hard interrupt context. */
+void timer_interrupt(bool user);

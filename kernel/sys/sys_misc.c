@@ -297,6 +297,7 @@ SYSCALL(getrusage)
 	struct process *p = process_current();
 	struct thread *t = current();
 	struct process_usage u = { 0 };
+	struct cpu_split split;
 	struct rusage ru;
 
 	switch ((s32)a[0]) {
@@ -308,7 +309,9 @@ SYSCALL(getrusage)
 					    .maxrss_pages = p->child_maxrss };
 		break;
 	case RUSAGE_THREAD:
-		u.user_ns = thread_cpu_ns(t);
+		process_thread_split(t, &split);
+		u.user_ns = split.user_ns;
+		u.system_ns = split.system_ns;
 		u.nvcsw = t->switches_voluntary;
 		u.nivcsw = t->switches_forced;
 		u.maxrss_pages = t->space->rss_peak;

@@ -8,6 +8,7 @@
 #include "core/percpu.h"
 #include "proc/process.h"
 #include "sys/sys.h"
+#include "sys/user_time.h"
 
 #define RT_MAX 99
 
@@ -262,4 +263,16 @@ SYSCALL(sched_get_priority_max)
 SYSCALL(sched_get_priority_min)
 {
 	return policy_bound(a[0], 1);
+}
+
+SYSCALL(sched_rr_get_interval)
+{
+	struct thread *t = (s32)a[0] < 0 ? NULL : thread_by(a[0]);
+	u64 ns;
+
+	if (!t)
+		return (s32)a[0] < 0 ? -EINVAL : -ESRCH;
+	ns = t->policy == SCHED_FIFO ? 0 : thread_slice_ns(t);
+	thread_put(t);
+	return user_timespec_put(a[1], ns);
 }

@@ -10,7 +10,6 @@
 #include "sys/sys.h"
 #include "sys/user_time.h"
 
-#define CLOCK_TICKS_NS	10000000ull	/* times(2): USER_HZ is 100 */
 #define COARSE_NS	4000000ull	/* what the coarse clocks claim */
 
 /* ---- clocks ---- */
@@ -19,7 +18,6 @@
 static int clock_of_cpu(s32 clock, u64 *ns)
 {
 	s32 id = ~(clock >> 3);
-	struct process_usage u;
 
 	if ((clock & 3) > 2)
 		return -EINVAL;
@@ -36,8 +34,7 @@ static int clock_of_cpu(s32 clock, u64 *ns)
 
 		if (id && !p)
 			return -EINVAL;
-		process_usage_get(p ? p : process_current(), &u);
-		*ns = u.user_ns + u.system_ns;
+		*ns = process_cpu_ns(p ? p : process_current());
 		if (p)
 			process_put(p);
 	}
@@ -46,8 +43,6 @@ static int clock_of_cpu(s32 clock, u64 *ns)
 
 static int clock_read(s32 clock, u64 *ns)
 {
-	struct process_usage u;
-
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
@@ -63,8 +58,7 @@ static int clock_read(s32 clock, u64 *ns)
 		*ns = clock_ns();
 		return 0;
 	case CLOCK_PROCESS_CPUTIME_ID:
-		process_usage_get(process_current(), &u);
-		*ns = u.user_ns + u.system_ns;
+		*ns = process_cpu_ns(process_current());
 		return 0;
 	case CLOCK_THREAD_CPUTIME_ID:
 		*ns = thread_cpu_ns(current());
@@ -141,14 +135,14 @@ SYSCALL(times)
 
 	if (a[0]) {
 		process_usage_get(p, &u);
-		out[0] = u.user_ns / CLOCK_TICKS_NS;
-		out[1] = u.system_ns / CLOCK_TICKS_NS;
-		out[2] = p->child_user_ns / CLOCK_TICKS_NS;
-		out[3] = p->child_system_ns / CLOCK_TICKS_NS;
+		out[0] = u.user_ns / CLOCK_TICK_NS;
+		out[1] = u.system_ns / CLOCK_TICK_NS;
+		out[2] = p->child_user_ns / CLOCK_TICK_NS;
+		out[3] = p->child_system_ns / CLOCK_TICK_NS;
 		if (copy_to_user(a[0], out, sizeof(out)))
 			return -EFAULT;
 	}
-	return clock_ns() / CLOCK_TICKS_NS;
+	return clock_ns() / CLOCK_TICK_NS;
 }
 
 /* ---- sleeping ---- */
@@ -186,35 +180,6 @@ SYSCALL(nanosleep)
 	int err = user_timespec_get(&ns, a[0]);
 
 	return err ? err : sleep_relative(ns, a[1]);
-}
-
-/*
- * The clock that can be waited for: an alarm clock is the plain one, as the machine never sleeps.
- * 0, -EINVAL, -EOPNOTSUPP, -EPERM.
- */
-static int clock_waits(s32 *clock)
-{
-	switch (*clock) {
-	case CLOCK_REALTIME_ALARM:
-	case CLOCK_BOOTTIME_ALARM:
-		if (!cred_privileged(current()->cred))
-			return -EPERM;
-		*clock = *clock == CLOCK_REALTIME_ALARM ? CLOCK_REALTIME : CLOCK_BOOTTIME;
-		return 0;
-	case CLOCK_REALTIME:
-	case CLOCK_MONOTONIC:
-	case CLOCK_BOOTTIME:
-	case CLOCK_TAI:
-		return 0;
-	case CLOCK_PROCESS_CPUTIME_ID:
-	case CLOCK_THREAD_CPUTIME_ID:
-	case CLOCK_MONOTONIC_RAW:
-	case CLOCK_REALTIME_COARSE:
-	case CLOCK_MONOTONIC_COARSE:
-		return -EOPNOTSUPP;
-	default:
-		return -EINVAL;
-	}
 }
 
 SYSCALL(clock_nanosleep)

@@ -49,6 +49,12 @@ static inline int user_timeval_put(u64 user, u64 ns)
 	return copy_to_user(user, &t, sizeof(t));
 }
 
+/*
+ * A clock's number, for calls that wait for it; an alarm clock becomes the plain one, as the machine never sleeps.
+ * 0; -EINVAL: no clock; -EOPNOTSUPP: nobody can wait for it (CPU time among them); -EPERM. In sys_timer.c.
+ */
+int clock_waits(s32 *clock);
+
 /* The moment so many ns from now; what is too far away is for ever. */
 static inline u64 deadline_after(u64 ns)
 {

@@ -15,4 +15,8 @@ def test_timers():
     checks("timers")
 
 
+def test_cpu_time():
+    checks("cputime")
+
+
 main()

@@ -37,7 +37,7 @@ static enum irq_result generic_timer_irq(void *arg)
 {
 	sysreg_write(cntv_ctl_el0, CTL_OFF);
 	isb();
-	timer_interrupt();
+	timer_interrupt(irq_interrupted_user());
 	return IRQ_HANDLED;
 }
 

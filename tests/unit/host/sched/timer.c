@@ -58,7 +58,7 @@ void timer_cancel_sync(struct timer *t)
 
 void timer_hw_register(const struct timer_hw *hw) { }
 
-void timer_interrupt(void)
+void timer_interrupt(bool user)
 {
 	softirq_raise(SOFTIRQ_TIMER);
 }
@@ -85,7 +85,7 @@ void host_timer_run(void)
 
 static void timer_irq(void *arg)
 {
-	timer_interrupt();
+	timer_interrupt(false);
 }
 
 void host_timer_fire(void)

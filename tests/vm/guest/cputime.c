@@ -1,0 +1,177 @@
+/*
+ * Where CPU time goes: user and system time in getrusage, times, /proc/stat, /proc/PID/stat.
+ * tests/vm/timer_test.py runs it.
+ */
+#include "check.h"
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/times.h>
+#include <time.h>
+
+struct split { long long user, system; };
+
+static long long us(struct timeval t)
+{
+	return t.tv_sec * 1000000ll + t.tv_usec;
+}
+
+static struct split used(int who)
+{
+	struct rusage r;
+
+	SAME(getrusage(who, &r), 0);
+	return (struct split){ us(r.ru_utime), us(r.ru_stime) };
+}
+
+static long long cpu_us(clockid_t clock)
+{
+	struct timespec t;
+
+	SAME(clock_gettime(clock, &t), 0);
+	return t.tv_sec * 1000000ll + t.tv_nsec / 1000;
+}
+
+static void compute(void)
+{
+	for (volatile int i = 0; i < 100000; i++)
+		;
+}
+
+static void work_in_the_kernel(void)
+{
+	static char buf[1 << 20];
+	static int fd = -1;
+
+	if (fd < 0)
+		fd = open("/dev/zero", O_RDONLY);
+	for (int i = 0; i < 20; i++)
+		SAME(read(fd, buf, sizeof(buf)), sizeof(buf));
+}
+
+/* Until so much CPU time is used. */
+static void spend(void (*on)(void), long long how_long)
+{
+	long long end = cpu_us(CLOCK_THREAD_CPUTIME_ID) + how_long;
+
+	while (cpu_us(CLOCK_THREAD_CPUTIME_ID) < end)
+		on();
+}
+
+CHECK(computing_is_user_time)
+{
+	struct split s;
+
+	spend(compute, 1000000);
+	s = used(RUSAGE_SELF);
+	EXPECT(s.user > 4 * s.system);
+	s = used(RUSAGE_THREAD);
+	EXPECT(s.user > 4 * s.system);
+}
+
+CHECK(system_calls_are_system_time)
+{
+	struct split s;
+
+	spend(work_in_the_kernel, 1000000);
+	s = used(RUSAGE_SELF);
+	EXPECT(s.system > s.user);
+	s = used(RUSAGE_THREAD);
+	EXPECT(s.system > s.user);
+}
+
+CHECK(the_sum_is_exact)
+{
+	long long before, after, sum;
+	struct split s;
+
+	spend(compute, 200000);
+	spend(work_in_the_kernel, 200000);
+	before = cpu_us(CLOCK_PROCESS_CPUTIME_ID);
+	s = used(RUSAGE_SELF);
+	after = cpu_us(CLOCK_PROCESS_CPUTIME_ID);
+	sum = s.user + s.system;
+	/* Linux's clock and its usage are not read at one moment of the same counter: a tick apart at most. */
+	EXPECT(sum >= before - 10000 && sum <= after + 10000);
+}
+
+CHECK(neither_ever_shrinks)
+{
+	struct split last = { 0, 0 }, s;
+
+	for (int i = 0; i < 400; i++) {
+		spend(i & 16 ? compute : work_in_the_kernel, 2000);
+		s = used(RUSAGE_SELF);
+		EXPECT(s.user >= last.user && s.system >= last.system);
+		last = s;
+	}
+}
+
+static void *computer(void *arg)
+{
+	(void)arg;
+	spend(compute, 300000);
+	return NULL;
+}
+
+CHECK(dead_threads_and_children_count)
+{
+	struct split s;
+	struct tms t;
+	pthread_t thread;
+	pid_t pid;
+
+	SAME(pthread_create(&thread, NULL, computer, NULL), 0);
+	SAME(pthread_join(thread, NULL), 0);
+	s = used(RUSAGE_SELF);
+	EXPECT(s.user + s.system >= 300000 && s.user > s.system);
+	EXPECT(used(RUSAGE_THREAD).user < 200000);
+	pid = fork();
+	if (pid == 0) {
+		spend(work_in_the_kernel, 500000);
+		_exit(0);
+	}
+	child_ok(pid);
+	s = used(RUSAGE_CHILDREN);
+	EXPECT(s.system > s.user && s.system + s.user >= 490000);
+	EXPECT(times(&t) != (clock_t)-1);
+	EXPECT(t.tms_cstime > t.tms_cutime && t.tms_utime >= t.tms_stime);
+}
+
+/* Fields of a line of /proc, counted from 1 behind the last ')' (or from the first word). */
+static long long field(const char *path, int n)
+{
+	char buf[4096], *at;
+	int fd = open(path, O_RDONLY);
+	ssize_t got = read(fd, buf, sizeof(buf) - 1);
+
+	EXPECT(got > 0);
+	buf[got] = 0;
+	close(fd);
+	at = strrchr(buf, ')');
+	at = at ? at + 1 : buf + strcspn(buf, " ");
+	while (n--)
+		at = at + strspn(at, " ") + (n ? strcspn(at + strspn(at, " "), " ") : 0);
+	return strtoll(at, NULL, 10);
+}
+
+CHECK(proc_shows_the_same)
+{
+	long long user = field("/proc/stat", 1), system = field("/proc/stat", 3);
+	char task[64];
+
+	spend(work_in_the_kernel, 1000000);
+	/* utime and stime, in hundredths: fields 14 and 15 of the whole line. */
+	EXPECT(field("/proc/self/stat", 13) > field("/proc/self/stat", 12));
+	EXPECT(field("/proc/self/stat", 13) + field("/proc/self/stat", 12) >= 98);
+	snprintf(task, sizeof(task), "/proc/self/task/%ld/stat", syscall(SYS_gettid));
+	EXPECT(field(task, 13) > field(task, 12));
+	system = field("/proc/stat", 3) - system;
+	user = field("/proc/stat", 1) - user;
+	EXPECT(system > user && system >= 50);
+	user = field("/proc/stat", 1);
+	system = field("/proc/stat", 3);
+	spend(compute, 1000000);
+	EXPECT(field("/proc/stat", 1) - user > 2 * (field("/proc/stat", 3) - system));
+}
