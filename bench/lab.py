@@ -28,6 +28,7 @@ from vmtest import Vm  # noqa: E402
 BUILD = os.path.join(TOP, "build")
 OUT = os.path.join(BUILD, "bench")
 NBENCH = os.path.join(OUT, "nbench")
+GUEST_PROGRAMS = ("nbench", "sbench")
 PLUGIN = os.path.join(OUT, "insncount.so")
 KERNELS = {"linux": os.path.join(BUILD, "linux", "Image"), "dunlin": os.path.join(BUILD, "Image")}
 INITRD = {"gzip": os.path.join(OUT, "initrd.cpio.gz"), "cpio": os.path.join(OUT, "initrd.cpio")}
@@ -71,21 +72,23 @@ def build(kernels):
         copy = os.path.join(OUT, "Image")
         shutil.copy(KERNELS["dunlin"], copy)
         KERNELS["dunlin"] = copy
-    source, arm = os.path.join(HERE, "nbench.c"), os.path.join(OUT, "nbench.arm64")
-    _compile(NBENCH, source, "gcc")
-    _compile(arm, source, "aarch64-linux-musl-gcc", "-static", "-mno-outline-atomics", "-s")
+    _compile(NBENCH, os.path.join(HERE, "nbench.c"), "gcc")
+    for program in GUEST_PROGRAMS:
+        _compile(os.path.join(OUT, program + ".arm64"), os.path.join(HERE, program + ".c"),
+                 "aarch64-linux-musl-gcc", "-static", "-mno-outline-atomics", "-s", "-idirafter", os.path.join(BUILD, "uapi"))
     _compile(PLUGIN, os.path.join(HERE, "insncount.c"), "gcc", "-fPIC", "-shared")
-    _initramfs(arm)
+    _initramfs()
 
 
-def _initramfs(nbench):
+def _initramfs():
     """One archive for both kernels; Linux's modules for the card are in it because its kernel has none built in."""
     a = cpio.Archive()
     for d in ("proc", "sys", "tmp", "etc"):
         a.dir(d)
     a.chardev("dev/console", 5, 1, 0o600)
     a.chardev("dev/null", 1, 3, 0o666)
-    files = [("init", os.path.join(HERE, "guest-init")), ("bin/nbench", nbench),
+    files = [("init", os.path.join(HERE, "guest-init")),
+             *((f"bin/{p}", os.path.join(OUT, p + ".arm64")) for p in GUEST_PROGRAMS),
              ("bin/busybox", os.path.join(BUILD, "pkg", "busybox-static", "bin", "busybox"))]
     for m in MODULES:
         found = glob.glob(os.path.join(BUILD, "linux", "lib", "modules", "*", "kernel", "**", m + ".ko"), recursive=True)

@@ -12,7 +12,7 @@ import sys
 import time
 
 import lab
-from lab import Failed, Guest, Window, median, spread
+from lab import Failed, Guest, Window, median, spread, values
 
 
 # ---- units of work --------------------------------------------------------------
@@ -88,6 +88,11 @@ def tcp_tx(g, n):
     return g.peer(f"tcp-recv IP 5002 {n}")["bytes"]
 
 
+def asked(work):
+    """A unit of what a program asks of its kernel: bench/sbench.c."""
+    return lambda g, n: values(g.run(f"sbench {work} {n}", 180))["ok"]
+
+
 QUARTER, THIRD, HALF = 1 / 4, 1 / 3, 1 / 2
 
 # key: (function, title, unit, n, required ratio)
@@ -104,6 +109,21 @@ WORKS = {
     "udp_rx": (udp_rx, "UDP datagram of 64 bytes received, window 32", "datagram", 6400, THIRD),
     "udp_tx": (udp_tx, "UDP datagram of 64 bytes sent", "datagram", 6000, THIRD),
     "get_1k": (get_1k, "GET of 1 KiB by the guest", "GET", 100, THIRD),
+}
+CALLS = {
+    "sys_null": (asked("null"), "Null system call (getppid)", "call", 20000, HALF),
+    "sys_getpid": (asked("getpid"), "getpid", "call", 20000, HALF),
+    "fork_exit": (asked("fork-exit"), "fork, exit and wait", "process", 200, HALF),
+    "fork_exec": (asked("fork-exec"), "fork, exec of a static program, exit and wait", "process", 100, HALF),
+    "pipe_rr": (asked("pipe"), "Pipe round trip of a byte between processes", "round trip", 2000, HALF),
+    "switch": (asked("switch"), "Switch between processes that yield", "switch", 4000, HALF),
+    "page_fault": (asked("fault"), "Page fault, anonymous memory, with the page's way back", "page", 5000, HALF),
+    "cow_fault": (asked("cow"), "Copy-on-write fault after fork", "page", 5000, HALF),
+    "mmap": (asked("mmap"), "mmap and munmap of 64 KiB untouched", "pair", 4000, HALF),
+    "file_read": (asked("read"), "pread of 4 KiB from the page cache", "call", 4000, HALF),
+    "signal": (asked("signal"), "Signal to oneself, handled", "signal", 3000, HALF),
+    "thread": (asked("thread"), "pthread_create and join", "thread", 500, HALF),
+    "futex_rr": (asked("futex"), "Futex round trip between threads", "round trip", 2000, HALF),
 }
 STREAMS = {"tcp_rx": (tcp_rx, "received", 8 << 20), "tcp_tx": (tcp_tx, "sent", 8 << 20)}
 OTHER = ["boot_gzip", "boot_cpio", "memory", "image", "http_steady",
@@ -348,6 +368,18 @@ def cost_rows(b):
         livelock_rows(b, p)
 
 
+def call_rows(b):
+    """What programs ask of the kernel, without the network."""
+    if not b.wants(*CALLS):
+        return
+    with Pair(b, plugin="count", serve=False) as p:
+        for key, (work, title, unit, n, need) in CALLS.items():
+            if b.wants(key):
+                p.each(lambda g: work(g, n), 1)
+                b.add(key, title, f"instructions/{unit}",
+                      results(p.each(slope(work, n), b.reps), lambda r: r[0], kernel=lambda r: r[1]), need)
+
+
 def each_rows(b, p, work, title, n, need):
     """A connection a request: at the start, and when 10,000 have come and gone."""
     if not b.wants("http_each", "http_steady"):
@@ -515,7 +547,7 @@ def livelock_rows(b, p):
 
 def names():
     """The rows' keys, as --only takes them."""
-    return [*WORKS, *OTHER, *(f"{kind}_{k}" for kind in ("irq", "bell") for k in (*WORKS, *STREAMS))]
+    return [*WORKS, *CALLS, *OTHER, *(f"{kind}_{k}" for kind in ("irq", "bell") for k in (*WORKS, *STREAMS))]
 
 
 def polls_row(b):
@@ -526,7 +558,7 @@ def polls_row(b):
               note=f"beside {irqs} message interrupts and {packets} received frames")
 
 
-GROUPS = (boot_rows, cost_rows, stream_rows, wall_rows, io_rows, polls_row)
+GROUPS = (boot_rows, cost_rows, call_rows, stream_rows, wall_rows, io_rows, polls_row)
 
 
 def measure_all(b):
