@@ -8,16 +8,25 @@
 #include "base/string.h"
 #include "mm/slab.h"
 #include "proc/internal.h"
+#include "proc/nproc.h"
 
 #define KEEP	(~0u)
 
-void cred_publish(struct cred *c)
+int cred_publish(struct cred *c)
 {
 	struct thread *t = current();
 	struct process *p = t->process;
 	const struct cred *old = t->cred, *shown = NULL;
 	u64 flags = spin_lock_irqsave(&pids_lock);
 
+	if (c->uid != old->uid) {
+		if (!nproc_add_locked(c->uid, ~0ull)) {
+			spin_unlock_irqrestore(&pids_lock, flags);
+			cred_put(c);
+			return -EAGAIN;
+		}
+		nproc_drop_locked(old->uid);
+	}
 	t->cred = c;
 	if (t->tid == p->pid) {
 		shown = p->cred;
@@ -26,6 +35,7 @@ void cred_publish(struct cred *c)
 	spin_unlock_irqrestore(&pids_lock, flags);
 	cred_put(old);
 	cred_put(shown);
+	return 0;
 }
 
 /* May an unprivileged caller take id v? a, b, c: those it has. */
@@ -100,8 +110,7 @@ s64 cred_set_res(enum cred_kind kind, u32 r, u32 e, u32 s)
 		n->egid = n->fsgid = e;
 		n->sgid = s;
 	}
-	cred_publish(n);
-	return 0;
+	return cred_publish(n);
 }
 
 s64 cred_set_fs(enum cred_kind kind, u32 id)

@@ -19,6 +19,7 @@
 #include "mm/slab.h"
 #include "proc/futex.h"
 #include "proc/internal.h"
+#include "proc/nproc.h"
 #include "proc/posix_timer.h"
 #include "vm/vm_space.h"
 
@@ -136,6 +137,8 @@ void process_notify_parent(struct process *p, s32 code, u32 status)
 /* The number, the groups and the tree forget p; its reference is the caller's to put. */
 void process_forget_locked(struct process *p)
 {
+	if (p->zombie)
+		nproc_drop_locked(p->zombie_uid);
 	list_remove(&p->sibling);
 	pid_leave_locked(&p->sig);
 	p->sig.pid->process = NULL;
@@ -312,6 +315,10 @@ noreturn void exit_thread(u32 status)
 		pt->tid->thread = NULL;
 	pid_put_locked(pt->tid);
 	pid_count_thread_locked(-1);
+	if (last)
+		p->zombie_uid = cred->uid;
+	else
+		nproc_drop_locked(cred->uid);
 	if (last)
 		process_die_locked(p, &forgotten);
 	else if (stop_complete)

@@ -18,6 +18,7 @@
 #include "fs/fs_context.h"
 #include "mm/slab.h"
 #include "proc/internal.h"
+#include "proc/nproc.h"
 #include "sched/fp.h"
 #include "vm/vm_space.h"
 
@@ -241,28 +242,22 @@ static void process_unlink(struct process *p)
 	spin_unlock_irqrestore(&pids_lock, irq);
 }
 
-/* How many threads run for this user; RLIMIT_NPROC. */
-struct user_count { u32 uid, count; };
-
-static bool count_user(struct thread *t, void *arg)
-{
-	struct user_count *u = arg;
-
-	if (t->process && t->cred)
-		u->count += t->cred->uid == u->uid;
-	return true;
-}
-
-static bool too_many(void)
+/* How many threads and zombies the caller's user may have. */
+static u64 nproc_limit(void)
 {
 	const struct cred *c = current()->cred;
-	u64 limit = process_rlimit(process_current(), RLIMIT_NPROC);
-	struct user_count u = { .uid = c->uid };
 
-	if (cred_privileged(c) || c->uid == 0 || limit == RLIM_INFINITY)
-		return false;
-	thread_for_each(count_user, &u);
-	return u.count >= limit;
+	return cred_privileged(c) || c->uid == 0 ? RLIM_INFINITY : process_rlimit(process_current(), RLIMIT_NPROC);
+}
+
+/* Seen at once, before anything is copied; process_attach_thread has the last word. */
+static bool too_many(void)
+{
+	u64 flags = spin_lock_irqsave(&pids_lock);
+	bool r = nproc_reached_locked(current()->cred->uid, nproc_limit());
+
+	spin_unlock_irqrestore(&pids_lock, flags);
+	return r;
 }
 
 static void vfork_put(struct vfork_wait *v)
@@ -327,7 +322,7 @@ s64 fork_clone(const struct clone_request *r, struct trap_frame *frame)
 		thread_get(t);
 		p->leader = t;
 	}
-	err = process_attach_thread(p, t, tid);
+	err = process_attach_thread(p, t, tid, nproc_limit());
 	if (err) {
 		if (p != me)
 			process_unlink(p);

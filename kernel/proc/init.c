@@ -107,7 +107,7 @@ static void become_process(void)
 	flags = spin_lock_irqsave(&p->sig.lock);
 	signal_ignored_update_locked(p);
 	spin_unlock_irqrestore(&p->sig.lock, flags);
-	if (process_attach_thread(p, t, pid))
+	if (process_attach_thread(p, t, pid, RLIM_INFINITY))
 		goto no_memory;
 	return;
 no_memory:

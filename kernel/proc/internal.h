@@ -41,14 +41,20 @@ struct signal_actions {
 struct process *process_new(struct process *parent);	/* refs 1, not visible; NULL */
 struct thread *process_thread_new(const char *name, void (*fn)(void *));	/* with proc_thread; NULL */
 void process_thread_drop(struct thread *t);	/* one that never ran */
-/* t becomes a thread of p under the number tid (takes over its use). 0, or -ERESTARTNOINTR: p is dying. */
-int process_attach_thread(struct process *p, struct thread *t, struct pid *tid);
+/*
+ * t becomes a thread of p under the number tid (takes over its use). 0; -ERESTARTNOINTR: p is dying; -EAGAIN: its user has
+ * `limit` threads and zombies.
+ */
+int process_attach_thread(struct process *p, struct thread *t, struct pid *tid, u64 limit);
 extern struct slab_cache *proc_thread_cache;
 extern u64 stat_forks, stat_execs, stat_dead_syscalls;	/* [a] */
 
 /* cred.c */
-/* The calling thread's credentials from now on (takes over the reference); the process's, as others see them. */
-void cred_publish(struct cred *c);
+/*
+ * The calling thread's credentials from now on (takes over the reference); the process's, as others see them.
+ * 0, or -EAGAIN: no memory to count it for another real user.
+ */
+int cred_publish(struct cred *c);
 
 /* exit.c */
 void exit_group_start_locked(struct process *p, u32 status);	/* [s] held: mark and poke */

@@ -12,6 +12,7 @@
 #include "mm/slab.h"
 #include "proc/futex.h"
 #include "proc/internal.h"
+#include "proc/nproc.h"
 #include "sched/fp.h"
 #include "vm/vm_space.h"
 
@@ -94,15 +95,20 @@ void process_thread_drop(struct thread *t)
 	thread_abandon(t);
 }
 
-int process_attach_thread(struct process *p, struct thread *t, struct pid *tid)
+int process_attach_thread(struct process *p, struct thread *t, struct pid *tid, u64 limit)
 {
 	u64 flags = spin_lock_irqsave(&pids_lock);
+	int err = 0;
 
 	spin_lock(&p->sig.lock);
-	if (p->sig.group_exit || p->sig.only) {
+	if (p->sig.group_exit || p->sig.only)
+		err = -ERESTARTNOINTR;
+	else if (!nproc_add_locked(t->cred->uid, limit))
+		err = -EAGAIN;
+	if (err) {
 		spin_unlock(&p->sig.lock);
 		spin_unlock_irqrestore(&pids_lock, flags);
-		return -ERESTARTNOINTR;
+		return err;
 	}
 	process_get(p);
 	t->process = p;

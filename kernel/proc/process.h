@@ -38,6 +38,7 @@ struct process {
 	struct rb_root timers;		/* of timer_create, by number [s] */
 	s32 timer_next;			/* the number to try next [s] */
 	struct list_node cpu_timers;	/* those on CPU time that are armed [s] */
+	u32 zombie_uid;			/* whom a zombie counts for: nproc.h [P] */
 	struct cred const *cred;	/* of the leader as last set: what others check against [P] */
 	u64 start_ns;
 	struct cpu_time dead_time;	/* of ended threads [s] */
