@@ -101,11 +101,11 @@ static s64 cap_header(u64 user, s32 *pid)
 SYSCALL(capget)
 {
 	struct __user_cap_data_struct d[2] = { { 0 } };
-	const struct cred *c = current()->cred;
+	const struct cred *c;
 	struct process *p;
 	s64 words;
 	s32 pid;
-	u64 caps;
+	u64 caps, flags;
 
 	words = cap_header(a[0], &pid);
 	if (words < 0)
@@ -116,14 +116,19 @@ SYSCALL(capget)
 		p = process_find(pid);
 		if (!p)
 			return -ESRCH;
-		c = p->cred;
+		flags = spin_lock_irqsave(&pids_lock);
+		c = cred_get(p->cred);
+		spin_unlock_irqrestore(&pids_lock, flags);
 		process_put(p);
+	} else {
+		c = cred_get(current()->cred);
 	}
 	caps = c->euid == 0 ? ALL_CAPS : 0;
 	for (u32 i = 0; i < 2; i++) {
 		d[i].effective = caps >> (32 * i);
 		d[i].permitted = (c->uid == 0 || c->euid == 0 || c->suid == 0 ? ALL_CAPS : 0) >> (32 * i);
 	}
+	cred_put(c);
 	return a[1] ? copy_to_user(a[1], d, words * sizeof(d[0])) : 0;
 }
 
