@@ -41,10 +41,13 @@ static void pages_uncount(struct tmpfs_node *n, u64 count)
 	}
 }
 
-static bool page_count(struct tmpfs_node *n)
+static bool page_count(struct tmpfs_node *n, bool mapped)
 {
 	struct tmpfs_sb *ts = tmpfs_sb_of(n->v.sb);
 
+	/* Who fills memory by mappings can be found and ended; who does by writing can't: the last of it is for programs. */
+	if (!mapped && page_is_short())
+		return false;
 	if (atomic_add_relaxed(&ts->used_pages, 1) > ts->max_pages) {
 		atomic_sub(&ts->used_pages, 1);
 		return false;
@@ -82,7 +85,7 @@ static struct page *page_place(struct tmpfs_node *n, u64 index, struct page *fre
 	struct page *p;
 	int err = 0;
 
-	if (!page_count(n)) {
+	if (!page_count(n, within_size)) {
 		page_put(fresh);
 		return err_ptr(-ENOSPC);
 	}

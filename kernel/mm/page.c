@@ -206,6 +206,11 @@ void page_drain_caches(void)
 	spin_unlock_irqrestore(&page_zone.lock, irq);
 }
 
+bool page_is_short(void)
+{
+	return atomic_load_relaxed(&page_zone.free_pages) < page_zone.managed / 16;
+}
+
 void page_counts_get(struct page_counts *c)
 {
 	u64 irq = spin_lock_irqsave(&page_zone.lock);

@@ -49,6 +49,7 @@ void exit_release_space(struct thread *t)
 	spin_unlock_irqrestore(&p->sig.lock, flags);
 	vfork_finish(t);
 	vm_space_put(s);
+	oom_space_released();
 }
 
 /* ---- ending a group of threads ---- */

@@ -42,6 +42,8 @@ struct process *process_new(struct process *parent)
 		memcpy(p->rlimits, parent->rlimits, sizeof(p->rlimits));
 		p->sig.queue_limit = parent->sig.queue_limit;
 		p->personality = parent->personality;
+		p->oom_score_adj = parent->oom_score_adj;
+		p->oom_score_adj_min = parent->oom_score_adj_min;
 		p->no_new_privs = parent->no_new_privs;
 		p->dumpable = parent->dumpable;
 		memcpy(p->name, parent->name, sizeof(p->name));

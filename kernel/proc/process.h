@@ -50,6 +50,7 @@ struct process {
 	char name[16];			/* of the leader, for a zombie [P] */
 	u32 personality;
 	bool no_new_privs, dumpable;
+	s16 oom_score_adj, oom_score_adj_min;	/* what it is, and how far it may be lowered without rights [a] */
 };
 
 extern struct process *init_process;	/* pid 1 */

@@ -196,6 +196,8 @@ static const struct pid_entry entries[] = {
 	FILE("maps", 0444, pid_maps_show), FILE("limits", 0444, pid_limits_show),
 	FILE("mounts", 0444, pid_mounts_show), FILE("mountinfo", 0444, pid_mountinfo_show),
 	FILE("cgroup", 0444, pid_cgroup_show),
+	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = pid_oom_score_adj_show, .store = pid_oom_score_adj_store },
+	FILE("oom_score", 0444, pid_oom_score_show),
 	LINK("exe", exe_follow), LINK("cwd", cwd_follow), LINK("root", root_follow),
 	DIR("fd", 0500, fd_dir_ops, fd_dir_fops),
 	DIR("task", 0555, task_ops, task_fops),

@@ -38,6 +38,9 @@ struct fs_context *thread_fs(struct thread *t);
 void pid_stat_show(struct text_out *t, void *node);
 void pid_status_show(struct text_out *t, void *node);
 void pid_statm_show(struct text_out *t, void *node);
+void pid_oom_score_adj_show(struct text_out *t, void *node);	/* these three: oom.c */
+int pid_oom_score_adj_store(const char *text, size_t len, void *node);
+void pid_oom_score_show(struct text_out *t, void *node);
 void pid_cmdline_show(struct text_out *t, void *node);
 void pid_environ_show(struct text_out *t, void *node);
 void pid_auxv_show(struct text_out *t, void *node);

@@ -104,6 +104,25 @@ int vm_lock_all(struct vm_space *s, u32 set)
 	return err;
 }
 
+bool vm_reap(struct vm_space *s)
+{
+	if (!mutex_trylock(&s->lock))
+		return false;
+	for (struct rb_node *n = rb_first(&s->regions); n; n = rb_next(n)) {
+		struct vm_region *r = rb_entry(n, struct vm_region, node);
+
+		if ((r->flags & VM_SHARED) || (r->object && !(r->flags & VM_ANON)))
+			continue;
+		vm_clear_range(s, r->start, r->end, true);
+		vm_count_region(s, r, -1);
+		r->flags &= ~PROT_BITS;
+		vm_count_region(s, r, 1);
+	}
+	WRITE_ONCE(s->reaped, true);
+	mutex_unlock(&s->lock);
+	return true;
+}
+
 u64 vm_locked_in(struct vm_space *s, u64 address, u64 length)
 {
 	u64 end = address + length, pages = 0;

@@ -96,7 +96,7 @@ void vm_object_unmap(struct vm_object *o, u64 first, u64 last, bool copies)
 		struct vm_region *r = list_entry(cursor.next, struct vm_region, object_node);
 		struct vm_space *s = r->space;
 
-		ref_get(&s->pins);
+		vm_space_pin(s);
 		spin_unlock(&o->lock);
 		mutex_lock(&s->lock);
 		spin_lock(&o->lock);

@@ -61,6 +61,7 @@ struct vm_space {
 	u64 lock_limit;			/* RLIMIT_MEMLOCK in bytes for who calls now; ~0: privileged */
 	u32 lock_future;		/* VM_LOCK_BITS that new regions get: mlockall [a] */
 	u32 membarriers;		/* commands it has registered for [a] */
+	bool reaped;			/* vm_reap was here [lock] */
 	u64 vdso;			/* where VM_VDSO was mapped; 0: nowhere */
 	u64 minflt, majflt;		/* faults answered [lock] */
 };
@@ -69,6 +70,9 @@ struct vm_space *vm_space_new(void);			/* refs 1; NULL: no memory */
 struct vm_space *vm_space_fork(struct vm_space *from);	/* copy on write; NULL: no memory */
 void vm_space_get(struct vm_space *s);
 void vm_space_put(struct vm_space *s);			/* last: frees pages and tables at once. Process context */
+/* Keep the structure alone: its sums and its lock, whatever ends meanwhile. Any context. */
+static inline void vm_space_pin(struct vm_space *s) { ref_get(&s->pins); }
+void vm_space_unpin(struct vm_space *s);
 void vm_space_switch(struct vm_space *s);		/* make it this CPU's user half; NULL: none. sched calls it, interrupts masked */
 
 /* address 0 and not fixed: the kernel chooses. Returns the address or -errno. Takes references of its own. */
@@ -119,6 +123,8 @@ int vm_punch(struct vm_space *s, u64 address, u64 length);
 /* madvise: set and clear VM_DONTFORK, VM_WIPEONFORK, VM_LOCK_BITS. 0, -EINVAL, -ENOMEM (hole). */
 int vm_flags_change(struct vm_space *s, u64 address, u64 length, u32 set, u32 clear);
 int vm_lock_all(struct vm_space *s, u32 set);	/* mlockall: every region's VM_LOCK_BITS become `set` */
+/* Take what a dying program has to itself: nobody may touch it there any more. False: the space is busy now. */
+bool vm_reap(struct vm_space *s);
 u64 vm_locked_in(struct vm_space *s, u64 address, u64 length);	/* pages there that are locked already */
 /* mincore(2): one byte a page. 0, -ENOMEM. */
 int vm_resident(struct vm_space *s, u64 address, u64 pages, u8 *vec);
