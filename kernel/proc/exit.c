@@ -88,7 +88,7 @@ int exit_kill_other_threads(struct process *p)
 		s->only = current();
 		signal_poke_all_locked(s, current());
 		spin_unlock_irqrestore(&s->lock, flags);
-		wait_event(&p->exec_wait, READ_ONCE(s->thread_count) == 1);
+		wait_event(&p->exit_wait, READ_ONCE(s->thread_count) == 1);
 		flags = spin_lock_irqsave(&s->lock);
 		s->only = NULL;
 	}
@@ -326,8 +326,7 @@ noreturn void exit_thread(u32 status)
 		process_notify_parent(p, CLD_STOPPED, p->sig.stop_signo);
 	spin_unlock_irqrestore(&pids_lock, flags);
 
-	if (!last)
-		wait_wake_all(&p->exec_wait);
+	wait_wake_all(&p->exit_wait);
 	while (!list_empty(&forgotten)) {
 		gone = list_first(&forgotten, struct process, sibling);
 		list_remove(&gone->sibling);

@@ -18,6 +18,7 @@
 #include "fs/fs_context.h"
 #include "mm/slab.h"
 #include "proc/internal.h"
+#include "proc/pidfd.h"
 #include "proc/nproc.h"
 #include "sched/fp.h"
 #include "vm/vm_space.h"
@@ -26,7 +27,7 @@
 			  CLONE_NEWNET | CLONE_NEWTIME)
 #define CLONE_KNOWN	(CSIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_PTRACE | CLONE_VFORK | CLONE_PARENT | \
 			 CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | \
-			 CLONE_DETACHED | CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_IO | CLONE_CLEAR_SIGHAND)
+			 CLONE_DETACHED | CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_IO | CLONE_CLEAR_SIGHAND | CLONE_PIDFD)
 
 /* The child's first code: on its own stack, in its own space. */
 static void fork_child_start(void *arg)
@@ -39,8 +40,10 @@ static void fork_child_start(void *arg)
 	trap_enter_user(&pt->start);
 }
 
-static int flags_check(u64 flags)
+static int flags_check(const struct clone_request *r)
 {
+	u64 flags = r->flags;
+
 	if (flags & ~(u64)(CLONE_KNOWN | CLONE_NAMESPACES))
 		return -EINVAL;
 	if (flags & CLONE_NAMESPACES)
@@ -52,6 +55,10 @@ static int flags_check(u64 flags)
 	if ((flags & CLONE_CLEAR_SIGHAND) && (flags & CLONE_SIGHAND))
 		return -EINVAL;
 	if ((flags & CLONE_PARENT) && process_current() == init_process)
+		return -EINVAL;
+	/* A descriptor of a process, not of a thread; and its number needs a place of its own. */
+	if ((flags & CLONE_PIDFD) && ((flags & (CLONE_THREAD | CLONE_DETACHED)) ||
+				      ((flags & CLONE_PARENT_SETTID) && r->pidfd == r->parent_tid)))
 		return -EINVAL;
 	return 0;
 }
@@ -287,15 +294,36 @@ static void vfork_wait(struct vfork_wait *v)
 	vfork_put(v);
 }
 
+/* The caller's new descriptor of p, told to it but not filled in yet: its number, *f the file; or -errno. */
+static int pidfd_reserve(struct process *p, u64 user, struct file **f)
+{
+	int fd = fd_reserve(0, true);
+	int err = -ENOMEM;
+
+	if (fd < 0)
+		return fd;
+	*f = pidfd_new(p, 0);
+	if (*f) {
+		err = put_user_u32(user, fd);
+		if (!err)
+			return fd;
+		file_put(*f);
+	}
+	fd_unreserve(fd);
+	return err;
+}
+
 s64 fork_clone(const struct clone_request *r, struct trap_frame *frame)
 {
 	struct process *me = process_current(), *p = me;
 	struct vfork_wait *vfork;
+	struct file *pidfile;
 	struct thread *t;
 	struct pid *tid;
+	int pidfd = -1;
 	s64 err;
 
-	err = flags_check(r->flags);
+	err = flags_check(r);
 	if (err)
 		return err;
 	if (too_many())
@@ -316,6 +344,11 @@ s64 fork_clone(const struct clone_request *r, struct trap_frame *frame)
 		err = -EFAULT;
 		goto no_link;
 	}
+	if (r->flags & CLONE_PIDFD) {
+		err = pidfd = pidfd_reserve(p, r->pidfd, &pidfile);
+		if (pidfd < 0)
+			goto no_link;
+	}
 	vfork = proc_thread(t)->vfork;
 	if (p != me) {
 		process_link(p, tid, r->flags);
@@ -328,6 +361,8 @@ s64 fork_clone(const struct clone_request *r, struct trap_frame *frame)
 			process_unlink(p);
 		goto no_link;
 	}
+	if (pidfd >= 0)
+		fd_fill(pidfd, pidfile);
 	atomic_add_relaxed(&stat_forks, 1);
 	err = tid->number;
 	thread_start(t);
@@ -336,6 +371,10 @@ s64 fork_clone(const struct clone_request *r, struct trap_frame *frame)
 		vfork_wait(vfork);
 	return err;
 no_link:
+	if (pidfd >= 0) {
+		fd_unreserve(pidfd);
+		file_put(pidfile);
+	}
 	if (p != me)
 		process_put(p);
 no_process:

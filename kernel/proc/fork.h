@@ -9,6 +9,7 @@ struct clone_request {
 	s32 exit_signal;	/* to the parent; 0: none */
 	u64 stack;		/* the child's stack pointer; 0: where the parent's is */
 	u64 parent_tid, child_tid, tls;
+	u64 pidfd;		/* CLONE_PIDFD: user address for the descriptor */
 };
 
 /* clone(2). The child's number, or -EINVAL, -EPERM, -EAGAIN, -ENOMEM, -EFAULT, -ERESTARTNOINTR. Process context. */

@@ -33,7 +33,7 @@ struct process *process_new(struct process *parent)
 	list_init(&p->children);
 	list_init(&p->sibling);
 	wait_queue_init(&p->child_wait, "child_wait");
-	wait_queue_init(&p->exec_wait, "exec_wait");
+	wait_queue_init(&p->exit_wait, "exit_wait");
 	p->start_ns = clock_ns();
 	p->dumpable = true;
 	list_init(&p->cpu_timers);
@@ -213,15 +213,15 @@ u64 process_cpu_ns(struct process *p)
 	return ns;
 }
 
-void process_thread_split(struct thread *t, struct cpu_split *s)
+void process_thread_split(struct process *p, struct thread *t, struct cpu_split *s)
 {
 	struct cpu_time c = { 0 };
-	u64 flags = spin_lock_irqsave(&t->process->sig.lock);
+	u64 flags = spin_lock_irqsave(&p->sig.lock);
 
 	thread_cpu_time_add(t, &c);
 	cpu_time_split(&c, &t->cpu_shown);
 	*s = t->cpu_shown;
-	spin_unlock_irqrestore(&t->process->sig.lock, flags);
+	spin_unlock_irqrestore(&p->sig.lock, flags);
 }
 
 void process_usage_get(struct process *p, struct process_usage *u)

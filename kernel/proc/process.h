@@ -22,7 +22,7 @@ struct process {
 	struct list_node children, sibling; /* [P] */
 	struct thread *leader;		/* whose tid is pid; referenced until the process is a zombie [P] */
 	struct wait_queue child_wait;	/* wait4 sleeps here */
-	struct wait_queue exec_wait;	/* execve waits here for its other threads */
+	struct wait_queue exit_wait;	/* for the end of threads: execve for its others, pidfds for the last */
 	u32 exit_status;		/* as wait4 shows it [s] */
 	bool zombie;			/* [P] */
 	bool execed;			/* [P] */
@@ -60,6 +60,8 @@ void process_init(void);		/* boot, before process_start_init: caches, signal rul
 struct process *process_find(s32 pid);	/* referenced, or NULL */
 static inline void process_get(struct process *p) { ref_get(&p->refs); }
 void process_put(struct process *p);
+/* May the caller look into it, and take what it has (ptrace(2)'s rule)? In procfs_pid.c. */
+bool process_may_look(struct process *p);
 /* In pid order, for /proc: first with pid >= from, referenced; NULL: none. */
 struct process *process_next(s32 from);
 static inline struct process *process_current(void) { return current()->process; }
@@ -76,8 +78,8 @@ struct process_usage { u64 user_ns, system_ns, minflt, majflt, nvcsw, nivcsw, ma
 void process_usage_get(struct process *p, struct process_usage *u);
 u64 process_cpu_ns(struct process *p);		/* the time alone. Any context */
 u64 process_cpu_ns_locked(struct process *p);	/* [s] held */
-/* CPU time of one thread as programs see it. Any context. */
-void process_thread_split(struct thread *t, struct cpu_split *s);
+/* CPU time of a thread of p, which may have ended, as programs see it. Any context. */
+void process_thread_split(struct process *p, struct thread *t, struct cpu_split *s);
 
 struct proc_stats { u64 forks, execs, syscalls; u32 processes, threads; };
 void proc_stats_get(struct proc_stats *s);

@@ -70,8 +70,7 @@ struct fs_context *thread_fs(struct thread *t)
 	return fs;
 }
 
-/* May the caller look into the process (ptrace(2)'s rule)? */
-static bool may_look(struct process *p)
+bool process_may_look(struct process *p)
 {
 	const struct cred *c = current()->cred, *of;
 	bool ok;
@@ -126,7 +125,7 @@ static int exe_follow(struct vnode *v, struct path *out)
 	u64 flags;
 	int err = -ENOENT;
 
-	if (!may_look(p))
+	if (!process_may_look(p))
 		return -EACCES;
 	flags = spin_lock_irqsave(&p->sig.lock);
 	if (p->exe) {
@@ -144,7 +143,7 @@ static int context_follow(struct vnode *v, struct path *out, void (*get)(struct 
 	struct fs_context *fs;
 	struct thread *t;
 
-	if (!may_look(n->p))
+	if (!process_may_look(n->p))
 		return -EACCES;
 	t = pid_node_thread(n);
 	if (!t)
@@ -380,7 +379,7 @@ static struct dentry *fd_lookup(struct dentry *dir, const char *name, u32 len)
 	struct file *f;
 	u32 fd, mode;
 
-	if (!may_look(n->p))
+	if (!process_may_look(n->p))
 		return err_ptr(-EACCES);
 	if (!number_parse(name, len, &fd) || !(f = fd_file(n, fd)))
 		return err_ptr(-ENOENT);
@@ -402,7 +401,7 @@ static int fd_readdir(struct file *f, struct dir_sink *sink)
 	char name[12];
 	int fd;
 
-	if (!may_look(n->p))
+	if (!process_may_look(n->p))
 		return -EACCES;
 	if (!dots_emit(f, sink))
 		return 0;
@@ -429,7 +428,7 @@ static int fd_follow(struct vnode *v, struct path *out)
 	struct file *f;
 	int err;
 
-	if (!may_look(n->p))
+	if (!process_may_look(n->p))
 		return -EACCES;
 	f = fd_file(n, n->fd);
 	if (!f)
@@ -453,7 +452,7 @@ static s64 fd_readlink(struct vnode *v, char *buf, size_t size)
 	char *text;
 	s64 len;
 
-	if (!may_look(n->p))
+	if (!process_may_look(n->p))
 		return -EACCES;
 	f = fd_file(n, n->fd);
 	if (!f)

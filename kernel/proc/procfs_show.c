@@ -154,7 +154,7 @@ static void view_get(const struct pid_node *n, struct view *v)
 	process_usage_get(p, &v->usage);
 	v->start_ns = p->start_ns;
 	if (n->tid && t) {
-		process_thread_split(t, &split);
+		process_thread_split(p, t, &split);
 		v->usage.user_ns = split.user_ns;
 		v->usage.system_ns = split.system_ns;
 		v->start_ns = t->start_ns;

@@ -16,6 +16,8 @@ static bool child_matches(const struct wait_request *r, struct process *c)
 	switch (r->which) {
 	case P_PID:
 		return c->pid == r->id;
+	case P_PIDFD:
+		return c == r->process;
 	case P_PGID:
 		return c->sig.pgrp->number == r->id;
 	default:

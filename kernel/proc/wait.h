@@ -4,7 +4,8 @@
 #pragma once
 #include "proc/process.h"
 
-struct wait_request { s32 which; s32 id; u32 options; };	/* P_PID, P_PGID, P_ALL; WNOHANG, WEXITED, ... */
+/* which: P_PID, P_PGID, P_ALL, P_PIDFD; process: for the last, borrowed; options: WNOHANG, WEXITED, ... */
+struct wait_request { s32 which; s32 id; u32 options; struct process *process; };
 struct wait_result {
 	s32 pid;
 	u32 uid;

@@ -309,7 +309,7 @@ SYSCALL(getrusage)
 					    .maxrss_pages = p->child_maxrss };
 		break;
 	case RUSAGE_THREAD:
-		process_thread_split(t, &split);
+		process_thread_split(p, t, &split);
 		u.user_ns = split.user_ns;
 		u.system_ns = split.system_ns;
 		u.nvcsw = t->switches_voluntary;

@@ -13,10 +13,12 @@
 #include "arch/arm64/ucopy.h"
 #include "base/string.h"
 #include "core/clock.h"
+#include "fs/fdtable.h"
 #include "mm/page.h"
 #include "proc/exec.h"
 #include "proc/exit.h"
 #include "proc/fork.h"
+#include "proc/pidfd.h"
 #include "proc/wait.h"
 #include "sys/rusage.h"
 #include "sys/sys.h"
@@ -29,10 +31,10 @@ SYSCALL(clone)
 {
 	struct clone_request r = {
 		.flags = a[0] & 0xffffffff & ~(u64)CSIGNAL, .exit_signal = a[0] & CSIGNAL, .stack = a[1],
-		.parent_tid = a[2], .tls = a[3], .child_tid = a[4],
+		.parent_tid = a[2], .tls = a[3], .child_tid = a[4], .pidfd = a[2],
 	};
 
-	if (r.exit_signal > 64 || (r.flags & CLONE_PIDFD))
+	if (r.exit_signal > 64)
 		return -EINVAL;
 	return fork_clone(&r, trap_user_frame());
 }
@@ -57,14 +59,14 @@ SYSCALL(clone3)
 		if (v)
 			return -E2BIG;	/* a wish that this version has no name for */
 	}
-	if (c.set_tid_size || c.set_tid || (c.flags & (CLONE_PIDFD | CLONE_INTO_CGROUP)))
+	if (c.set_tid_size || c.set_tid || (c.flags & CLONE_INTO_CGROUP))
 		return -EINVAL;
 	if ((c.flags & (CSIGNAL | CLONE_DETACHED)) || c.exit_signal > 64 || (!c.stack != !c.stack_size) ||
 	    ((c.flags & (CLONE_THREAD | CLONE_PARENT)) && c.exit_signal))
 		return -EINVAL;
 	r = (struct clone_request){
 		.flags = c.flags, .exit_signal = c.exit_signal, .stack = c.stack ? c.stack + c.stack_size : 0,
-		.parent_tid = c.parent_tid, .child_tid = c.child_tid, .tls = c.tls,
+		.parent_tid = c.parent_tid, .child_tid = c.child_tid, .tls = c.tls, .pidfd = c.pidfd,
 	};
 	return fork_clone(&r, trap_user_frame());
 }
@@ -189,6 +191,7 @@ SYSCALL(waitid)
 {
 	struct wait_request r = { .which = a[0], .id = a[1], .options = a[3] };
 	struct wait_result result;
+	struct fd_ref ref = { NULL, false };
 	siginfo_t info;
 	s32 n;
 
@@ -208,12 +211,27 @@ SYSCALL(waitid)
 		if (!r.id)
 			r.id = process_group_of(process_current());
 		break;
+	case P_PIDFD:
+		if (r.id < 0)
+			return -EINVAL;
+		ref = fd_borrow(r.id);
+		r.process = ref.file ? pidfd_process(ref.file) : NULL;
+		if (!r.process) {
+			fd_return(ref);
+			return -EBADF;
+		}
+		if (ref.file->flags & O_NONBLOCK)
+			r.options |= WNOHANG;
+		break;
 	default:
 		return -EINVAL;
 	}
 	n = process_wait(&r, &result);
+	fd_return(ref);
 	if (n < 0)
 		return n;
+	if (!n && (r.options & WNOHANG) && !(a[3] & WNOHANG))
+		return -EAGAIN;
 	memset(&info, 0, sizeof(info));
 	if (n) {
 		info.si_signo = SIGCHLD;

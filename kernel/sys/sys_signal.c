@@ -3,11 +3,15 @@
  * sched/signal.c sends.
  */
 #include <linux/signal.h>
+#include <linux/signalfd.h>
 #include <linux/time_types.h>
 #include "arch/arm64/ucopy.h"
 #include "base/string.h"
 #include "core/clock.h"
+#include "fs/fdtable.h"
 #include "proc/cred.h"
+#include "proc/pidfd.h"
+#include "proc/signalfd.h"
 #include "proc/signals.h"
 #include "sys/sys.h"
 #include "sys/user_time.h"
@@ -172,6 +176,28 @@ SYSCALL(sigaltstack)
 	return copy_to_user(a[1], &user, sizeof(user));
 }
 
+SYSCALL(signalfd4)
+{
+	struct fd_ref ref;
+	u64 mask;
+	int err;
+
+	if (a[2] != SET_SIZE)
+		return -EINVAL;
+	if (get_user_u64(&mask, a[1]))
+		return -EFAULT;
+	if (a[3] & ~(u64)(SFD_CLOEXEC | SFD_NONBLOCK))
+		return -EINVAL;
+	if ((s32)a[0] == -1)
+		return file_install(signalfd_new(mask, a[3]), a[3] & SFD_CLOEXEC);
+	ref = fd_borrow(a[0]);
+	if (!ref.file)
+		return -EBADF;
+	err = signalfd_set_mask(ref.file, mask);
+	fd_return(ref);
+	return err ? err : (s32)a[0];
+}
+
 SYSCALL(restart_syscall)
 {
 	struct restart_block *r = restart_block_current();
@@ -329,4 +355,46 @@ SYSCALL(rt_tgsigqueueinfo)
 	if (err)
 		return err;
 	return (s32)a[0] > 0 ? kill_thread(a[0], a[1], a[2], &info) : -EINVAL;
+}
+
+static s64 pidfd_signal(struct process *p, s32 signo, u64 user_info)
+{
+	struct signal_info info = info_of_sender(signo, SI_USER);
+	u64 flags;
+	s64 r;
+
+	if (user_info) {
+		s32 claimed;
+
+		if (get_user_u32((u32 *)&claimed, user_info))
+			return -EFAULT;
+		if (claimed != signo)
+			return -EINVAL;
+		r = info_in(&info, user_info, signo, p->pid);
+		if (r)
+			return r;
+	}
+	if (signo < 0 || signo > 64)
+		return -EINVAL;
+	flags = spin_lock_irqsave(&pids_lock);
+	/* In no group: waited for, and gone. */
+	r = p->sig.pgrp ? send_checked(p, signo, &info) : -ESRCH;
+	spin_unlock_irqrestore(&pids_lock, flags);
+	return r;
+}
+
+SYSCALL(pidfd_send_signal)
+{
+	struct fd_ref ref;
+	struct process *p;
+	s64 r = -EBADF;
+
+	if (a[3])
+		return -EINVAL;
+	ref = fd_borrow(a[0]);
+	p = ref.file ? pidfd_process(ref.file) : NULL;
+	if (p)
+		r = pidfd_signal(p, a[1], a[2]);
+	fd_return(ref);
+	return r;
 }

@@ -15,6 +15,10 @@ def test_timers():
     checks("timers")
 
 
+def test_signals_and_processes_as_descriptors():
+    checks("descriptors")
+
+
 def test_cpu_time():
     checks("cputime")
 

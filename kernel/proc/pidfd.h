@@ -1,0 +1,11 @@
+/*
+ * pidfd_open(2): a descriptor of a process.
+ */
+#pragma once
+#include "fs/file.h"
+#include "proc/process.h"
+
+/* flags: O_NONBLOCK. refs 1; NULL: no memory. */
+struct file *pidfd_new(struct process *p, u32 flags);
+/* The process that a pidfd names, as long as the file lives; NULL: it is none. Any context. */
+struct process *pidfd_process(const struct file *f);
