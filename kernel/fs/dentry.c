@@ -226,6 +226,14 @@ void dentry_unlink(struct dentry *d)
 		dentry_put(d);
 }
 
+static void relink(struct dentry *d, struct dentry *parent)
+{
+	d->parent = parent;
+	d->cookie = parent->next_cookie++;
+	list_push_back(&parent->children, &d->sibling);
+	hash_insert(d);
+}
+
 int dentry_name_reserve(u32 len, char **spare)
 {
 	*spare = NULL;
@@ -251,13 +259,35 @@ void dentry_move(struct dentry *d, struct dentry *parent, const char *name, u32 
 	d->name[len] = '\0';
 	d->name_len = len;
 	d->hash = dentry_hash_name(name, len);
-	d->parent = parent;
-	d->cookie = parent->next_cookie++;
-	list_push_back(&parent->children, &d->sibling);
-	hash_insert(d);
+	relink(d, parent);
 	spin_unlock(&dentry_lock);
 	kfree(old_name);
 	dentry_put(old_parent);
+}
+
+void dentry_exchange(struct dentry *a, struct dentry *b)
+{
+	struct dentry *a_parent = a->parent, *b_parent = b->parent;
+	char *a_name = a->name == a->short_name ? b->short_name : a->name, short_name[sizeof(a->short_name)];
+	u32 len = a->name_len, hash = a->hash;
+
+	spin_lock(&dentry_lock);
+	hash_remove(a);
+	hash_remove(b);
+	list_remove(&a->sibling);
+	list_remove(&b->sibling);
+	memcpy(short_name, a->short_name, sizeof(short_name));
+	memcpy(a->short_name, b->short_name, sizeof(short_name));
+	memcpy(b->short_name, short_name, sizeof(short_name));
+	a->name = b->name == b->short_name ? a->short_name : b->name;
+	a->name_len = b->name_len;
+	a->hash = b->hash;
+	b->name = a_name;
+	b->name_len = len;
+	b->hash = hash;
+	relink(a, b_parent);	/* the references of the parents change places too */
+	relink(b, a_parent);
+	spin_unlock(&dentry_lock);
 }
 
 struct dentry *dentry_child(struct dentry *dir, const char *name, u32 len)
@@ -364,6 +394,7 @@ int dentry_readdir(struct file *f, struct dir_sink *sink)
 	char name[NAME_MAX_LEN + 1];
 	u32 len;
 
+	file_accessed(f);
 	if (f->pos == 0) {
 		if (!sink->emit(sink, ".", 1, dir->vnode->ino, S_IFDIR, 1))
 			return 0;

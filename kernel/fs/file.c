@@ -168,6 +168,12 @@ u32 file_poll(struct file *f, struct poll_table *t)
 	return f->ops->poll(f, t);
 }
 
+void file_accessed(struct file *f)
+{
+	if (f->path)
+		path_accessed(f->path, f->flags);
+}
+
 u64 file_anon_id(struct file *f)
 {
 	if (!atomic_load_relaxed(&f->anon_id))

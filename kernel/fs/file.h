@@ -23,6 +23,8 @@ struct file_ops {
 	/* The object that backs [offset, offset+len) of this file; a new reference. err_ptr. ENODEV */
 	struct vm_object *(*mmap)(struct file *, u64 offset, u64 len, u32 prot, bool shared);
 	int (*fsync)(struct file *, bool data_only);		/* EINVAL */
+	/* fallocate(2): mode FALLOC_FL_KEEP_SIZE, _PUNCH_HOLE, _ZERO_RANGE; the range ends within s64. EOPNOTSUPP */
+	int (*fallocate)(struct file *, u32 mode, u64 offset, u64 length);
 	/* The last reference is going. */
 	void (*release)(struct file *);
 	int (*set_flags)(struct file *, u32 flags);		/* F_SETFL changed O_NONBLOCK/O_APPEND/...; NULL: nothing to do */
@@ -60,4 +62,6 @@ u32 file_poll(struct file *f, struct poll_table *t);
 /* May it be read / written at all by its access mode? */
 bool file_readable(const struct file *f);
 bool file_writable(const struct file *f);
+/* It was read: its access time moves as its mount and relatime say. Any context. */
+void file_accessed(struct file *f);
 u64 file_anon_id(struct file *f);

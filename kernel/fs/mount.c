@@ -15,7 +15,9 @@
 #include "mm/slab.h"
 #include "sched/cred.h"
 
-#define MNT_USER_FLAGS	(MNT_RDONLY | MNT_NOSUID | MNT_NODEV | MNT_NOEXEC | MNT_NOATIME | MNT_NODIRATIME | MNT_RELATIME)
+#define MNT_USER_FLAGS	(MNT_RDONLY | MNT_NOSUID | MNT_NODEV | MNT_NOEXEC | MNT_NOATIME | MNT_NODIRATIME | MNT_RELATIME | \
+			 MNT_STRICTATIME)
+#define MNT_ATIME_FLAGS	(MNT_NOATIME | MNT_NODIRATIME | MNT_RELATIME | MNT_STRICTATIME)
 
 struct mount *mount_root;
 static struct list_node mounts = LIST_INIT(mounts);	/* attached ones [d] */
@@ -120,6 +122,12 @@ static int attach(struct mount *m, const struct path *at)
 	return err;
 }
 
+/* Access times by relatime unless something else is asked for. */
+static u32 atime_flags(u32 flags)
+{
+	return flags & (MNT_STRICTATIME | MNT_NOATIME) ? flags & ~MNT_RELATIME : flags | MNT_RELATIME;
+}
+
 int mount_add(const char *source, const struct path *at, const char *type_name, u32 flags, const char *options)
 {
 	struct fs_type *type = fs_type_find(type_name);
@@ -137,7 +145,7 @@ int mount_add(const char *source, const struct path *at, const char *type_name, 
 		superblock_put(sb);
 		return -EBUSY;
 	}
-	m = mount_new(sb, sb->root, source, flags | MNT_RELATIME);
+	m = mount_new(sb, sb->root, source, atime_flags(flags));
 	if (!m)
 		return -ENOMEM;
 	err = attach(m, at);
@@ -259,7 +267,8 @@ int mount_remount(const struct path *at, u32 flags, const char *options)
 	if (err)
 		return err;
 	spin_lock(&dentry_lock);
-	at->mount->flags = (at->mount->flags & ~MNT_USER_FLAGS) | (flags & MNT_USER_FLAGS);
+	flags |= flags & MNT_ATIME_FLAGS ? 0 : at->mount->flags & MNT_ATIME_FLAGS;	/* not named: as it is */
+	at->mount->flags = (at->mount->flags & ~MNT_USER_FLAGS) | (atime_flags(flags) & MNT_USER_FLAGS);
 	spin_unlock(&dentry_lock);
 	return 0;
 }

@@ -7,6 +7,7 @@
  * fails after the file system agreed. Called by the system calls and, through
  * open.c, by open with O_CREAT.
  */
+#include <linux/fcntl.h>
 #include <linux/fs.h>
 #include <linux/inotify.h>
 #include <linux/stat.h>
@@ -127,7 +128,8 @@ int path_mknod(const struct path *at, const char *name, u32 mode, u64 rdev)
 {
 	const struct cred *c = current()->cred;
 
-	if ((S_ISCHR(mode) || S_ISBLK(mode)) && c && !cred_privileged(c))
+	/* A whiteout is no device: anybody may make one. */
+	if ((S_ISBLK(mode) || (S_ISCHR(mode) && rdev)) && c && !cred_privileged(c))
 		return -EPERM;
 	return create_at(at, name, mode, rdev);
 }
@@ -277,6 +279,23 @@ static bool is_above(const struct dentry *d, const struct dentry *of)
 	}
 }
 
+/* A directory that gets another parent is changed itself (".."). */
+static int may_leave(const struct dentry *d, const struct path *from_dir, const struct path *to_dir)
+{
+	return S_ISDIR(d->vnode->mode) && from_dir->dentry != to_dir->dentry ? vnode_permission(d->vnode, 2) : 0;
+}
+
+/* What RENAME_WHITEOUT leaves behind: a character device 0/0, mknod(2). Not in the tree yet. */
+static int whiteout_new(struct dentry *dir, const struct path_last *name, struct dentry **out)
+{
+	struct vnode *v = dir->vnode->ops->create(dir->vnode, S_IFCHR, 0);
+
+	if (is_err(v))
+		return ptr_err(v);
+	*out = dentry_new(dir->sb, dir, name->name, name->len, v);
+	return *out ? 0 : -ENOMEM;
+}
+
 static void rename_tell(struct vnode *from_v, const struct path_last *from, struct vnode *to_v,
 			const struct path_last *to, struct vnode *moved, struct vnode *replaced)
 {
@@ -295,6 +314,8 @@ static int rename_locked(const struct path *from_dir, const struct path_last *fr
 {
 	struct dentry *d = dentry_lookup(from_dir->dentry, from->name, from->len), *old;
 	struct vnode *from_v = from_dir->dentry->vnode, *to_v = to_dir->dentry->vnode;
+	bool exchange = flags & RENAME_EXCHANGE;
+	struct dentry *whiteout = NULL;
 	char *spare = NULL;
 	int err;
 
@@ -312,18 +333,22 @@ static int rename_locked(const struct path *from_dir, const struct path_last *fr
 		err = old ? may_take(to_dir->dentry, old->vnode) : dir_writable(to_dir->dentry);
 	if (err)
 		goto out;
-	if (old && (flags & RENAME_NOREPLACE)) {
-		err = -EEXIST;
+	if (flags & (old ? RENAME_NOREPLACE : RENAME_EXCHANGE)) {
+		err = old ? -EEXIST : -ENOENT;
 		goto out;
 	}
-	if ((from->must_be_dir || to->must_be_dir) && !S_ISDIR(d->vnode->mode)) {
+	if ((from->must_be_dir || (to->must_be_dir && !exchange)) && !S_ISDIR(d->vnode->mode))
 		err = -ENOTDIR;
-		goto out;
-	}
-	if (is_above(d, to_dir->dentry)) {
+	else if (exchange && to->must_be_dir && !S_ISDIR(old->vnode->mode))
+		err = -ENOTDIR;
+	else if (is_above(d, to_dir->dentry) || (exchange && is_above(old, from_dir->dentry)))
 		err = -EINVAL;
+	else
+		err = may_leave(d, from_dir, to_dir);
+	if (!err && exchange)
+		err = may_leave(old, from_dir, to_dir);
+	if (err)
 		goto out;
-	}
 	if ((d->flags & DENTRY_MOUNTED) || (old && (old->flags & DENTRY_MOUNTED))) {
 		err = -EBUSY;
 		goto out;
@@ -331,7 +356,7 @@ static int rename_locked(const struct path *from_dir, const struct path_last *fr
 	if (old) {
 		if (old->vnode == d->vnode)
 			goto out;	/* two names of one file: nothing happens, as POSIX wants */
-		err = !S_ISDIR(old->vnode->mode) ? (S_ISDIR(d->vnode->mode) ? -ENOTDIR : 0) :
+		err = exchange ? 0 : !S_ISDIR(old->vnode->mode) ? (S_ISDIR(d->vnode->mode) ? -ENOTDIR : 0) :
 			!S_ISDIR(d->vnode->mode) ? -EISDIR :
 			is_above(old, from_dir->dentry) || dentry_has_children(old) ? -ENOTEMPTY : 0;
 		if (err)
@@ -341,16 +366,37 @@ static int rename_locked(const struct path *from_dir, const struct path_last *fr
 		err = -EPERM;
 		goto out;
 	}
+	if (exchange) {
+		err = from_v->ops->exchange(from_v, d->vnode, to_v, old->vnode);
+		if (err)
+			goto out;
+		dentry_exchange(d, old);
+		if (inotify_active()) {
+			rename_tell(from_v, from, to_v, to, d->vnode, NULL);
+			rename_tell(to_v, to, from_v, from, old->vnode, NULL);
+		}
+		goto out;
+	}
+	if (flags & RENAME_WHITEOUT) {
+		err = whiteout_new(from_dir->dentry, from, &whiteout);
+		if (err)
+			goto out;
+	}
 	err = dentry_name_reserve(to->len, &spare);
 	if (!err)
 		err = from_v->ops->rename(from_v, d->vnode, to_v, old ? old->vnode : NULL);
 	if (err) {
 		kfree(spare);
+		if (whiteout)
+			from_v->ops->unlink(from_v, whiteout->vnode);
+		dentry_put(whiteout);
 		goto out;
 	}
 	if (old)
 		dentry_unlink(old);
 	dentry_move(d, to_dir->dentry, to->name, to->len, spare);
+	if (whiteout)
+		dentry_link(whiteout);
 	if (inotify_active())
 		rename_tell(from_v, from, to_v, to, d->vnode, old ? old->vnode : NULL);
 out:
@@ -366,7 +412,8 @@ int path_rename(const struct path *from_at, const char *from, const struct path 
 	struct path from_dir, to_dir;
 	int err;
 
-	if (flags & ~(u32)RENAME_NOREPLACE)
+	if ((flags & ~(u32)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) ||
+	    ((flags & RENAME_EXCHANGE) && flags != RENAME_EXCHANGE))
 		return -EINVAL;
 	err = path_lookup_parent(from_at, from, &from_dir, &from_last);
 	if (err)
@@ -378,6 +425,8 @@ int path_rename(const struct path *from_at, const char *from, const struct path 
 		err = -EXDEV;
 	else if (from_last.special || to_last.special)
 		err = -EBUSY;
+	else if ((flags & ~(u32)RENAME_NOREPLACE) && !from_dir.dentry->vnode->ops->exchange)
+		err = -EINVAL;
 	else
 		err = path_writable(&from_dir);
 	if (!err) {
@@ -391,6 +440,24 @@ out_from:
 	return err;
 }
 
+#define DAY_NS	(86400 * NSEC_PER_SEC)
+
+/* relatime: the access time moves when it is not later than a change, or a day old. */
+void path_accessed(const struct path *p, u32 oflags)
+{
+	struct vnode *v = p->dentry->vnode;
+	u32 flags = p->mount->flags;
+	u64 now;
+
+	if ((oflags & O_NOATIME) || (flags & (MNT_NOATIME | MNT_RDONLY)) ||
+	    ((flags & MNT_NODIRATIME) && S_ISDIR(v->mode)))
+		return;
+	now = vnode_now();
+	if (!(flags & MNT_STRICTATIME) && v->atime > v->mtime && v->atime > v->ctime && (s64)(now - v->atime) < (s64)DAY_NS)
+		return;
+	WRITE_ONCE(v->atime, now);
+}
+
 s64 path_readlink(const struct path *p, char *buf, size_t size)
 {
 	struct vnode *v = p->dentry->vnode;
@@ -401,8 +468,10 @@ s64 path_readlink(const struct path *p, char *buf, size_t size)
 
 	if (!S_ISLNK(v->mode))
 		return -EINVAL;
-	if (v->ops->readlink)
+	if (v->ops->readlink) {
+		path_accessed(p, 0);
 		return v->ops->readlink(v, buf, size);
+	}
 	if (!v->ops->follow)
 		return -EINVAL;
 	err = v->ops->follow(v, &to);

@@ -8,6 +8,7 @@
 #include <linux/inotify.h>
 #include <linux/stat.h>
 #include "base/errno.h"
+#include "base/printf.h"
 #include "fs/devfs.h"
 #include "fs/file_internal.h"
 #include "fs/fs_context.h"
@@ -223,13 +224,53 @@ static int open_creating(const struct path *at, const char *name, u32 oflags, u3
 	return err;
 }
 
+/* O_TMPFILE: name is the directory whose file system and owner's rules the new file without a name gets. */
+static int open_tmpfile(const struct path *at, const char *name, u32 oflags, u32 mode, struct file **out)
+{
+	struct path dir, p;
+	struct vnode *v;
+	char text[24];
+	int err;
+
+	if ((oflags & (O_TMPFILE | O_CREAT)) != O_TMPFILE || !(access_mask(oflags) & 2))
+		return -EINVAL;
+	err = path_lookup(at, name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &dir);
+	if (err)
+		return err;
+	v = dir.dentry->vnode;
+	err = path_writable(&dir);
+	if (!err)
+		err = vnode_permission(v, 3);
+	if (!err && !v->ops->tmpfile)
+		err = -EOPNOTSUPP;
+	if (err)
+		goto out;
+	v = v->ops->tmpfile(v, S_IFREG | (mode & 07777 & ~fs_context_current()->umask));
+	err = is_err(v) ? ptr_err(v) : 0;
+	if (err)
+		goto out;
+	if (!(oflags & O_EXCL))
+		v->flags |= VNODE_LINKABLE;
+	p.mount = dir.mount;
+	p.dentry = dentry_new(v->sb, dir.dentry, text, snprintf(text, sizeof(text), "#%llu", (unsigned long long)v->ino), v);
+	err = -ENOMEM;
+	if (p.dentry) {
+		p.dentry->flags |= DENTRY_DEAD;
+		err = open_found(&p, oflags & ~(u32)O_TMPFILE, true, out);
+		dentry_put(p.dentry);
+	}
+out:
+	path_put(&dir);
+	return err;
+}
+
 int path_open_at(const struct path *at, const char *name, u32 oflags, u32 mode, struct file **out)
 {
 	struct path p;
 	int err;
 
-	if ((oflags & __O_TMPFILE) == __O_TMPFILE)
-		return -EOPNOTSUPP;
+	if ((oflags & __O_TMPFILE) && !(oflags & O_PATH))
+		return open_tmpfile(at, name, oflags, mode, out);
 	if ((oflags & O_CREAT) && !(oflags & O_PATH)) {
 		if (oflags & O_DIRECTORY)
 			return -EINVAL;

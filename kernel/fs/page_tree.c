@@ -38,6 +38,27 @@ struct page *page_tree_find(const struct page_tree *t, u64 index)
 	return at;
 }
 
+/* At depth height below the root at most: base is the first index under at. */
+static u64 next_below(void *at, u32 height, u64 base, u64 index)
+{
+	u32 shift = height ? SLOT_BITS * (height - 1) : 0;
+
+	if (!at || !height)
+		return at ? base : ~0ull;
+	for (u64 i = index > base ? (index - base) >> shift : 0; i < SLOTS; i++) {
+		u64 found = next_below(((struct node *)at)->slot[i], height - 1, base + (i << shift), index);
+
+		if (found != ~0ull)
+			return found;
+	}
+	return ~0ull;
+}
+
+u64 page_tree_next(const struct page_tree *t, u64 index)
+{
+	return fits(t, index) ? next_below(t->root, t->height, 0, index) : ~0ull;
+}
+
 void page_tree_peek(const struct page_tree *t, u64 index, u32 count, struct page **pages)
 {
 	void *at;

@@ -13,6 +13,8 @@ struct page_tree {
 };
 
 struct page *page_tree_find(const struct page_tree *t, u64 index);	/* NULL: none */
+/* The index of the first page at or after index; ~0: none. */
+u64 page_tree_next(const struct page_tree *t, u64 index);
 /* Those of count pages from index on, NULL for holes (and for a file of one page, which has no neighbours). */
 void page_tree_peek(const struct page_tree *t, u64 index, u32 count, struct page **pages);
 /* The place must be empty; the tree takes over the reference. 0, -ENOMEM. Any context. */

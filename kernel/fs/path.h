@@ -30,6 +30,7 @@ struct mount {
 #define MNT_NOATIME	1024u
 #define MNT_NODIRATIME	2048u
 #define MNT_RELATIME	(1u << 21)
+#define MNT_STRICTATIME	(1u << 24)
 
 struct path {
 	struct mount *mount;		/* referenced */
@@ -92,6 +93,8 @@ s64 path_readlink(const struct path *p, char *buf, size_t size);
 int path_truncate(const struct path *p, u64 size);
 int dentry_setattr(struct dentry *d, struct vnode_attr *a);	/* vnode_setattr, told to those who watch */
 int path_setattr(const struct path *p, struct vnode_attr *a);	/* -EROFS, then as vnode_setattr */
+/* The thing at p was read by a file with these O_* flags: relatime's rule. Any context. */
+void path_accessed(const struct path *p, u32 oflags);
 /* May the mount of p be written to? 0 or -EROFS. */
 int path_writable(const struct path *p);
 

@@ -570,7 +570,7 @@ int pipe_path(struct file *f, struct path *out)
 		return -ENXIO;
 	if (!atomic_load(&p->fifo)) {
 		snprintf(name, sizeof(name), "pipe:[%llu]", (unsigned long long)file_anon_id(f));
-		err = tmpfs_unnamed(name, S_IFIFO | 0600, &fresh);
+		err = tmpfs_unnamed(name, S_IFIFO | 0600, 0, &fresh);
 		if (err)
 			return err;
 		mutex_lock(&p->lock);

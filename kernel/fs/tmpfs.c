@@ -45,10 +45,14 @@ static struct tmpfs_node *node_new(struct superblock *sb, struct vnode *dir, u32
 		return err_ptr(-ENOMEM);
 	}
 	vnode_init(&n->v, sb, &tmpfs_ops, mode);
+	n->xattrs = NULL;
+	n->xattr_bytes = 0;
 	if (dir && (dir->mode & S_ISGID)) {
 		n->v.gid = dir->gid;
 		if (S_ISDIR(mode))
 			n->v.mode |= S_ISGID;
+		else if ((mode & (S_ISGID | 010)) == (S_ISGID | 010) && !vnode_is_group_member(&n->v))
+			n->v.mode &= ~(u32)S_ISGID;
 	}
 	if (S_ISREG(mode)) {
 		n->v.fops = &tmpfs_file_ops;
@@ -69,6 +73,7 @@ static void node_release(struct vnode *v)
 		tmpfs_data_free(n);
 	else if (S_ISLNK(v->mode) && n->target != n->short_target)
 		kfree(n->target);
+	tmpfs_xattrs_free(n);
 	if (v->locks)
 		flock_vnode_gone(v);
 	atomic_sub(&ts->nodes, 1);
@@ -123,10 +128,21 @@ static struct vnode *tmpfs_symlink(struct vnode *dir, const char *target)
 	return symlink_new(dir, target, strlen(target));
 }
 
+static struct vnode *tmpfs_tmpfile(struct vnode *dir, u32 mode)
+{
+	struct tmpfs_node *n = node_new(dir->sb, dir, mode);
+
+	if (is_err(n))
+		return err_ptr(ptr_err(n));
+	n->v.nlink = 0;
+	return &n->v;
+}
+
 static int tmpfs_link(struct vnode *dir, struct vnode *v)
 {
-	if (!v->nlink)
+	if (!v->nlink && !(v->flags & VNODE_LINKABLE))
 		return -ENOENT;
+	v->flags &= ~VNODE_LINKABLE;
 	v->nlink++;
 	v->ctime = vnode_now();
 	dir->size++;
@@ -159,6 +175,18 @@ static int tmpfs_rename(struct vnode *from, struct vnode *v, struct vnode *to, s
 	from->size--;
 	to->size++;
 	v->ctime = vnode_now();
+	dir_touch(from);
+	dir_touch(to);
+	return 0;
+}
+
+static int tmpfs_exchange(struct vnode *from, struct vnode *v, struct vnode *to, struct vnode *other)
+{
+	u32 v_dir = S_ISDIR(v->mode) != 0, other_dir = S_ISDIR(other->mode) != 0;
+
+	from->nlink += other_dir - v_dir;
+	to->nlink += v_dir - other_dir;
+	v->ctime = other->ctime = vnode_now();
 	dir_touch(from);
 	dir_touch(to);
 	return 0;
@@ -201,6 +229,12 @@ static const struct vnode_ops tmpfs_ops = {
 	.link = tmpfs_link,
 	.unlink = tmpfs_unlink,
 	.rename = tmpfs_rename,
+	.exchange = tmpfs_exchange,
+	.tmpfile = tmpfs_tmpfile,
+	.blocks = tmpfs_blocks,
+	.xattr_get = tmpfs_xattr_get,
+	.xattr_set = tmpfs_xattr_set,
+	.xattr_list = tmpfs_xattr_list,
 	.readlink = tmpfs_readlink,
 	.setattr = tmpfs_setattr,
 	.release = node_release,
@@ -368,7 +402,7 @@ struct tmpfs_node *tmpfs_node_unnamed(void)
 	return node_new(kernel_sb, NULL, S_IFREG | 0600);
 }
 
-int tmpfs_unnamed(const char *name, u32 mode, struct path *out)
+int tmpfs_unnamed(const char *name, u32 mode, u32 seals, struct path *out)
 {
 	struct tmpfs_node *n = node_new(kernel_sb, NULL, mode);
 	struct dentry *d;
@@ -376,6 +410,8 @@ int tmpfs_unnamed(const char *name, u32 mode, struct path *out)
 	if (is_err(n))
 		return ptr_err(n);
 	n->v.nlink = 0;
+	if (S_ISREG(mode))
+		n->seals = seals;
 	d = dentry_new(kernel_sb, kernel_sb->root, name, strlen(name), &n->v);
 	if (!d)
 		return -ENOMEM;

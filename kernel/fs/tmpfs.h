@@ -23,9 +23,18 @@ struct vm_object *tmpfs_object_new(u64 size);
 
 /*
  * A thing that no directory has: a file of memory (memfd), or the fifo by which a pipe is opened again. A referenced
- * path whose text is "/name (deleted)"; 0, -ENOMEM. mode with S_IFMT.
+ * path whose text is "/name (deleted)"; 0, -ENOMEM. mode with S_IFMT. seals: F_SEAL_*, of regular files.
  */
-int tmpfs_unnamed(const char *name, u32 mode, struct path *out);
+int tmpfs_unnamed(const char *name, u32 mode, u32 seals, struct path *out);
+
+/*
+ * Seals of a file of memory, fcntl(2): all of them, after `add` were added. -EINVAL: f is no such file; -EPERM: not open
+ * for writing, or sealed against it; -EBUSY: F_SEAL_WRITE while it is mapped for writing.
+ */
+s64 tmpfs_seals_get(struct file *f);
+s64 tmpfs_seals_add(struct file *f, u32 add);
+/* Shared mappings of it are for reading, for good. [v] held. */
+bool tmpfs_is_write_sealed(struct file *f);
 
 /* Pages in use by all of tmpfs, for /proc/meminfo (Shmem). */
 u64 tmpfs_pages(void);

@@ -6,17 +6,21 @@
  * Writes and truncation hold the vnode's mutex; a fault of a mapping takes
  * the page lock alone, since it may come out of a write's own copy.
  */
+#include <linux/falloc.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
+#include <linux/mman.h>
 #include <linux/stat.h>
 #include "base/errno.h"
 #include "base/string.h"
 #include "fs/file_internal.h"
 #include "fs/mount.h"
 #include "fs/tmpfs_node.h"
-#include "sched/cred.h"
+#include "sched/signal.h"
 
 #define SIZE_LIMIT	0x7fffffffffffffffull
+#define SEALS_WRITE	(F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
+#define SEALS_ALL	(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | SEALS_WRITE)
 
 static u64 all_pages;		/* [a] */
 static const struct vm_object_ops object_ops;
@@ -31,29 +35,32 @@ void tmpfs_data_init(struct tmpfs_node *n)
 	spin_init(&n->lock, "tmpfs pages");
 	n->pages = (struct page_tree){ 0 };
 	vm_object_init(&n->object, &object_ops);
+	n->seals = F_SEAL_SEAL;
 }
 
-static void pages_uncount(struct tmpfs_node *n, u64 count)
+void tmpfs_pages_give(struct superblock *sb, u64 count)
 {
 	if (count) {
-		atomic_sub(&tmpfs_sb_of(n->v.sb)->used_pages, count);
+		atomic_sub(&tmpfs_sb_of(sb)->used_pages, count);
 		atomic_sub(&all_pages, count);
 	}
 }
 
-static bool page_count(struct tmpfs_node *n, bool mapped)
+int tmpfs_pages_take(struct superblock *sb, u64 count)
 {
-	struct tmpfs_sb *ts = tmpfs_sb_of(n->v.sb);
+	struct tmpfs_sb *ts = tmpfs_sb_of(sb);
 
-	/* Who fills memory by mappings can be found and ended; who does by writing can't: the last of it is for programs. */
-	if (!mapped && page_is_short())
-		return false;
-	if (atomic_add_relaxed(&ts->used_pages, 1) > ts->max_pages) {
-		atomic_sub(&ts->used_pages, 1);
-		return false;
+	if (atomic_add_relaxed(&ts->used_pages, count) > ts->max_pages) {
+		atomic_sub(&ts->used_pages, count);
+		return -ENOSPC;
 	}
-	atomic_add_relaxed(&all_pages, 1);
-	return true;
+	atomic_add_relaxed(&all_pages, count);
+	return 0;
+}
+
+static void pages_uncount(struct tmpfs_node *n, u64 count)
+{
+	tmpfs_pages_give(n->v.sb, count);
 }
 
 void tmpfs_data_free(struct tmpfs_node *n)
@@ -83,11 +90,13 @@ static struct page *page_find(struct tmpfs_node *n, u64 index)
 static struct page *page_place(struct tmpfs_node *n, u64 index, struct page *fresh, bool within_size)
 {
 	struct page *p;
-	int err = 0;
+	int err;
 
-	if (!page_count(n, within_size)) {
+	/* Who fills memory by mappings can be found and ended; who does by writing can't: the last of it is for programs. */
+	err = !within_size && page_is_short() ? -ENOSPC : tmpfs_pages_take(n->v.sb, 1);
+	if (err) {
 		page_put(fresh);
-		return err_ptr(-ENOSPC);
+		return err_ptr(err);
 	}
 	spin_lock(&n->lock);
 	p = page_tree_find(&n->pages, index);
@@ -158,10 +167,15 @@ static int object_punch(struct vm_object *o, u64 offset, u64 length)
 {
 	struct tmpfs_node *n = container_of(o, struct tmpfs_node, object);
 
+	int err = -EPERM;
+
 	mutex_lock(&n->v.lock);
-	tmpfs_data_punch(n, offset, length);
+	if (!(n->seals & SEALS_WRITE)) {
+		tmpfs_data_punch(n, offset, length);
+		err = 0;
+	}
 	mutex_unlock(&n->v.lock);
-	return 0;
+	return err;
 }
 
 static const struct vm_object_ops object_ops = {
@@ -181,7 +195,46 @@ static struct vm_object *object_ref(struct tmpfs_node *n)
 
 static struct vm_object *tmpfs_mmap(struct file *f, u64 offset, u64 len, u32 prot, bool shared)
 {
-	return object_ref(tmpfs_node_of(f->vnode));
+	struct tmpfs_node *n = tmpfs_node_of(f->vnode);
+
+	if (shared && (prot & PROT_WRITE) && (n->seals & SEALS_WRITE))
+		return err_ptr(-EPERM);
+	return object_ref(n);
+}
+
+s64 tmpfs_seals_get(struct file *f)
+{
+	return f->ops == &tmpfs_file_ops ? (s64)READ_ONCE(tmpfs_node_of(f->vnode)->seals) : -EINVAL;
+}
+
+bool tmpfs_is_write_sealed(struct file *f)
+{
+	return f->ops == &tmpfs_file_ops && (tmpfs_node_of(f->vnode)->seals & SEALS_WRITE);
+}
+
+s64 tmpfs_seals_add(struct file *f, u32 add)
+{
+	struct tmpfs_node *n = tmpfs_node_of(f->vnode);
+	s64 r = 0;
+
+	if (!file_writable(f))
+		return -EPERM;
+	if (f->ops != &tmpfs_file_ops || (add & ~(u32)SEALS_ALL))
+		return -EINVAL;
+	mutex_lock(&n->v.lock);
+	if (n->seals & F_SEAL_SEAL)
+		r = -EPERM;
+	else if ((add & ~n->seals & F_SEAL_WRITE) && vm_object_is_writable(&n->object))
+		r = -EBUSY;
+	else
+		n->seals |= add;
+	mutex_unlock(&n->v.lock);
+	return r;
+}
+
+u64 tmpfs_blocks(struct vnode *v)
+{
+	return READ_ONCE(tmpfs_node_of(v)->pages.count) * (PAGE_SIZE / 512);
 }
 
 struct vm_object *tmpfs_object_new(u64 size)
@@ -193,19 +246,6 @@ struct vm_object *tmpfs_object_new(u64 size)
 	n->v.size = ALIGN_UP(size, PAGE_SIZE);
 	n->object.refs = 1;	/* takes over the only reference of the vnode */
 	return &n->object;
-}
-
-/* relatime: the access time moves when it says nothing, or is a day old. */
-static void accessed(struct file *f, struct vnode *v)
-{
-	u64 now;
-
-	if ((f->flags & O_NOATIME) || !f->path || (f->path->mount->flags & (MNT_NOATIME | MNT_RDONLY)))
-		return;
-	if (v->atime > v->mtime && v->atime > v->ctime)
-		return;
-	now = vnode_now();
-	WRITE_ONCE(v->atime, now);
 }
 
 static s64 tmpfs_read(struct file *f, struct uio *u, u64 *pos)
@@ -232,7 +272,7 @@ static s64 tmpfs_read(struct file *f, struct uio *u, u64 *pos)
 		*pos += want;
 		done += want;
 	}
-	accessed(f, v);
+	file_accessed(f);
 	return done;
 }
 
@@ -290,11 +330,16 @@ static s64 tmpfs_write(struct file *f, struct uio *u, u64 *pos)
 		return 0;
 	mutex_lock(&v->lock);
 	at = f->flags & O_APPEND ? v->size : *pos;
-	if (at >= SIZE_LIMIT) {
-		r = -EFBIG;
+	if (at >= SIZE_LIMIT || (n->seals & SEALS_WRITE)) {
+		r = at >= SIZE_LIMIT ? -EFBIG : -EPERM;
 		goto out;
 	}
 	while (u->left && at < SIZE_LIMIT) {
+		/* A page that would make the file grow is refused as a whole. */
+		if ((n->seals & F_SEAL_GROW) && at + MIN(u->left, PAGE_SIZE - (at & PAGE_MASK)) > v->size) {
+			r = -EPERM;
+			break;
+		}
 		r = write_page(n, u, at);
 		if (r < 0)
 			break;
@@ -306,8 +351,7 @@ static s64 tmpfs_write(struct file *f, struct uio *u, u64 *pos)
 	if (done) {
 		*pos = at;
 		v->mtime = v->ctime = vnode_now();
-		if (unlikely(v->mode & (S_ISUID | S_ISGID)) && f->cred->fsuid != 0)
-			v->mode &= ~(u32)(S_ISUID | (v->mode & 010 ? S_ISGID : 0));
+		vnode_privilege_drop(v);
 	}
 out:
 	mutex_unlock(&v->lock);
@@ -331,6 +375,8 @@ int tmpfs_data_resize(struct tmpfs_node *n, u64 size)
 
 	if (size > SIZE_LIMIT)
 		return -EFBIG;
+	if (n->seals & (size < n->v.size ? F_SEAL_SHRINK : size > n->v.size ? F_SEAL_GROW : 0))
+		return -EPERM;
 	spin_lock(&n->lock);
 	if (size < n->v.size) {
 		WRITE_ONCE(n->v.size, size);
@@ -367,6 +413,89 @@ void tmpfs_data_punch(struct tmpfs_node *n, u64 offset, u64 length)
 		pages_uncount(n, dropped);
 		vm_object_unmap(&n->object, first, last - 1, false);
 	}
+}
+
+/* Pages where there are none in [first, last]: 0, -ENOSPC, -ENOMEM, -EINTR; what came until then stays. [v] held. */
+static int pages_fill(struct tmpfs_node *n, u64 first, u64 last)
+{
+	struct tmpfs_sb *ts = tmpfs_sb_of(n->v.sb);
+	u64 used = atomic_load_relaxed(&ts->used_pages);
+
+	if (last - first + 1 > n->pages.count + ts->max_pages - MIN(used, ts->max_pages))
+		return -ENOSPC;
+	for (u64 index = first; index <= last; index++) {
+		struct page *p = page_find(n, index);
+
+		if (!p) {
+			p = page_alloc(0, PA_RECLAIM | PA_ZERO);
+			p = p ? page_place(n, index, p, false) : err_ptr(-ENOMEM);
+		}
+		if (is_err(p))
+			return ptr_err(p);
+		page_put(p);
+		if (signal_pending())
+			return -EINTR;
+	}
+	return 0;
+}
+
+static int tmpfs_fallocate(struct file *f, u32 mode, u64 offset, u64 length)
+{
+	struct tmpfs_node *n = tmpfs_node_of(f->vnode);
+	bool grows = !(mode & FALLOC_FL_KEEP_SIZE) && offset + length > n->v.size;
+	bool zeros = mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE);
+	int err = 0;
+
+	mutex_lock(&n->v.lock);
+	if ((zeros && (n->seals & SEALS_WRITE)) || (grows && (n->seals & F_SEAL_GROW)))
+		err = -EPERM;
+	else if (zeros)
+		tmpfs_data_punch(n, offset, length);
+	else
+		err = pages_fill(n, offset >> PAGE_SHIFT, (offset + length - 1) >> PAGE_SHIFT);
+	if (!err) {
+		if (grows && offset + length > n->v.size)
+			size_set(n, offset + length);
+		n->v.ctime = vnode_now();
+		if (zeros)
+			n->v.mtime = n->v.ctime;
+		vnode_privilege_drop(&n->v);
+	}
+	mutex_unlock(&n->v.lock);
+	return err;
+}
+
+/* The first byte at or after offset that is in a page, or in a hole; the file's end is a hole. */
+static u64 extent_find(struct tmpfs_node *n, u64 offset, u64 size, bool hole)
+{
+	u64 index = offset >> PAGE_SHIFT;
+
+	spin_lock(&n->lock);
+	if (hole) {
+		while (page_tree_find(&n->pages, index))
+			index++;
+	} else {
+		index = page_tree_next(&n->pages, index);
+	}
+	spin_unlock(&n->lock);
+	if (index >= DIV_ROUND_UP(size, PAGE_SIZE))
+		return size;
+	return MAX(offset, index << PAGE_SHIFT);
+}
+
+static s64 tmpfs_seek(struct file *f, s64 offset, int whence)
+{
+	u64 size = READ_ONCE(f->vnode->size);
+
+	if (whence == SEEK_DATA || whence == SEEK_HOLE) {
+		if (offset < 0 || (u64)offset >= size)
+			return -ENXIO;
+		offset = extent_find(tmpfs_node_of(f->vnode), offset, size, whence == SEEK_HOLE);
+		if (whence == SEEK_DATA && (u64)offset == size)
+			return -ENXIO;
+		whence = SEEK_SET;
+	}
+	return file_seek_sized(f, offset, whence, size);
 }
 
 int tmpfs_append(struct vnode *v, const void *data, size_t len)
@@ -412,7 +541,8 @@ static int tmpfs_fsync(struct file *f, bool data_only)
 const struct file_ops tmpfs_file_ops = {
 	.read = tmpfs_read,
 	.write = tmpfs_write,
-	.seek = file_seek_vnode,
+	.seek = tmpfs_seek,
 	.mmap = tmpfs_mmap,
+	.fallocate = tmpfs_fallocate,
 	.fsync = tmpfs_fsync,
 };

@@ -133,6 +133,27 @@ int vnode_permission(const struct vnode *v, u32 mask)
 	return c ? vnode_permission_cred(v, mask, c, false) : 0;
 }
 
+bool vnode_is_group_member(const struct vnode *v)
+{
+	const struct cred *c = current()->cred;
+
+	return !c || c->fsuid == 0 || c->fsgid == v->gid || cred_in_group(c, v->gid);
+}
+
+/* What is left of the mode when somebody else's rights are not to be had any more. */
+static u32 mode_without_ids(const struct vnode *v)
+{
+	return v->mode & ~(u32)(S_ISUID | (v->mode & 010 || !vnode_is_group_member(v) ? S_ISGID : 0));
+}
+
+void vnode_privilege_drop(struct vnode *v)
+{
+	const struct cred *c = current()->cred;
+
+	if (unlikely(v->mode & (S_ISUID | S_ISGID)) && S_ISREG(v->mode) && c && c->fsuid != 0)
+		v->mode = mode_without_ids(v);
+}
+
 /* May the current thread change what is asked? The set-id bits that must go are taken out of *a. */
 static int setattr_check(const struct vnode *v, struct vnode_attr *a)
 {
@@ -160,9 +181,7 @@ static int setattr_check(const struct vnode *v, struct vnode_attr *a)
 	} else if ((a->valid & (ATTR_UID | ATTR_GID)) && !S_ISDIR(v->mode) &&
 		   (v->mode & (S_ISUID | S_ISGID))) {
 		a->valid |= ATTR_MODE;
-		a->mode = v->mode & ~(u32)S_ISUID;
-		if (v->mode & 010)
-			a->mode &= ~(u32)S_ISGID;
+		a->mode = mode_without_ids(v);
 	}
 	return 0;
 }
@@ -181,6 +200,8 @@ int vnode_setattr(struct vnode *v, struct vnode_attr *a)
 			a->ctime = vnode_now();
 		}
 		err = v->ops->setattr(v, a);
+		if (!err && (a->valid & ATTR_SIZE))
+			vnode_privilege_drop(v);
 	}
 	mutex_unlock(&v->lock);
 	return err;

@@ -51,6 +51,10 @@ struct vnode_ops {
 	int (*link)(struct vnode *dir, struct vnode *v);
 	int (*unlink)(struct vnode *dir, struct vnode *v);	/* of directories too: emptiness is checked already */
 	int (*rename)(struct vnode *from_dir, struct vnode *v, struct vnode *to_dir, struct vnode *replaced);
+	/* Two names change places. NULL: -EINVAL, as for a whiteout */
+	int (*exchange)(struct vnode *from_dir, struct vnode *v, struct vnode *to_dir, struct vnode *other);
+	/* A regular file that no directory has, nlink 0; any lock state. NULL: -EOPNOTSUPP */
+	struct vnode *(*tmpfile)(struct vnode *dir, u32 mode);
 
 	/* The target's text, not terminated; length or -errno. Any lock state. */
 	s64 (*readlink)(struct vnode *, char *buf, size_t size);
@@ -61,6 +65,15 @@ struct vnode_ops {
 	/* f->vnode is set, f->ops is v->fops; may replace ops and set priv. NULL: nothing to do */
 	int (*open)(struct vnode *, struct file *f);
 	void (*release)(struct vnode *);	/* last reference: free it and what it holds */
+	u64 (*blocks)(struct vnode *);		/* of 512 bytes that a regular file takes; NULL: none. Any lock state */
+	/*
+	 * Extended attributes, xattr(7), rights and sizes already checked. NULL: -EOPNOTSUPP. get: bytes, -ENODATA,
+	 * -ERANGE (size 0 only asks). set: value NULL removes; flags XATTR_*; 0, -EEXIST, -ENODATA, -ENOSPC, -ENOMEM.
+	 * list: the names with their NULs, without "trusted." ones unless all; bytes, -ERANGE. They take [v] themselves.
+	 */
+	s64 (*xattr_get)(struct vnode *, const char *name, void *value, size_t size);
+	int (*xattr_set)(struct vnode *, const char *name, const void *value, size_t size, u32 flags);
+	s64 (*xattr_list)(struct vnode *, char *list, size_t size, bool all);
 };
 
 struct vnode {
@@ -83,7 +96,7 @@ struct vnode {
 	struct mutex lock;		/* [v]: size, data writes, attributes */
 };
 
-#define VNODE_NO_ATIME	1u
+#define VNODE_LINKABLE	1u	/* without a name, but may be given one (O_TMPFILE) */
 
 #define DENTRY_HASHED	1u	/* found by walks [d] */
 #define DENTRY_PINNED	2u	/* the tree holds a reference [d] */
@@ -156,6 +169,9 @@ struct cred;
 int vnode_permission_cred(const struct vnode *v, u32 mask, const struct cred *c, bool real_ids);
 /* Apply checked attributes: rights, set-id bits, times. 0, -EPERM, -EROFS by the caller. Process context. */
 int vnode_setattr(struct vnode *v, struct vnode_attr *a);
+/* Its contents change: the set-id bits go unless the current thread is privileged. [v] held. */
+void vnode_privilege_drop(struct vnode *v);
+bool vnode_is_group_member(const struct vnode *v);	/* the current thread is root or in v's group */
 u64 vnode_now(void);			/* the time that stamps files, ns since 1970 */
 
 /* A dentry for name in parent (NULL: a root of sb) over v (takes over the caller's reference); refs 1, not in the tree. NULL: no memory (v is put). */
@@ -168,6 +184,8 @@ void dentry_link(struct dentry *d);
 void dentry_unlink(struct dentry *d);
 /* Another place and name, hashed again; spare is what dentry_name_reserve gave for len. [n] held. */
 void dentry_move(struct dentry *d, struct dentry *parent, const char *name, u32 len, char *spare);
+/* a gets b's place and name, and b a's. [n] held. */
+void dentry_exchange(struct dentry *a, struct dentry *b);
 /* Memory that a name of this length needs in dentry_move, in *spare (NULL for short ones; else kfree, or moved). 0, -ENOMEM. */
 int dentry_name_reserve(u32 len, char **spare);
 /* The child in the tree, referenced; NULL. */

@@ -11,6 +11,7 @@
 #include "fs/flock.h"
 #include "fs/path.h"
 #include "fs/pipe.h"
+#include "fs/tmpfs.h"
 #include "net/socket_file.h"
 #include "proc/cred.h"
 #include "sched/pid.h"
@@ -194,6 +195,10 @@ static s64 fcntl_file(struct file *f, u32 fd, u32 cmd, u64 arg)
 		return arg > 64 ? -EINVAL : file_async_set_signal(f, arg, fd);
 	case F_GETSIG:
 		return file_async_signal(f);
+	case F_GET_SEALS:
+		return tmpfs_seals_get(f);
+	case F_ADD_SEALS:
+		return f->vnode ? tmpfs_seals_add(f, arg) : -EINVAL;
 	case F_GETPIPE_SZ:
 		return pipe_size(f);
 	case F_SETPIPE_SZ:

@@ -5,12 +5,15 @@
  */
 #include <linux/fcntl.h>
 #include <linux/close_range.h>
+#include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/inotify.h>
 #include <linux/memfd.h>
 #include <linux/stat.h>
 #include <linux/uio.h>
 #include "arch/arm64/ucopy.h"
 #include "fs/fdtable.h"
+#include "fs/inotify.h"
 #include "fs/path.h"
 #include "fs/pipe.h"
 #include "fs/tmpfs.h"
@@ -304,16 +307,56 @@ SYSCALL(syncfs)
 	return 0;
 }
 
-SYSCALL(fadvise64)
+/* Advice about ranges of files that are in memory whole: only whether it could be meant. */
+static s64 range_advice(u64 fd, bool wrong, s64 (*check)(const struct file *f))
 {
-	struct fd_ref r = fd_borrow(a[0]);
+	struct fd_ref r = fd_borrow(fd);
 	s64 n;
 
 	if (!r.file)
 		return -EBADF;
-	n = !r.file->ops->seek ? -ESPIPE : a[3] > 5 ? -EINVAL : 0;	/* POSIX_FADV_NORMAL .. NOREUSE */
+	n = r.file->flags & O_PATH ? -EBADF : check(r.file);
+	if (!n && wrong)
+		n = -EINVAL;
 	fd_return(r);
 	return n;
+}
+
+static s64 may_advise(const struct file *f)
+{
+	return file_is_pipe(f) ? -ESPIPE : 0;
+}
+
+static s64 may_read_ahead(const struct file *f)
+{
+	return !file_readable(f) ? -EBADF : f->vnode && S_ISREG(f->vnode->mode) ? 0 : -EINVAL;
+}
+
+static s64 may_sync(const struct file *f)
+{
+	u32 type = f->vnode ? f->vnode->mode & S_IFMT : 0;
+
+	return type == S_IFREG || type == S_IFDIR || type == S_IFBLK || type == S_IFLNK ? 0 : -ESPIPE;
+}
+
+SYSCALL(fadvise64)
+{
+	return range_advice(a[0], (s64)a[2] < 0 || a[3] > 5, may_advise);	/* POSIX_FADV_NORMAL .. NOREUSE */
+}
+
+SYSCALL(readahead)
+{
+	return range_advice(a[0], false, may_read_ahead);
+}
+
+SYSCALL(sync_file_range)
+{
+	u64 end;
+
+	if ((a[3] & ~(u64)(SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER)) ||
+	    (s64)a[1] < 0 || __builtin_add_overflow(a[1], a[2], &end) || (s64)end < 0)
+		return fd_get_cloexec(a[0]) < 0 ? -EBADF : -EINVAL;
+	return range_advice(a[0], false, may_sync);
 }
 
 static s64 truncate_file(struct file *f, u64 size)
@@ -343,33 +386,43 @@ SYSCALL(ftruncate)
 	return n;
 }
 
-/* Only the plain kind: the range exists afterwards, the size grows unless told not to; memory is taken when it is written. */
+static s64 allocate(struct file *f, u32 mode, u64 offset, u64 length)
+{
+	u64 end;
+	int err;
+
+	if ((s64)offset < 0 || (s64)length <= 0)
+		return -EINVAL;
+	if ((mode & ~(u32)(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) ||
+	    ((mode & FALLOC_FL_PUNCH_HOLE) && mode != (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)))
+		return -EOPNOTSUPP;
+	if (!file_writable(f))
+		return -EBADF;
+	if (!f->vnode || !S_ISREG(f->vnode->mode))
+		return f->ops->readdir ? -EISDIR : file_is_pipe(f) ? -ESPIPE : -ENODEV;
+	if (__builtin_add_overflow(offset, length, &end) || (s64)end < 0)
+		return -EFBIG;
+	if (!f->ops->fallocate)
+		return -EOPNOTSUPP;
+	err = f->ops->fallocate(f, mode, offset, length);
+	if (!err)
+		inotify_file(f, IN_MODIFY);
+	return err;
+}
+
 SYSCALL(fallocate)
 {
-	u64 mode = a[1], end;
-	struct fd_ref r;
-	s64 n = 0;
+	struct fd_ref r = fd_borrow(a[0]);
+	s64 n;
 
-	if ((s64)a[2] < 0 || (s64)a[3] <= 0)
-		return -EINVAL;
-	if (mode & ~1ull)	/* FALLOC_FL_KEEP_SIZE */
-		return -EOPNOTSUPP;
-	if (__builtin_add_overflow(a[2], a[3], &end) || (s64)end < 0)
-		return -EFBIG;
-	r = fd_borrow(a[0]);
 	if (!r.file)
 		return -EBADF;
-	if (!file_writable(r.file))
-		n = -EBADF;
-	else if (!r.file->ops->seek)
-		n = -ESPIPE;
-	else if (!(mode & 1) && r.file->vnode && end > r.file->vnode->size)
-		n = truncate_file(r.file, end);
+	n = allocate(r.file, a[1], a[2], a[3]);
 	fd_return(r);
 	return n;
 }
 
-/* A file of memory alone. Seals are not there: a request for them is refused when they are set. */
+/* A file of memory alone. */
 SYSCALL(memfd_create)
 {
 	char name[256] = "memfd:";
@@ -382,7 +435,7 @@ SYSCALL(memfd_create)
 		return n == -ENAMETOOLONG ? -EINVAL : n;
 	if (a[1] & ~(u64)(MFD_CLOEXEC | MFD_ALLOW_SEALING))
 		return -EINVAL;
-	err = tmpfs_unnamed(name, S_IFREG | 0777, &p);
+	err = tmpfs_unnamed(name, S_IFREG | 0777, a[1] & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL, &p);
 	if (err)
 		return err;
 	err = path_open_found(&p, O_RDWR, &f);

@@ -61,6 +61,7 @@ struct map_request { u64 address, length, offset; u32 prot, flags; bool fixed, n
 static s64 map_file(const struct map_request *m, u32 fd)
 {
 	struct fd_ref r = fd_borrow(fd);
+	struct vnode *v = m->shared && r.file ? r.file->vnode : NULL;
 	struct vm_object *object;
 	s64 at;
 
@@ -69,13 +70,21 @@ static s64 map_file(const struct map_request *m, u32 fd)
 	at = file_flags(r.file, m->prot, m->shared);
 	if (at < 0)
 		goto out;
+	/* A seal against writing comes before this mapping, or finds it (F_ADD_SEALS). */
+	if (v)
+		mutex_lock(&v->lock);
 	object = r.file->ops->mmap(r.file, m->offset, m->length, m->prot, m->shared);
 	if (is_err(object)) {
 		at = ptr_err(object);
-		goto out;
+		goto out_lock;
 	}
+	if (v && tmpfs_is_write_sealed(r.file))
+		at &= ~(s64)VM_MAYWRITE;
 	at = vm_map(current()->space, m->address, m->length, m->flags | at, m->fixed, m->noreplace, object, m->offset, r.file);
 	vm_object_put(object);
+out_lock:
+	if (v)
+		mutex_unlock(&v->lock);
 out:
 	fd_return(r);
 	return at;

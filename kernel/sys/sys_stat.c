@@ -22,7 +22,15 @@ struct facts {
 	u32 mode, uid, gid, nlink;
 	u64 ino, size, blocks, dev, rdev, mount_id;
 	u64 atime, mtime, ctime, btime;
+	bool is_mount_root;
 };
+
+static void facts_of_place(const struct path *p, struct facts *s)
+{
+	s->mount_id = p->mount->id;
+	s->is_mount_root = p->dentry == p->mount->root;
+}
+
 
 static void facts_of_vnode(struct vnode *v, struct facts *s)
 {
@@ -30,7 +38,7 @@ static void facts_of_vnode(struct vnode *v, struct facts *s)
 		v->ops->refresh(v);
 	*s = (struct facts){
 		.mode = v->mode, .uid = v->uid, .gid = v->gid, .nlink = v->nlink, .ino = v->ino,
-		.size = v->size, .blocks = S_ISREG(v->mode) ? DIV_ROUND_UP(v->size, PAGE_SIZE) * (PAGE_SIZE / 512) : 0,
+		.size = v->size, .blocks = S_ISREG(v->mode) && v->ops->blocks ? v->ops->blocks(v) : 0,
 		.dev = dev_make(0, v->sb->dev), .rdev = v->rdev,
 		.atime = v->atime, .mtime = v->mtime, .ctime = v->ctime, .btime = v->btime,
 	};
@@ -42,7 +50,8 @@ static void facts_of_file(struct file *f, struct facts *s)
 
 	if (f->vnode) {
 		facts_of_vnode(f->vnode, s);
-		s->mount_id = f->path ? f->path->mount->id : 0;
+		if (f->path)
+			facts_of_place(f->path, s);
 		return;
 	}
 	*s = (struct facts){
@@ -98,7 +107,7 @@ static s64 facts_at(u64 fd, u64 name, u32 flags, struct facts *s)
 	if (r)
 		return r;
 	facts_of_vnode(p.dentry->vnode, s);
-	s->mount_id = p.mount->id;
+	facts_of_place(&p, s);
 	path_put(&p);
 	return 0;
 }
@@ -134,7 +143,7 @@ SYSCALL(statx)
 	s64 r;
 
 	if ((a[2] & ~(u64)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE)) ||
-	    (a[3] & STATX__RESERVED))
+	    (a[2] & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE || (a[3] & STATX__RESERVED))
 		return -EINVAL;
 	r = facts_at(a[0], a[1], a[2], &s);
 	if (r)
@@ -157,6 +166,8 @@ SYSCALL(statx)
 	x.stx_dev_major = dev_major(s.dev);
 	x.stx_dev_minor = dev_minor(s.dev);
 	x.stx_mnt_id = s.mount_id;
+	x.stx_attributes_mask = STATX_ATTR_MOUNT_ROOT;
+	x.stx_attributes = s.is_mount_root ? STATX_ATTR_MOUNT_ROOT : 0;
 	return copy_to_user(a[4], &x, sizeof(x));
 }
 

@@ -117,3 +117,15 @@ void vm_object_unmap(struct vm_object *o, u64 first, u64 last, bool copies)
 	list_remove(&cursor);
 	spin_unlock(&o->lock);
 }
+
+bool vm_object_is_writable(struct vm_object *o)
+{
+	bool found = false;
+	struct vm_region *r;
+
+	spin_lock(&o->lock);
+	list_for_each(r, &o->regions, object_node)
+		found |= (r->flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE);
+	spin_unlock(&o->lock);
+	return found;
+}

@@ -46,3 +46,5 @@ void vm_object_put(struct vm_object *o);
  * object (a vnode's mutex).
  */
 void vm_object_unmap(struct vm_object *o, u64 first, u64 last, bool copies);
+/* Does a shared mapping exist that may write to it? The caller keeps others from vm_object_unmap, as above. */
+bool vm_object_is_writable(struct vm_object *o);

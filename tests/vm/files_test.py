@@ -23,6 +23,14 @@ def test_watches():
     checks("watches")
 
 
+def test_extended_attributes():
+    checks("xattrs")
+
+
+def test_files_in_memory():
+    checks("tmpfiles")
+
+
 def test_pseudo_terminals():
     checks("ptys")
 

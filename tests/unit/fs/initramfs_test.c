@@ -3,7 +3,7 @@
  * are cut into pieces; wrong ones end with a message and leave what came before.
  *
  * sources: fs/path.c fs/mount.c fs/names.c fs/open.c fs/vnode.c fs/dentry.c fs/fs_context.c fs/file.c fs/fdtable.c
- * sources: fs/tmpfs*.c fs/page_tree.c fs/options.c fs/text.c fs/pipe.c fs/epoll.c fs/flock.c fs/devfs.c fs/initramfs.c
+ * sources: fs/tmpfs*.c fs/page_tree.c fs/options.c fs/text.c fs/pipe.c fs/epoll.c fs/inotify.c fs/flock.c fs/devfs.c fs/initramfs.c
  */
 #include "fs_host.h"
 #include "fs/devfs.h"

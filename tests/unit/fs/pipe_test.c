@@ -2,7 +2,7 @@
  * Pipes: order, atomic writes, sleeping on both sides, ends that close, fifos.
  *
  * sources: fs/path.c fs/mount.c fs/names.c fs/open.c fs/vnode.c fs/dentry.c fs/fs_context.c fs/file.c fs/fdtable.c
- * sources: fs/tmpfs*.c fs/page_tree.c fs/options.c fs/text.c fs/pipe.c fs/epoll.c fs/flock.c fs/devfs.c
+ * sources: fs/tmpfs*.c fs/page_tree.c fs/options.c fs/text.c fs/pipe.c fs/epoll.c fs/inotify.c fs/flock.c fs/devfs.c
  */
 #include "fs_host.h"
 #include "fs/pipe.h"
