@@ -174,6 +174,8 @@ static int entry_follow(struct vnode *v, struct path *out)
 
 static int entry_open(struct vnode *v, struct file *f)
 {
+	if (node_of(v)->entry->looks && !may_look(node_of(v)->p))
+		return -EACCES;
 	return f->ops ? 0 : text_file_open(f, &node_of(v)->source);
 }
 
@@ -183,6 +185,7 @@ static const struct vnode_ops link_ops = { .follow = entry_follow, .release = no
 /* ---- the directory of a process, and of a thread ---- */
 
 #define FILE(nm, md, fn)	{ .name = nm, .mode = S_IFREG | (md), .show = fn }
+#define INNER(nm, fn)		{ .name = nm, .mode = S_IFREG | 0444, .looks = true, .show = fn }
 #define LINK(nm, fn)		{ .name = nm, .mode = S_IFLNK | 0777, .follow = fn }
 #define DIR(nm, md, ops, fops)	{ .name = nm, .mode = S_IFDIR | (md), .dir = &ops, .dir_fops = &fops }
 
@@ -192,7 +195,8 @@ static const struct pid_entry entries[] = {
 	FILE("cmdline", 0444, pid_cmdline_show), FILE("environ", 0400, pid_environ_show),
 	FILE("auxv", 0400, pid_auxv_show),
 	{ .name = "comm", .mode = S_IFREG | 0644, .show = pid_comm_show, .store = pid_comm_store },
-	FILE("maps", 0444, pid_maps_show), FILE("limits", 0444, pid_limits_show),
+	INNER("maps", pid_maps_show), INNER("smaps", pid_smaps_show), INNER("smaps_rollup", pid_smaps_rollup_show),
+	FILE("limits", 0444, pid_limits_show),
 	FILE("mounts", 0444, pid_mounts_show), FILE("mountinfo", 0444, pid_mountinfo_show),
 	FILE("cgroup", 0444, pid_cgroup_show),
 	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = pid_oom_score_adj_show, .store = pid_oom_score_adj_store },

@@ -22,6 +22,7 @@ struct pid_node {
 struct pid_entry {
 	const char *name;
 	u32 mode;
+	bool looks;			/* to be opened only by who may look into the process */
 	void (*show)(struct text_out *, void *node);
 	int (*store)(const char *text, size_t len, void *node);
 	int (*follow)(struct vnode *, struct path *out);
@@ -38,6 +39,8 @@ struct fs_context *thread_fs(struct thread *t);
 void pid_stat_show(struct text_out *t, void *node);
 void pid_status_show(struct text_out *t, void *node);
 void pid_statm_show(struct text_out *t, void *node);
+void pid_smaps_show(struct text_out *t, void *node);
+void pid_smaps_rollup_show(struct text_out *t, void *node);
 void pid_oom_score_adj_show(struct text_out *t, void *node);	/* these three: oom.c */
 int pid_oom_score_adj_store(const char *text, size_t len, void *node);
 void pid_oom_score_show(struct text_out *t, void *node);

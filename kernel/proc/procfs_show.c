@@ -329,47 +329,6 @@ int pid_comm_store(const char *text, size_t len, void *node)
 	return 0;
 }
 
-static const char *region_name(const struct vm_region *r)
-{
-	return r->flags & VM_HEAP ? "[heap]" : r->flags & VM_STACK ? "[stack]" : r->flags & VM_VDSO ? r->flags & VM_EXEC ? "[vdso]" : "[vvar]" : "";
-}
-
-void pid_maps_show(struct text_out *t, void *node)
-{
-	struct vm_space *s = process_space(((struct pid_node *)node)->p);
-	char *buf = kmalloc(PATH_MAX_LEN);
-	struct vm_region *r;
-
-	if (!s || !buf)
-		goto out;
-	mutex_lock(&s->lock);
-	for (u64 at = 0; (r = vm_region_next(s, at)); at = r->end) {
-		struct vnode *v = r->file ? r->file->vnode : NULL;
-		size_t start = t->len;
-
-		text_printf(t, "%08llx-%08llx %c%c%c%c %08llx %02x:%02x %llu ", LL(r->start), LL(r->end),
-			    r->flags & VM_READ ? 'r' : '-', r->flags & VM_WRITE ? 'w' : '-', r->flags & VM_EXEC ? 'x' : '-',
-			    r->flags & VM_SHARED ? 's' : 'p', LL(v ? r->offset : 0), 0u, v ? v->sb->dev : 0,
-			    LL(v ? v->ino : 0));
-		if (v || region_name(r)[0])
-			while (t->len - start < 73 && !t->failed)
-				text_char(t, ' ');
-		if (v && r->file->path) {
-			char *path = path_format(r->file->path, buf, PATH_MAX_LEN);
-
-			text_printf(t, "%s", is_err(path) ? "" : path);
-		} else {
-			text_printf(t, "%s", region_name(r));
-		}
-		text_char(t, '\n');
-	}
-	mutex_unlock(&s->lock);
-out:
-	kfree(buf);
-	if (s)
-		vm_space_put(s);
-}
-
 void pid_limits_show(struct text_out *t, void *node)
 {
 	static const struct { const char *name, *unit; u32 which; } rows[] = {

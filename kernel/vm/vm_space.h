@@ -125,6 +125,13 @@ int vm_flags_change(struct vm_space *s, u64 address, u64 length, u32 set, u32 cl
 int vm_lock_all(struct vm_space *s, u32 set);	/* mlockall: every region's VM_LOCK_BITS become `set` */
 /* Take what a dying program has to itself: nobody may touch it there any more. False: the space is busy now. */
 bool vm_reap(struct vm_space *s);
+/* What a region uses, in bytes; shares and locked shifted left by VM_PSS_SHIFT. [lock] held. */
+#define VM_PSS_SHIFT	12
+struct vm_usage {
+	u64 rss, pss, pss_dirty, pss_anonymous, pss_file, pss_shared, shared_clean, shared_dirty, private_clean, private_dirty;
+	u64 anonymous, locked;
+};
+void vm_usage_add(struct vm_space *s, struct vm_region *r, struct vm_usage *sum);
 u64 vm_locked_in(struct vm_space *s, u64 address, u64 length);	/* pages there that are locked already */
 /* mincore(2): one byte a page. 0, -ENOMEM. */
 int vm_resident(struct vm_space *s, u64 address, u64 pages, u8 *vec);

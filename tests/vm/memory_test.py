@@ -19,6 +19,10 @@ def test_truncation():
     checks("truncation")
 
 
+def test_what_maps_say():
+    checks("smaps")
+
+
 def test_programs():
     checks("elf")
 
