@@ -174,7 +174,7 @@ static int entry_follow(struct vnode *v, struct path *out)
 
 static int entry_open(struct vnode *v, struct file *f)
 {
-	if (node_of(v)->entry->looks && !may_look(node_of(v)->p))
+	if (node_of(v)->entry->looks && !process_may_look(node_of(v)->p))
 		return -EACCES;
 	return f->ops ? 0 : text_file_open(f, &node_of(v)->source);
 }
