@@ -111,7 +111,8 @@ $(eval $(call variant,$B/debug,$(DEBUGFLAGS)))
 $(eval $(call variant,$B/swpan,$(DEBUGFLAGS) -DCONFIG_SW_PAN=1))
 
 # ---- user programs and the initramfs ----------------------------------------
-# user/NAME.c is a program of its own. Programs under tests/vm/guest/ are packed
+# user/NAME.c is a program of its own. user/bcheck is one program, which is each of its
+# checks under that one's name; it is built for size. Programs under tests/vm/guest/ are packed
 # into an archive that the tests add to the initramfs.
 
 USER     := $(patsubst user/%.c,$B/user/%,$(wildcard user/*.c))
@@ -130,10 +131,22 @@ $B/guest/%: tests/vm/guest/%.c Makefile | $(READY)
 	$(Q)$(UCC) $(UCFLAGS) -pthread -MMD -MP -MF $@.d -o $@ $<
 -include $(USER:%=%.d) $(GUEST:%=%.d)
 
-$B/initramfs.cpio: tools/mkinitramfs tools/lib/cpio.py $(USER) $(READY) $(shell find user/etc -type f 2>/dev/null)
+BCHECK   := $B/user/bcheck
+CHECKS   := $(patsubst user/bcheck/%.c,%,$(wildcard user/bcheck/*.c))
+BSRC     := $(wildcard user/bcheck/*.c user/bcheck/runner/*.c)
+$(BCHECK).obj/%.o: user/bcheck/%.c Makefile | $(READY)
+	$(call say,UCC,$<)
+	$(call compile,$(UCC) $(UCFLAGS) -Os -mcmodel=tiny -fomit-frame-pointer -ffunction-sections -Wno-unused-parameter)
+$(BCHECK): $(BSRC:user/bcheck/%.c=$(BCHECK).obj/%.o)
+	$(call say,LINK,$@)
+	$(Q)$(UCC) $(UCFLAGS) -Wl,--gc-sections -o $@.$$$$ $^ && mv $@.$$$$ $@
+-include $(BSRC:user/bcheck/%.c=$(BCHECK).obj/%.d)
+
+$B/initramfs.cpio: tools/mkinitramfs tools/lib/cpio.py $(USER) $(BCHECK) $(READY) $(shell find user/etc -type f 2>/dev/null)
 	$(call say,CPIO,$@)
 	$(Q)tools/mkinitramfs --busybox $B/pkg/busybox-static/bin/busybox --etc user/etc \
-		--init $B/user/init $(filter-out --program=$B/user/init,$(USER:%=--program=%)) $@
+		--init $B/user/init $(filter-out --program=$B/user/init,$(USER:%=--program=%)) \
+		--program $(BCHECK) $(CHECKS:%=--link lib/bcheck/%=../../bin/bcheck) $@
 $B/initramfs.cpio.gz: $B/initramfs.cpio
 	$(Q)gzip -9nc $< >$@.$$$$ && mv $@.$$$$ $@
 $B/guest.cpio: tools/mkinitramfs tools/lib/cpio.py $(GUEST)

@@ -1,0 +1,35 @@
+/*
+ * The list of the checks: GROUP(heading) and ENTRY(name) in the order in which
+ * they run. Included with these two defined.
+ */
+GROUP("Time, memory, unknown calls")
+ENTRY(clock_gettime)
+ENTRY(brk)
+ENTRY(mmap)
+ENTRY(syscall_enosys)
+GROUP("Files")
+ENTRY(file_read)
+ENTRY(lseek)
+ENTRY(getdents)
+ENTRY(access)
+ENTRY(cwd)
+ENTRY(devfs)
+ENTRY(fs_write)
+ENTRY(fs_directory)
+GROUP("Descriptors")
+ENTRY(pipe)
+ENTRY(pipe2)
+ENTRY(dup)
+ENTRY(fcntl)
+GROUP("Processes")
+ENTRY(fork)
+ENTRY(waitpid)
+ENTRY(fork_memory)
+GROUP("Signals")
+ENTRY(signal_handler)
+ENTRY(signal_return)
+GROUP("Network")
+ENTRY(dns_resolve)
+ENTRY(http_fetch)
+#undef GROUP
+#undef ENTRY
