@@ -12,11 +12,13 @@
 all it depends on beside it. archive() makes one part for an initramfs of the packages that are
 named, and of those shared libraries of the others that the dynamic linker will ask for: it goes
 behind our own initramfs, so a program of Debian's takes the place of busybox's of that name, and busybox
-stands in for the rest. The libraries, and what else is named by path alone, are where Debian has
-them; all programs are in /bin, which /sbin, /usr/bin and /usr/sbin lead to.
+stands in for the rest. Both names of a folder lead to the same files, as on Debian: all programs are in
+/bin, which /sbin, /usr/bin and /usr/sbin are links to, and all libraries in /lib.
 
 What a test needs of the network is tests/net's: programs("curl", ns=net).
 """
+import contextlib
+import glob
 import hashlib
 import os
 import re
@@ -31,11 +33,10 @@ from vmtest import cpio, _read  # noqa: E402
 
 ROOT = qemu.built("programs")
 CACHE = qemu.built("programs-initramfs")
-LIB = "usr/lib/aarch64-linux-gnu"
 # What glibc opens by name when it is asked to: a thread that is cancelled unwinds by libgcc_s.
 ALWAYS = ("ld-linux-aarch64.so.1", "libc.so.6", "libgcc_s.so.1")
 UNUSED = re.compile(r"usr/share/(doc|man|info|locale|lintian|bash-completion|bug|doc-base|menu|polkit-1|zsh|perl.*)/"
-                    r"|usr/lib/(systemd|locale|perl.*|aarch64-linux-gnu/(perl|gconv|audit).*)/|etc/(init.d|cron.*)/|\.control$")
+                    r"|lib/(systemd|locale|perl.*|aarch64-linux-gnu/(perl|gconv|audit).*)/|etc/(init.d|cron.*)/|\.control$")
 BASE = {"etc/passwd": "root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n"
                       "www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\nuser:x:1000:1000:A user:/home/user:/bin/bash\n"
                       "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
@@ -47,7 +48,7 @@ BASE = {"etc/passwd": "root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:daemon:/usr
 def _place(path):
     """Where a file of a package goes in the guest."""
     path = re.sub(r"^(usr/)?s?bin/", "bin/", path)
-    return re.sub(r"^lib/", "usr/lib/", path)
+    return re.sub(r"^usr/lib(/|$)", r"lib\1", path)
 
 
 def _files(package):
@@ -121,7 +122,7 @@ def _add(a, place, path):
             target = os.path.normpath(os.path.join("/", inside, target))
         a.symlink(place, target)
     elif stat.S_ISDIR(mode):
-        if place not in ("usr/bin", "usr/sbin", "sbin", "lib", "tmp", "root", "run", "var/run"):
+        if place not in ("usr/bin", "usr/sbin", "sbin", "tmp", "root", "run", "var/run"):
             a.dir(place, stat.S_IMODE(mode))
     else:
         a.file(place, _read(path), stat.S_IMODE(mode))
@@ -132,20 +133,21 @@ def archive(*packages, more=None):
 
     Made once for the same packages and contents.
     """
-    key = hashlib.sha256(repr((packages, sorted((more or {}).items()))).encode())
-    for part in (__file__, cpio.__file__):
+    name = hashlib.sha256(repr((packages, sorted((more or {}).items()))).encode()).hexdigest()[:16]
+    key = hashlib.sha256()
+    for part in (__file__, cpio.__file__, *sorted(glob.glob(f"{ROOT}/*/.control"))):
         key.update(_read(part))
-    for package in sorted(os.listdir(ROOT)) if os.path.isdir(ROOT) else ():
-        control = os.path.join(ROOT, package, ".control")
-        key.update(_read(control) if os.path.exists(control) else b"")
-    path = os.path.join(CACHE, f"{key.hexdigest()[:20]}.cpio")
+    path = os.path.join(CACHE, f"{name}-{key.hexdigest()[:16]}.cpio")
     if os.path.exists(path):
         return path
+    for old in glob.glob(f"{CACHE}/{name}-*"):
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(old)
     files = _collect(packages)
     more = {**BASE, **(more or {})}
     a = cpio.Archive()
-    a.dir("usr/lib")
-    a.symlink("lib", "usr/lib")
+    a.dir("lib")
+    a.symlink("usr/lib", "../lib")
     a.dir("home/user")
     for place in sorted(files):
         if place not in more and place not in a:
@@ -166,7 +168,34 @@ def programs(*packages, more=None, net="none", **vm):
     """
     guest = Vm(archives=[archive("bash", *packages, more=more)], net=net, **vm)
     try:
-        return guest.boot(shell="env PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 bash")
+        guest.boot(shell="env PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 bash")
+        # Debian's own init makes that link; our kernel has it.
+        guest.run("[ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd")
+        return guest
     except BaseException:
         guest.close()
         raise
+
+
+def transcript(vm, text, timeout=LIMIT):
+    """Run what stands behind "$ " and compare what each of these lines prints with the lines below it.
+
+    A line in slashes is a regular expression for one line; "? 3" says a status that is not 0.
+    All that differs is told at once.
+    """
+    wrong = []
+    for part in re.split(r"(?m)^\s*\$ ", text)[1:]:
+        command, *expected = [line.strip() for line in part.rstrip().split("\n")]
+        out, status = vm.sh(command, timeout)
+        lines = [line.strip() for line in out.rstrip("\n").split("\n")] if out.strip() else []
+        if status:
+            lines.append(f"? {status}")
+        if len(lines) != len(expected) or not all(map(_line_is, lines, expected)):
+            wrong.append("\n    ".join([f"$ {command}", *lines, "instead of:", *expected]))
+    assert not wrong, "not as expected:\n" + "\n".join(wrong)
+
+
+def _line_is(line, expected):
+    if len(expected) > 2 and expected[0] == expected[-1] == "/":
+        return re.fullmatch(expected[1:-1], line)
+    return line == expected
