@@ -57,7 +57,7 @@ static s64 full_write(struct file *f, struct uio *u, u64 *pos)
 	return -ENOSPC;
 }
 
-static s64 random_read(struct file *f, struct uio *u, u64 *pos)
+static s64 urandom_read(struct file *f, struct uio *u, u64 *pos)
 {
 	u8 piece[RANDOM_PIECE];
 	s64 done = 0;
@@ -73,6 +73,23 @@ static s64 random_read(struct file *f, struct uio *u, u64 *pos)
 			break;
 	}
 	return done;
+}
+
+/* As getrandom: nothing before there is a seed. */
+static s64 random_read(struct file *f, struct uio *u, u64 *pos)
+{
+	int err;
+
+	if (!random_seeded() && (f->flags & O_NONBLOCK))
+		return -EAGAIN;
+	err = wait_event_interruptible(&core_event_wait[CORE_EVENT_SEEDED], random_seeded());
+	return err ? err : urandom_read(f, u, pos);
+}
+
+static u32 random_poll(struct file *f, struct poll_table *t)
+{
+	poll_wait(t, &core_event_wait[CORE_EVENT_SEEDED]);
+	return EPOLLOUT | EPOLLWRNORM | (random_seeded() ? EPOLLIN | EPOLLRDNORM : 0);
 }
 
 static s64 random_write(struct file *f, struct uio *u, u64 *pos)
@@ -193,7 +210,10 @@ static const struct file_ops null_ops = { .read = null_read, .write = null_write
 static const struct file_ops zero_ops = { .read = zero_read, .write = null_write, .seek = null_seek, .mmap = zero_mmap };
 static const struct file_ops full_ops = { .read = zero_read, .write = full_write, .seek = null_seek };
 static const struct file_ops random_ops = {
-	.read = random_read, .write = random_write, .seek = null_seek, .ioctl = random_ioctl,
+	.read = random_read, .write = random_write, .poll = random_poll, .seek = null_seek, .ioctl = random_ioctl,
+};
+static const struct file_ops urandom_ops = {
+	.read = urandom_read, .write = random_write, .seek = null_seek, .ioctl = random_ioctl,
 };
 static const struct file_ops kmsg_ops = { .read = kmsg_read, .write = kmsg_write, .seek = kmsg_seek, .poll = kmsg_poll };
 
@@ -202,7 +222,7 @@ static struct chardev devices[] = {
 	{ .name = "zero", .major = MEM_MAJOR, .minor = 5, .mode = 0666, .ops = &zero_ops },
 	{ .name = "full", .major = MEM_MAJOR, .minor = 7, .mode = 0666, .ops = &full_ops },
 	{ .name = "random", .major = MEM_MAJOR, .minor = 8, .mode = 0666, .ops = &random_ops },
-	{ .name = "urandom", .major = MEM_MAJOR, .minor = 9, .mode = 0666, .ops = &random_ops },
+	{ .name = "urandom", .major = MEM_MAJOR, .minor = 9, .mode = 0666, .ops = &urandom_ops },
 	{ .name = "kmsg", .major = MEM_MAJOR, .minor = 11, .mode = 0644, .ops = &kmsg_ops },
 };
 

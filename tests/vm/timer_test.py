@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """Timers, sleeping and the clock, signals and processes as descriptors: programs of tests/vm/guest in a fresh guest."""
-from vmtest import Vm, main
+import re
+
+from vmtest import Vm, main, only_ours
 
 
-def checks(name):
-    with Vm(net="none", guest=True, mem="128M") as vm:
+def checks(name, **machine):
+    with Vm(net="none", guest=True, mem="128M", **machine) as vm:
         vm.boot()
         out, status = vm.sh(f"/bin/{name}", 300)
         assert status == 0 and ", 0 failed" in out.splitlines()[-1], "\n".join(
             line for line in out.splitlines() if not line.startswith("ok "))
+        return out
 
 
 def test_timers():
@@ -21,6 +24,32 @@ def test_signals_and_processes_as_descriptors():
 
 def test_cpu_time():
     checks("cputime")
+
+
+def test_readers_of_the_log():
+    checks("logread")
+
+
+NO_SEED = {"args": ("-machine", "dtb-randomness=off")}
+
+
+def test_seed_that_comes_late():
+    assert "seeded" in checks("seed", **NO_SEED)
+
+
+def test_bytes_wait_for_the_seed():
+    only_ours()         # Linux makes itself a seed of the jitter of its own timing
+    assert "waiting" in checks("seed", **NO_SEED)
+
+
+def test_who_waits_does_not_look():
+    """Blocked readers of the log, and of random bytes without a seed, cost an idle machine no interrupt."""
+    only_ours()
+    with Vm(net="none", guest=True, **NO_SEED) as vm:
+        vm.boot()
+        explained, *lines = vm.run("cat /dev/kmsg >/dev/null & head -c 1 /dev/random & idle 3; kill %1 %2").splitlines()
+        assert len(lines) == 1 and re.match(r"\d+ .*timer", lines[0]), lines
+        assert int(lines[0].split()[0]) <= int(explained.split()[1]), (explained, lines)
 
 
 main()
