@@ -90,8 +90,11 @@ void file_put(struct file *f)
 		flock_file_closed(f);
 	if (f->ops->release)
 		f->ops->release(f);
-	if (f->path)
+	if (f->path) {
+		if (is_writer(f))
+			atomic_sub(&f->path->mount->writers, 1);
 		path_put(f->path);
+	}
 	cred_put(f->cred);
 	slab_free(file_cache, container_of(f, struct file_slot, file));
 }

@@ -7,6 +7,15 @@
 #include "mm/slab.h"
 
 static struct fs_context boot_context;	/* kernel threads', and what pid 1 begins with */
+static struct spinlock contexts_lock = SPINLOCK_INIT("fs contexts");
+static struct list_node contexts = LIST_INIT(contexts);	/* [contexts_lock] */
+
+static void context_list(struct fs_context *c)
+{
+	spin_lock(&contexts_lock);
+	list_push_back(&contexts, &c->node);
+	spin_unlock(&contexts_lock);
+}
 
 struct fs_context *fs_context_current(void)
 {
@@ -23,6 +32,7 @@ static void context_start(struct fs_context *c)
 	c->root = c->cwd = (struct path){ mount_root, mount_root->root };
 	path_get(&c->root);
 	path_get(&c->cwd);
+	context_list(c);
 }
 
 void fs_context_boot_init(void)
@@ -46,6 +56,7 @@ struct fs_context *fs_context_copy(struct fs_context *c)
 	path_get(&n->root);
 	path_get(&n->cwd);
 	spin_unlock(&c->lock);
+	context_list(n);
 	return n;
 }
 
@@ -66,10 +77,35 @@ void fs_context_get(struct fs_context *c)
 void fs_context_put(struct fs_context *c)
 {
 	if (c && ref_put(&c->refs)) {
+		spin_lock(&contexts_lock);
+		list_remove(&c->node);
+		spin_unlock(&contexts_lock);
 		path_put(&c->root);
 		path_put(&c->cwd);
 		kfree(c);
 	}
+}
+
+void fs_contexts_move(const struct path *from, const struct path *to)
+{
+	struct fs_context *c;
+	u32 moved = 0;
+
+	spin_lock(&contexts_lock);
+	list_for_each(c, &contexts, node) {
+		spin_lock(&c->lock);
+		for (struct path *p = &c->root; p; p = p == &c->root ? &c->cwd : NULL) {
+			if (path_equal(p, from)) {
+				*p = *to;
+				path_get(to);
+				moved++;
+			}
+		}
+		spin_unlock(&c->lock);
+	}
+	spin_unlock(&contexts_lock);
+	while (moved--)
+		path_put(from);
 }
 
 void fs_context_cwd(struct fs_context *c, struct path *out)

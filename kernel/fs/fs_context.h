@@ -10,6 +10,7 @@ struct fs_context {
 	struct spinlock lock;		/* [l] */
 	struct path root, cwd;		/* [l] */
 	u32 umask;			/* [l] */
+	struct list_node node;		/* all of them [contexts lock] */
 };
 
 /* At the root of the root file system, umask 022; refs 1. NULL: no memory. */
@@ -21,5 +22,7 @@ void fs_context_put(struct fs_context *c);	/* process context */
 struct fs_context *fs_context_current(void);
 void fs_context_cwd(struct fs_context *c, struct path *out);	/* referenced */
 void fs_context_root(struct fs_context *c, struct path *out);	/* referenced */
+/* Whoever has his root or working directory at from has it at to now. */
+void fs_contexts_move(const struct path *from, const struct path *to);
 void fs_context_set_cwd(struct fs_context *c, const struct path *p);	/* takes its own reference */
 void fs_context_set_root(struct fs_context *c, const struct path *p);

@@ -281,7 +281,7 @@ static struct vnode *name_make(struct unpack *u, const char *name, const char *t
 	return is_err(d) ? err_ptr(ptr_err(d)) : d->vnode;
 }
 
-/* A name is complete (for a link: with its target). *out is its vnode, referenced; NULL: its directory is missing. */
+/* A name is complete (for a link: with its target). *out is its vnode, referenced; NULL: it was passed over, as by Linux. */
 static int name_add(struct unpack *u, const char *target, u32 target_len, struct vnode **out)
 {
 	struct vnode *v;
@@ -313,6 +313,10 @@ static int name_add(struct unpack *u, const char *target, u32 target_len, struct
 		vnode_get(v);
 	}
 	mutex_unlock(&u->dir.dentry->sb->names);
+	if (ptr_err(v) == -ENOTEMPTY) {
+		log_warn("initramfs: %s: passed over, a directory with files has that name", u->name);
+		return 0;
+	}
 	if (is_err(v)) {
 		wrong(u, "%s: %s", u->name, ptr_err(v) == -ENOMEM ? "no memory left" : "cannot be made");
 		return ptr_err(v);

@@ -145,6 +145,9 @@ int mount_add(const char *source, const struct path *at, const char *type_name, 
 		superblock_put(sb);
 		return -EBUSY;
 	}
+	/* A file system that is there once for all stays as it is. */
+	if ((flags & MNT_RDONLY) && atomic_load(&sb->refs) == 1)
+		sb->read_only = true;
 	m = mount_new(sb, sb->root, source, atime_flags(flags));
 	if (!m)
 		return -ENOMEM;
@@ -219,10 +222,22 @@ int mount_bind(const struct path *from, const struct path *at, bool recursive)
 	return recursive ? bind_below(from, m, last_id) : 0;
 }
 
+/* Out of its place, into another (referenced by the caller). [d] held. What it leaves is the caller's to put. */
+static struct path place_change(struct mount *m, struct path to)
+{
+	struct path from = { m->parent, m->mountpoint };
+
+	m->parent = to.mount;
+	m->mountpoint = to.dentry;
+	to.dentry->flags |= DENTRY_MOUNTED;
+	mounted_flag_update(from.dentry);
+	return from;
+}
+
 int mount_move(const struct path *from, const struct path *at)
 {
-	struct mount *m = from->mount, *up, *old_parent = NULL;
-	struct dentry *old_place = NULL;
+	struct mount *m = from->mount, *up;
+	struct path left;
 	int err = -EINVAL;
 
 	if (from->dentry != m->root)
@@ -236,37 +251,48 @@ int mount_move(const struct path *from, const struct path *at)
 	for (up = at->mount; up != up->parent; up = up->parent)
 		if (up == m)
 			goto out;
-	old_parent = m->parent;
-	old_place = m->mountpoint;
-	m->parent = at->mount;
-	m->mountpoint = at->dentry;
 	path_get(at);
-	at->dentry->flags |= DENTRY_MOUNTED;
+	left = place_change(m, *at);
 	list_remove(&m->node);
 	list_push_back(&mounts, &m->node);
-	mounted_flag_update(old_place);
 	err = 0;
 out:
 	spin_unlock(&dentry_lock);
-	if (old_place) {
-		dentry_put(old_place);
-		mount_put(old_parent);
-	}
+	if (!err)
+		path_put(&left);
 	return err;
+}
+
+/* Is a file open for writing on this mount (NULL: on any of sb)? [d] held. */
+static bool has_writers(const struct mount *one, const struct superblock *sb)
+{
+	struct mount *m;
+
+	list_for_each(m, &mounts, node)
+		if (m->sb == sb && (!one || m == one) && atomic_load(&m->writers))
+			return true;
+	return false;
 }
 
 int mount_remount(const struct path *at, u32 flags, const char *options)
 {
+	bool whole = !(flags & MS_BIND);	/* the file system too, not only how it is seen here */
 	struct superblock *sb = at->mount->sb;
 	int err = 0;
 
 	if (at->dentry != at->mount->root)
 		return -EINVAL;
-	if (options && *options && sb->ops->remount)
+	if (whole && options && *options && sb->ops->remount)
 		err = sb->ops->remount(sb, options);
 	if (err)
 		return err;
 	spin_lock(&dentry_lock);
+	if ((flags & MNT_RDONLY) && has_writers(whole ? NULL : at->mount, sb)) {
+		spin_unlock(&dentry_lock);
+		return -EBUSY;
+	}
+	if (whole)
+		sb->read_only = flags & MNT_RDONLY;
 	flags |= flags & MNT_ATIME_FLAGS ? 0 : at->mount->flags & MNT_ATIME_FLAGS;	/* not named: as it is */
 	at->mount->flags = (at->mount->flags & ~MNT_USER_FLAGS) | (atime_flags(flags) & MNT_USER_FLAGS);
 	spin_unlock(&dentry_lock);
@@ -324,7 +350,46 @@ out:
 
 int path_writable(const struct path *p)
 {
-	return p->mount->flags & MNT_RDONLY ? -EROFS : 0;
+	return (p->mount->flags & MNT_RDONLY) || p->mount->sb->read_only ? -EROFS : 0;
+}
+
+int mount_pivot(const struct path *new_root, const struct path *put_old)
+{
+	struct mount *fresh = new_root->mount, *up, *old;
+	struct path root, left = { NULL, NULL };
+	struct dentry *d = put_old->dentry;
+	int err = -EINVAL;
+
+	fs_context_root(fs_context_current(), &root);
+	old = root.mount;
+	spin_lock(&dentry_lock);
+	if (fresh == old || put_old->mount == old) {
+		err = -EBUSY;
+		goto out;
+	}
+	if (root.dentry != old->root || new_root->dentry != fresh->root || old->parent == old || fresh->parent == fresh ||
+	    !old->attached || !fresh->attached || !put_old->mount->attached)
+		goto out;
+	/* put_old must lie in the new root, and that in the old one. */
+	for (up = put_old->mount; up != fresh && up != up->parent; up = up->parent)
+		d = up->mountpoint;
+	if (up != fresh || !dentry_below(d, fresh->root))
+		goto out;
+	for (up = fresh; up != old && up != up->parent; up = up->parent)
+		;
+	if (up != old)
+		goto out;
+	path_get(put_old);
+	left = place_change(fresh, place_change(old, *put_old));
+	err = 0;
+out:
+	spin_unlock(&dentry_lock);
+	if (!err) {
+		path_put(&left);
+		fs_contexts_move(&root, new_root);
+	}
+	path_put(&root);
+	return err;
 }
 
 size_t mount_flags_format(const struct mount *m, char *buf, size_t size)

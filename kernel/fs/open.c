@@ -58,6 +58,11 @@ static int open_check(const struct path *p, u32 oflags)
 	return S_ISSOCK(v->mode) ? -ENXIO : 0;
 }
 
+bool is_writer(const struct file *f)
+{
+	return f->path && (f->flags & O_ACCMODE) && !(f->flags & O_PATH) && S_ISREG(f->vnode->mode);
+}
+
 static int open_operations(struct vnode *v, struct file *f)
 {
 	f->ops = v->fops;
@@ -70,8 +75,8 @@ static int open_operations(struct vnode *v, struct file *f)
 	return v->ops->open ? v->ops->open(v, f) : f->ops ? 0 : -ENXIO;
 }
 
-/* created: the opener made it just now, so its mode does not bind this open, nor is there anything to truncate. */
-static int open_found(const struct path *p, u32 oflags, bool created, struct file **out)
+/* allowed: the opener made it just now, so its mode does not bind this open, nor is there anything to truncate. */
+static int open_found(const struct path *p, u32 oflags, bool allowed, struct file **out)
 {
 	struct vnode *v = p->dentry->vnode;
 	struct file *f;
@@ -80,7 +85,7 @@ static int open_found(const struct path *p, u32 oflags, bool created, struct fil
 	if (oflags & O_PATH) {
 		if ((oflags & O_DIRECTORY) && !S_ISDIR(v->mode))
 			return -ENOTDIR;
-	} else if (!created) {
+	} else if (!allowed) {
 		err = open_check(p, oflags);
 		if (err)
 			return err;
@@ -95,13 +100,17 @@ static int open_found(const struct path *p, u32 oflags, bool created, struct fil
 		return 0;
 	}
 	f->open_flags = oflags;
+	if (is_writer(f))
+		atomic_add_relaxed(&p->mount->writers, 1);
 	err = open_operations(v, f);
 	if (err) {
 		f->ops = &path_only_ops;	/* not opened: nothing to release, nothing to tell of */
+		if (is_writer(f))
+			atomic_sub(&p->mount->writers, 1);
 		f->flags |= O_PATH;
 		goto drop;
 	}
-	if ((oflags & O_TRUNC) && S_ISREG(v->mode) && !created) {
+	if ((oflags & O_TRUNC) && S_ISREG(v->mode) && !allowed) {
 		struct vnode_attr a = { .valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME, .touch = true };
 
 		a.mtime = a.ctime = vnode_now();
@@ -120,6 +129,11 @@ drop:
 int path_open_found(const struct path *p, u32 oflags, struct file **out)
 {
 	return open_found(p, oflags & ~(u32)(O_CREAT | O_EXCL), false, out);
+}
+
+int path_open_exec(const struct path *p, struct file **out)
+{
+	return open_found(p, O_RDONLY, true, out);
 }
 
 /* The name in dir, or a new file of that name: a referenced path; *created says which. */

@@ -388,6 +388,20 @@ char *path_format_from(const struct path *p, const struct path *root, char *buf,
 	return fits ? at : err_ptr(-ENAMETOOLONG);
 }
 
+char *dentry_format(struct dentry *d, char *buf, size_t size)
+{
+	char *at = buf + size;
+	bool fits = prepend(buf, &at, "", 1);
+
+	spin_lock(&dentry_lock);
+	for (; d->parent != d; d = d->parent)
+		fits = fits && prepend(buf, &at, d->name, d->name_len) && prepend(buf, &at, "/", 1);
+	spin_unlock(&dentry_lock);
+	if (fits && !*at)
+		fits = prepend(buf, &at, "/", 1);
+	return fits ? at : err_ptr(-ENAMETOOLONG);
+}
+
 char *path_format(const struct path *p, char *buf, size_t size)
 {
 	struct path root;

@@ -19,6 +19,7 @@ struct mount {
 	struct dentry *mountpoint;	/* referenced, in parent [d] */
 	struct list_node node;		/* all mounts, in order of mounting [d] */
 	bool attached;			/* [d] */
+	u32 writers;			/* files open for writing [a] */
 	char *source;			/* for /proc/mounts */
 };
 
@@ -73,6 +74,9 @@ char *path_format(const struct path *p, char *buf, size_t size);
 /* The same seen from a given root. */
 char *path_format_from(const struct path *p, const struct path *root, char *buf, size_t size);
 
+/* From the root of its own file system. */
+char *dentry_format(struct dentry *d, char *buf, size_t size);
+
 /* The name in a directory, also one that the tree lacks: referenced, or err_ptr. [n] of dir's superblock held. */
 struct dentry *dentry_lookup(struct dentry *dir, const char *name, u32 len);
 
@@ -81,6 +85,8 @@ int path_open(const char *name, u32 oflags, u32 mode, struct file **out);
 int path_open_at(const struct path *at, const char *name, u32 oflags, u32 mode, struct file **out);
 /* An open of a place already found (exec of /proc/self/exe, opens of memory files). */
 int path_open_found(const struct path *p, u32 oflags, struct file **out);
+/* An open for execve, for reading: whether it may be executed was asked already, whether it may be read is not. */
+int path_open_exec(const struct path *p, struct file **out);
 
 int path_mknod(const struct path *at, const char *name, u32 mode, u64 rdev);	/* mode with S_IFMT; umask applied */
 int path_mkdir(const struct path *at, const char *name, u32 mode);
@@ -104,6 +110,8 @@ int mount_bind(const struct path *from, const struct path *at, bool recursive);
 int mount_move(const struct path *from, const struct path *at);
 int mount_remount(const struct path *at, u32 flags, const char *options);
 int mount_remove(const struct path *at, u32 flags);
+/* pivot_root(2): 0, -EBUSY, -EINVAL. */
+int mount_pivot(const struct path *new_root, const struct path *put_old);
 void mount_put(struct mount *m);
 /* In order of mounting, referenced (drop with mount_put); after NULL: the first. Drops after. */
 struct mount *mount_next(struct mount *after);

@@ -323,13 +323,18 @@ static s64 tmpfs_write(struct file *f, struct uio *u, u64 *pos)
 {
 	struct vnode *v = f->vnode;
 	struct tmpfs_node *n = tmpfs_node_of(v);
-	s64 done = 0, r = 0;
-	u64 at;
+	s64 done = 0, r;
+	u64 at, end;
 
 	if (!u->left)
 		return 0;
 	mutex_lock(&v->lock);
 	at = f->flags & O_APPEND ? v->size : *pos;
+	end = at + u->left;
+	r = vnode_size_check(at, &end);
+	if (r)
+		goto out;
+	u->left = end - at;
 	if (at >= SIZE_LIMIT || (n->seals & SEALS_WRITE)) {
 		r = at >= SIZE_LIMIT ? -EFBIG : -EPERM;
 		goto out;
@@ -371,9 +376,11 @@ static void page_tail_zero(struct tmpfs_node *n, u64 from, u64 to)
 
 int tmpfs_data_resize(struct tmpfs_node *n, u64 size)
 {
-	u64 dropped = 0;
+	u64 dropped = 0, limit = size;
 
 	if (size > SIZE_LIMIT)
+		return -EFBIG;
+	if (size > n->v.size && vnode_size_check(size, &limit))
 		return -EFBIG;
 	if (n->seals & (size < n->v.size ? F_SEAL_SHRINK : size > n->v.size ? F_SEAL_GROW : 0))
 		return -EPERM;
@@ -444,10 +451,13 @@ static int tmpfs_fallocate(struct file *f, u32 mode, u64 offset, u64 length)
 	struct tmpfs_node *n = tmpfs_node_of(f->vnode);
 	bool grows = !(mode & FALLOC_FL_KEEP_SIZE) && offset + length > n->v.size;
 	bool zeros = mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE);
+	u64 end = offset + length;
 	int err = 0;
 
 	mutex_lock(&n->v.lock);
-	if ((zeros && (n->seals & SEALS_WRITE)) || (grows && (n->seals & F_SEAL_GROW)))
+	if (grows && vnode_size_check(end, &end))
+		err = -EFBIG;
+	else if ((zeros && (n->seals & SEALS_WRITE)) || (grows && (n->seals & F_SEAL_GROW)))
 		err = -EPERM;
 	else if (zeros)
 		tmpfs_data_punch(n, offset, length);

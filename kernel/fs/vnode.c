@@ -5,12 +5,14 @@
  * Called by the walk (path.c), by open and the calls that change attributes,
  * and by the file systems. Calls the file system's operations alone.
  */
+#include <asm/signal.h>
 #include <linux/stat.h>
 #include "base/errno.h"
 #include "base/string.h"
 #include "core/clock.h"
 #include "fs/vnode.h"
 #include "sched/cred.h"
+#include "sched/signal.h"
 
 static struct spinlock types_lock = SPINLOCK_INIT("fs types");
 static struct fs_type *types;		/* in order of registration [types_lock]; never removed */
@@ -71,6 +73,21 @@ void superblock_put(struct superblock *sb)
 		dentry_put(sb->root);
 	}
 	superblock_drop(sb);
+}
+
+u64 (*vnode_size_limit)(void);
+
+int vnode_size_check(u64 offset, u64 *end)
+{
+	u64 limit = vnode_size_limit ? vnode_size_limit() : ~0ull;
+
+	if (likely(*end <= limit))
+		return 0;
+	*end = limit;
+	if (offset < limit)
+		return 0;
+	signal_send_self(SIGXFSZ);
+	return -EFBIG;
 }
 
 u64 vnode_now(void)

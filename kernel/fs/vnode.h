@@ -131,6 +131,7 @@ struct superblock {
 	u32 refs;			/* mounts: without one the tree goes [a] */
 	u32 holds;			/* vnodes, and one for all mounts: without one the structure goes [a] */
 	u32 dev;			/* st_dev: major 0, own minor [S] */
+	bool read_only;			/* whatever the mounts say [d] */
 	const struct fs_type *type;
 	const struct superblock_ops *ops;
 	struct dentry *root;
@@ -172,6 +173,13 @@ int vnode_setattr(struct vnode *v, struct vnode_attr *a);
 /* Its contents change: the set-id bits go unless the current thread is privileged. [v] held. */
 void vnode_privilege_drop(struct vnode *v);
 bool vnode_is_group_member(const struct vnode *v);	/* the current thread is root or in v's group */
+/* The bytes that files of the current process may have (RLIMIT_FSIZE): proc/ sets it at boot. docs/floors.md. */
+extern u64 (*vnode_size_limit)(void);
+/*
+ * May a file grow as far as end by what is at offset? 0; -EFBIG, with SIGXFSZ, when offset is at the limit or beyond.
+ * *end is brought down to the limit. Process context.
+ */
+int vnode_size_check(u64 offset, u64 *end);
 u64 vnode_now(void);			/* the time that stamps files, ns since 1970 */
 
 /* A dentry for name in parent (NULL: a root of sb) over v (takes over the caller's reference); refs 1, not in the tree. NULL: no memory (v is put). */

@@ -65,7 +65,8 @@ int binary_open(struct binary *b, const struct path *at, const char *name, u32 l
 	err = vnode_permission(v, 1);
 	if (err)
 		return err;
-	err = path_open_found(&b->path, O_RDONLY, &b->file);
+	b->unreadable = vnode_permission(v, 4) != 0;
+	err = path_open_exec(&b->path, &b->file);
 	if (err)
 		return err;
 	b->size = v->size;

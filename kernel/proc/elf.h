@@ -13,6 +13,7 @@ struct binary {
 	struct path path;		/* referenced */
 	struct vm_object *object;	/* its pages; referenced */
 	u64 size;
+	bool unreadable;		/* the caller may execute it, but not read it */
 	u32 head_len;
 	u8 head[256] aligned(8);
 };

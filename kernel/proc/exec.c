@@ -55,6 +55,7 @@ struct exec {
 	struct signal_actions *actions;	/* of its own, if they were shared; else NULL */
 	struct fd_table *files;		/* likewise */
 	bool secure;
+	bool secret;			/* the script, or one of them, could not be read by the caller */
 };
 
 /* ---- strings ---- */
@@ -229,6 +230,7 @@ static int scripts_resolve(struct exec *x, char **holder)
 		if (err)
 			return err;
 		script = interpreter;
+		x->secret |= x->binary.unreadable;
 		binary_close(&x->binary);
 		err = binary_open(&x->binary, NULL, interpreter, LOOKUP_FOLLOW);
 		if (err)
@@ -472,7 +474,7 @@ static void process_change(struct exec *x, struct path *exe)
 	p->exe = exe;
 	spin_unlock(&p->sig.lock);
 	p->execed = true;
-	p->dumpable = !x->secure;
+	p->dumpable = !x->secure && !x->secret && !x->binary.unreadable;
 	spin_unlock_irqrestore(&pids_lock, flags);
 	path_free(old_exe);
 	strlcpy(t->name, base ? base + 1 : x->name, sizeof(t->name));

@@ -271,8 +271,16 @@ static void region_file_get(struct file *f)
 	file_get(f);
 }
 
+static u64 file_size_limit(void)
+{
+	struct process *p = process_current();
+
+	return p ? process_rlimit(p, RLIMIT_FSIZE) : ~0ull;
+}
+
 void process_init(void)
 {
+	vnode_size_limit = file_size_limit;
 	process_cache = slab_cache_create("process", sizeof(struct process), 64);
 	proc_thread_cache = slab_cache_create("proc_thread", sizeof(struct proc_thread), 16);
 	vm_file_ops.get = region_file_get;

@@ -387,6 +387,8 @@ static void mounts_line(struct text_out *t, struct mount *m, const char *where)
 	char flags[96];
 
 	mount_flags_format(m, flags, sizeof(flags));
+	if (m->sb->read_only)
+		memcpy(flags, "ro", 2);
 	text_escaped(t, m->source);
 	text_char(t, ' ');
 	text_escaped(t, where);
@@ -405,12 +407,17 @@ static void mountinfo_line(struct text_out *t, struct mount *m, const char *wher
 {
 	char flags[96];
 
+	char *buf = kmalloc(PATH_MAX_LEN), *root = buf ? dentry_format(m->root, buf, PATH_MAX_LEN) : NULL;
+
 	mount_flags_format(m, flags, sizeof(flags));
-	text_printf(t, "%u %u 0:%u / ", m->id, m->parent->id, m->sb->dev);
+	text_printf(t, "%u %u 0:%u ", m->id, m->parent->id, m->sb->dev);
+	text_escaped(t, !root || is_err(root) ? "/" : root);
+	text_char(t, ' ');
+	kfree(buf);
 	text_escaped(t, where);
 	text_printf(t, " %s - %s ", flags, m->sb->type->name);
 	text_escaped(t, m->source);
-	text_printf(t, " %s", m->flags & MNT_RDONLY ? "ro" : "rw");
+	text_printf(t, " %s", m->sb->read_only ? "ro" : "rw");
 	if (m->sb->ops->show_options)
 		m->sb->ops->show_options(m->sb, t);
 	text_char(t, '\n');

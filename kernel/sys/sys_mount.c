@@ -1,5 +1,5 @@
 /*
- * mount(2) and umount2(2). Mounts are private: nothing propagates.
+ * mount(2), umount2(2), pivot_root(2). Mounts are private: nothing propagates.
  */
 #include <linux/fcntl.h>
 #include <linux/mount.h>
@@ -75,6 +75,25 @@ SYSCALL(mount)
 		path_put(&at);
 	}
 	kfree(w);
+	return r;
+}
+
+SYSCALL(pivot_root)
+{
+	struct path root, old;
+	s64 r;
+
+	if (!cred_privileged(current()->cred))
+		return -EPERM;
+	r = user_lookup((u64)AT_FDCWD, a[0], LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &root);
+	if (r)
+		return r;
+	r = user_lookup((u64)AT_FDCWD, a[1], LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &old);
+	if (!r) {
+		r = mount_pivot(&root, &old);
+		path_put(&old);
+	}
+	path_put(&root);
 	return r;
 }
 

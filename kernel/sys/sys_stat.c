@@ -5,6 +5,7 @@
 #include <asm/statfs.h>
 #include <linux/fcntl.h>
 #include <linux/inotify.h>
+#include <linux/magic.h>
 #include <linux/stat.h>
 #include "arch/arm64/ucopy.h"
 #include "base/string.h"
@@ -171,17 +172,33 @@ SYSCALL(statx)
 	return copy_to_user(a[4], &x, sizeof(x));
 }
 
-static s64 statfs_put(const struct superblock *sb, u32 mount_flags, u64 to)
+/* ST_* of statfs, which no UAPI header has: some are MS_*'s values. */
+#define ST_VALID	0x20u
+#define ST_NOATIME	0x400u
+#define ST_NODIRATIME	0x800u
+#define ST_RELATIME	0x1000u
+
+static u32 statfs_flags(const struct mount *m)
+{
+	u32 f = m->flags;
+
+	return ST_VALID | (f & (MNT_RDONLY | MNT_NOSUID | MNT_NODEV | MNT_NOEXEC)) | (m->sb->read_only ? MNT_RDONLY : 0) |
+		(f & MNT_NOATIME ? ST_NOATIME : 0) | (f & MNT_NODIRATIME ? ST_NODIRATIME : 0) |
+		(f & MNT_RELATIME ? ST_RELATIME : 0);
+}
+
+/* m NULL: a file of no file system, of this kind. */
+static s64 statfs_put(const struct mount *m, u64 magic, u64 to)
 {
 	u64 blocks = 0, free = 0, files = 0, files_free = 0;
 	struct statfs st;
 
-	sb->ops->statfs((struct superblock *)sb, &blocks, &free, &files, &files_free);
+	if (m)
+		m->sb->ops->statfs(m->sb, &blocks, &free, &files, &files_free);
 	st = (struct statfs){
-		.f_type = sb->magic, .f_bsize = PAGE_SIZE, .f_frsize = PAGE_SIZE, .f_namelen = NAME_MAX_LEN,
+		.f_type = m ? m->sb->magic : magic, .f_bsize = PAGE_SIZE, .f_frsize = PAGE_SIZE, .f_namelen = NAME_MAX_LEN,
 		.f_blocks = blocks, .f_bfree = free, .f_bavail = free, .f_files = files, .f_ffree = files_free,
-		/* ST_VALID, then ST_RDONLY .. ST_NOEXEC, which have MS_*'s values */
-		.f_flags = 0x20 | (mount_flags & 15),
+		.f_fsid = { { m ? m->sb->dev : 0 } }, .f_flags = m ? statfs_flags(m) : ST_VALID,
 	};
 	return copy_to_user(to, &st, sizeof(st));
 }
@@ -193,7 +210,7 @@ SYSCALL(statfs)
 
 	if (r)
 		return r;
-	r = statfs_put(p.mount->sb, p.mount->flags, a[1]);
+	r = statfs_put(p.mount, 0, a[1]);
 	path_put(&p);
 	return r;
 }
@@ -201,16 +218,14 @@ SYSCALL(statfs)
 SYSCALL(fstatfs)
 {
 	struct fd_ref f = fd_borrow(a[0]);
-	s64 r = -ENOSYS;
+	const char *kind;
+	s64 r;
 
 	if (!f.file)
 		return -EBADF;
-	if (f.file->path)
-		r = statfs_put(f.file->path->mount->sb, f.file->path->mount->flags, a[1]);
-	else if (f.file->vnode)
-		r = statfs_put(f.file->vnode->sb, 0, a[1]);
-	else
-		r = -EINVAL;
+	kind = f.file->ops->kind ? f.file->ops->kind : "";
+	r = statfs_put(f.file->path ? f.file->path->mount : NULL, !strcmp(kind, "pipe") ? PIPEFS_MAGIC :
+		       !strcmp(kind, "socket") ? SOCKFS_MAGIC : ANON_INODE_FS_MAGIC, a[1]);
 	fd_return(f);
 	return r;
 }

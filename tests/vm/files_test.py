@@ -31,6 +31,10 @@ def test_files_in_memory():
     checks("tmpfiles")
 
 
+def test_mounts():
+    checks("mounts")
+
+
 def test_pseudo_terminals():
     checks("ptys")
 

@@ -120,6 +120,17 @@ def test_hard_links():
     run_foreign([a.bytes()], r"^shared\nshared$", r"^links 2:(\d+) 2:\1$")
 
 
+def test_a_link_where_a_directory_is():
+    """A directory with files in it stays; the link or file of its name is passed over, and all that follows comes out."""
+    a = foreign("/bin/busybox cat /dir/in /dir2/in; /bin/busybox test ! -L /dir && echo directory; /bin/busybox cat /after",
+                **{"dir/in": "inside\n", "dir2/in": "inside2\n"})
+    b = cpio.Archive()
+    b._emit("dir", 901, stat.S_IFLNK | 0o777, 1, b"elsewhere")
+    b._emit("dir2", 902, stat.S_IFREG | 0o644, 1, b"data that goes nowhere")
+    b.file("after", "after\n")
+    run_foreign([a.bytes(), b.bytes()], r"^inside\ninside2\ndirectory\nafter$")
+
+
 def test_large_files_and_long_names():
     big = bytes(range(256)) * 4096 * 20
     name = "/".join(["n" * 200] * 10) + "/end"
