@@ -319,6 +319,16 @@ static int setting_store(const char *text, size_t len, void *setting)
 	return 0;
 }
 
+/* The limit is told by one of two numbers: setting one clears the other. */
+static int commit_limit_store(const char *text, size_t len, void *setting)
+{
+	int err = setting_store(text, len, setting);
+
+	if (!err)
+		WRITE_ONCE(*(((const struct setting *)setting)->value == &vm_overcommit_kib ? &vm_overcommit_ratio : &vm_overcommit_kib), 0);
+	return err;
+}
+
 /* drop_caches: what the kernel keeps only to be quick goes back to the free pages. */
 static int drop_caches_store(const char *text, size_t len, void *arg)
 {
@@ -380,9 +390,11 @@ static const struct entry entries[] = {
 	{ "sys/fs/inotify/max_user_instances", { SETTABLE }, SETTING(inotify_max_instances, INT_MOST) },
 	{ "sys/fs/inotify/max_user_watches", { SETTABLE }, SETTING(inotify_max_watches, INT_MOST) },
 	{ "sys/vm/overcommit_memory", { SETTABLE }, SETTING(vm_overcommit_mode, 2) },
-	{ "sys/vm/overcommit_ratio", { SETTABLE }, SETTING(vm_overcommit_ratio, 10000) },
+	{ "sys/vm/overcommit_ratio", { .show = setting_show, .store = commit_limit_store }, SETTING(vm_overcommit_ratio, 10000) },
+	{ "sys/vm/overcommit_kbytes", { .show = setting_show, .store = commit_limit_store }, SETTING(vm_overcommit_kib, INT_MOST) },
 	{ "sys/vm/drop_caches", { .mode = 0200, .store = drop_caches_store }, NULL },
-	{ "sys/vm/max_map_count", { .show = number_show }, (void *)65530 },
+	{ "sys/vm/max_map_count", { SETTABLE }, SETTING(vm_regions_max, INT_MOST) },
+	{ "sys/vm/mmap_min_addr", { SETTABLE }, SETTING(vm_mmap_min, INT_MOST) },
 };
 
 static const struct { const char *path; void (*show)(struct text_out *); } files[] = {

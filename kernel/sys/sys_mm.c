@@ -67,6 +67,10 @@ static s64 map_file(const struct map_request *m, u32 fd)
 
 	if (!r.file)
 		return -EBADF;
+	if ((s64)(m->offset + m->length) < 0) {
+		at = -EOVERFLOW;
+		goto out;
+	}
 	at = file_flags(r.file, m->prot, m->shared);
 	if (at < 0)
 		goto out;

@@ -9,7 +9,7 @@
 #include "base/errno.h"
 #include "vm/internal.h"
 
-#define MAP_LOWEST	vm_mmap_min
+#define MAP_LOWEST	MAX(ALIGN_UP((u64)vm_mmap_min, PAGE_SIZE), PAGE_SIZE)	/* never the null pointer's page */
 
 u32 vm_overcommit_mode;
 u32 vm_overcommit_ratio = 50;
@@ -29,7 +29,7 @@ u64 vm_commit_limit(void)
 {
 	struct page_counts c;
 
-	if (vm_overcommit_kib)
+	if (!vm_overcommit_ratio)
 		return vm_overcommit_kib / (PAGE_SIZE / 1024);
 	page_counts_get(&c);
 	return c.managed * vm_overcommit_ratio / 100;

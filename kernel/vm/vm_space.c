@@ -129,7 +129,7 @@ struct vm_region *vm_region_before(struct vm_region *r)
 
 int vm_region_split(struct vm_space *s, struct vm_region *r, u64 address)
 {
-	struct vm_region *high = vm_region_new();
+	struct vm_region *high = s->region_count < vm_regions_max ? vm_region_new() : NULL;
 
 	if (!high)
 		return -ENOMEM;

@@ -142,7 +142,7 @@ void vm_init(void);			/* boot: caches, the zero page */
 
 extern u32 vm_overcommit_mode;		/* /proc/sys/vm/overcommit_memory */
 extern u32 vm_overcommit_ratio;
-extern u32 vm_overcommit_kib;		/* instead of the ratio, if not 0 */
+extern u32 vm_overcommit_kib;		/* the limit, if the ratio is 0 */
 extern u32 vm_mmap_min;			/* below it nothing is mapped: null pointers fault */
 extern u32 vm_regions_max;		/* of one space: max_map_count */
 u64 vm_committed_pages(void);

@@ -15,6 +15,10 @@ def test_memory():
     checks("memory")
 
 
+def test_edges():
+    checks("memctl")
+
+
 def test_truncation():
     checks("truncation")
 
