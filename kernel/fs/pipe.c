@@ -465,7 +465,7 @@ int pipe_make(struct file *ends[2], u32 flags)
 
 	if (!p)
 		return -ENOMEM;
-	flags &= NO_DELAY | O_DIRECT;
+	flags &= NO_DELAY;
 	p->readers = p->writers = p->reader_opens = p->writer_opens = 1;
 	ends[0] = file_new_anonymous(&pipe_ops, p, O_RDONLY | flags);
 	if (!ends[0]) {

@@ -44,13 +44,15 @@ int uio_put(struct uio *u, const void *src, size_t n)
 {
 	while (n) {
 		u64 at;
-		size_t k = piece(u, n, &at);
+		size_t k = piece(u, n, &at), bad = 0;
 
 		if (u->kernel)
 			memcpy((void *)at, src, k);
-		else if (copy_to_user(at, src, k))
+		else
+			bad = copy_to_user_partial(at, src, k);
+		advance(u, k - bad);
+		if (bad)
 			return -EFAULT;
-		advance(u, k);
 		src = (const char *)src + k;
 		n -= k;
 	}

@@ -34,7 +34,10 @@ static inline void uio_kernel(struct uio *u, void *base, size_t len)
 	u->kernel = true;
 }
 
-/* Out of the uio into dst / from src into the uio: 0, or -EFAULT (what went before stays advanced). n <= left. */
+/*
+ * Out of the uio into dst / from src into the uio: 0, or -EFAULT (what went before stays advanced; by
+ * uio_put to the byte). n <= left.
+ */
 must_check int uio_get(struct uio *u, void *dst, size_t n);
 must_check int uio_put(struct uio *u, const void *src, size_t n);
 must_check int uio_zero(struct uio *u, size_t n);	/* put n zeros */

@@ -247,7 +247,8 @@ SYSCALL(pipe2)
 	s32 fds[2];
 	int err;
 
-	if (flags & ~(u32)(O_CLOEXEC | O_NONBLOCK | O_DIRECT))
+	/* No packets: without O_DIRECT, as before Linux 3.4. */
+	if (flags & ~(u32)(O_CLOEXEC | O_NONBLOCK))
 		return -EINVAL;
 	err = pipe_make(ends, flags);
 	if (err)

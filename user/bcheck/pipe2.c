@@ -39,13 +39,17 @@ static void flags(int wanted, int status, int descriptor)
 	close(ends[1]);
 }
 
-/* In packet mode a read takes one write, and drops what does not fit. */
+/* In packet mode, where there is one, a read takes one write, and drops what does not fit. */
 static void packets(void)
 {
 	char buf[16];
 	int ends[2];
 
-	SAME(pipe2(ends, O_DIRECT | O_NONBLOCK), 0);
+	if (pipe2(ends, O_DIRECT | O_NONBLOCK) < 0) {
+		SAME(errno, EINVAL);
+		check_note("pipes of packets (O_DIRECT) are absent");
+		return;
+	}
 	SAME(write(ends[1], "first", 5), 5);
 	SAME(write(ends[1], "second", 6), 6);
 	SAME(write(ends[1], "third", 5), 5);
