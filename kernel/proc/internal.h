@@ -81,11 +81,19 @@ void futex_exit_pi(struct thread *t);
 /* itimer.c */
 void itimer_init(struct process *p);
 void itimer_stop_all(struct process *p);
+/* Something that is to happen when a thread (NULL: the process) has used so much CPU time. */
+struct cpu_watch {
+	struct list_node node;		/* of process.cpu_watches [s] */
+	u64 expires;			/* ns [s] */
+	struct thread *of;		/* [S] */
+	void (*fn)(struct cpu_watch *);	/* [s] held; it is out of the list */
+};
+void cpu_watch_add_locked(struct process *p, struct cpu_watch *w);	/* [s] held */
+void cpu_watch_remove_locked(struct process *p, struct cpu_watch *w);	/* [s] held; harmless when not in the list */
 void cpu_timers_check(struct process *p);	/* WORK_NOTIFY: whose CPU time is used up? Process context */
-void cpu_timers_wanted_locked(struct process *p);	/* does anybody wait for that? [s] held */
+void cpu_timers_wanted_locked(struct process *p);	/* does anybody wait for that? [s] held, or p not running yet */
 
 /* posix_timer.c */
-void posix_timers_cpu_check_locked(struct process *p);	/* [s] held */
 void posix_timer_taken(struct signal_entry *e, struct signal_info *info);	/* signal_rules.taken */
 
 /* oom.c */

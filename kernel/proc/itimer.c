@@ -2,7 +2,9 @@
  * Interval timers (setitimer, alarm): real time by a kernel timer; CPU time by
  * looking, whenever the scheduler's sampling finds a thread of the process at
  * work and somebody waits for its time to be used up, on its way to user mode.
+ * The same look serves timer_create's timers, sleepers and RLIMIT_CPU.
  */
+#include <linux/resource.h>
 #include <linux/signal.h>
 #include <linux/time.h>
 #include "proc/itimer.h"
@@ -52,7 +54,54 @@ static u64 cpu_ns(struct process *p, u32 which)
 void cpu_timers_wanted_locked(struct process *p)
 {
 	WRITE_ONCE(p->sig.watches_cpu, p->itimer_expires[ITIMER_VIRTUAL] || p->itimer_expires[ITIMER_PROF] ||
-		   !list_empty(&p->cpu_timers));
+		   !list_empty(&p->cpu_watches) || process_rlimit(p, RLIMIT_CPU) != RLIM_INFINITY);
+}
+
+void cpu_watch_add_locked(struct process *p, struct cpu_watch *w)
+{
+	list_push_back(&p->cpu_watches, &w->node);
+	cpu_timers_wanted_locked(p);
+}
+
+void cpu_watch_remove_locked(struct process *p, struct cpu_watch *w)
+{
+	list_remove(&w->node);
+	cpu_timers_wanted_locked(p);
+}
+
+/* [s] */
+static void watches_check(struct process *p)
+{
+	struct list_node due = LIST_INIT(due);
+	struct cpu_watch *w, *next;
+
+	list_for_each_safe(w, next, &p->cpu_watches, node)
+		if (w->expires <= (w->of ? thread_cpu_ns(w->of) : process_cpu_ns_locked(p))) {
+			list_remove(&w->node);
+			list_push_back(&due, &w->node);
+		}
+	list_for_each_safe(w, next, &due, node) {
+		list_remove(&w->node);
+		w->fn(w);
+	}
+}
+
+/* RLIMIT_CPU: a signal each second from the soft limit on, and the end at the hard one. */
+static void limit_check(struct process *p, u64 used)
+{
+	u64 flags = spin_lock_irqsave(&pids_lock), *limit = p->rlimits[RLIMIT_CPU];
+	s32 signo = 0;
+
+	used /= NSEC_PER_SEC;
+	if (used >= MAX(limit[1], 1u)) {
+		signo = SIGKILL;
+	} else if (used >= MAX(limit[0], 1u)) {
+		signo = SIGXCPU;
+		limit[0] = used + 1;
+	}
+	spin_unlock_irqrestore(&pids_lock, flags);
+	if (signo)
+		signal_send_process(p, signo, NULL);
 }
 
 void cpu_timers_check(struct process *p)
@@ -69,12 +118,55 @@ void cpu_timers_check(struct process *p)
 			p->itimer_expires[w] = p->itimer_interval[w] ? used[w] + p->itimer_interval[w] : 0;
 		}
 	}
-	posix_timers_cpu_check_locked(p);
+	watches_check(p);
 	cpu_timers_wanted_locked(p);
 	spin_unlock_irqrestore(&p->sig.lock, flags);
 	for (u32 w = ITIMER_VIRTUAL; w <= ITIMER_PROF; w++)
 		if (due[w])
 			fire(p, w);
+	limit_check(p, used[ITIMER_PROF]);
+}
+
+void cpu_limit_changed(struct process *p)
+{
+	u64 flags = spin_lock_irqsave(&p->sig.lock);
+
+	cpu_timers_wanted_locked(p);
+	spin_unlock_irqrestore(&p->sig.lock, flags);
+}
+
+struct cpu_sleeper { struct cpu_watch watch; struct thread *thread; bool over; /* [s] */ };
+
+static void sleeper_due(struct cpu_watch *w)
+{
+	struct cpu_sleeper *s = container_of(w, struct cpu_sleeper, watch);
+
+	WRITE_ONCE(s->over, true);
+	thread_wake(s->thread);
+}
+
+int cpu_time_wait(struct thread *of, u64 until)
+{
+	struct process *p = process_current();
+	struct cpu_sleeper s = { .watch = { .expires = until, .of = of, .fn = sleeper_due }, .thread = current() };
+	u64 flags = spin_lock_irqsave(&p->sig.lock);
+	int r = 0;
+
+	list_init(&s.watch.node);
+	cpu_watch_add_locked(p, &s.watch);
+	watches_check(p);
+	spin_unlock_irqrestore(&p->sig.lock, flags);
+	while (!r) {
+		thread_set_state(THREAD_SLEEPING);
+		if (READ_ONCE(s.over))
+			break;
+		r = wait_sleep(THREAD_SLEEPING, WAIT_FOREVER);
+	}
+	thread_set_state(THREAD_RUNNABLE);
+	flags = spin_lock_irqsave(&p->sig.lock);
+	cpu_watch_remove_locked(p, &s.watch);
+	spin_unlock_irqrestore(&p->sig.lock, flags);
+	return r;
 }
 
 void itimer_init(struct process *p)

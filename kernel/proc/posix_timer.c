@@ -4,8 +4,7 @@
  * is armed again when that signal is delivered, which also says how many expiries
  * it stands for (the overrun).
  *
- * Timers on CPU time are in a list of the process; the scheduler's sampling
- * makes a running thread of it look (WORK_NOTIFY), on its way to user mode.
+ * Timers on CPU time are watches of itimer.c instead of timers of the clock.
  *
  * Everything here is guarded by the process's signal lock.
  */
@@ -23,10 +22,9 @@ struct posix_timer {
 	struct rb_node node;		/* of process.timers, by id [s] */
 	struct clock_timer clock;	/* [s] */
 	struct signal_entry entry;	/* [s] */
-	struct list_node cpu_node;	/* of process.cpu_timers, while armed [s] */
+	struct cpu_watch watch;		/* on CPU time: instead of the clock's timer [s] */
 	struct process *process;	/* [S] */
 	struct thread *target;		/* who is signalled, NULL: the process; referenced [S] */
-	struct thread *cpu_of;		/* POSIX_CLOCK_THREAD_CPU; referenced [S] */
 	enum posix_clock kind;		/* [S] */
 	s32 id;				/* [S] */
 	bool silent;			/* it only counts [S] */
@@ -48,8 +46,8 @@ static bool on_cpu_time(const struct posix_timer *t)
 
 static u64 now_of(struct posix_timer *t)
 {
-	if (t->cpu_of)
-		return thread_cpu_ns(t->cpu_of);
+	if (t->watch.of)
+		return thread_cpu_ns(t->watch.of);
 	return on_cpu_time(t) ? process_cpu_ns_locked(t->process) : clock_timer_now(&t->clock);
 }
 
@@ -57,18 +55,18 @@ static void arm(struct posix_timer *t)
 {
 	if (t->silent)
 		return;
-	if (!on_cpu_time(t))
+	if (on_cpu_time(t)) {
+		t->watch.expires = t->clock.expires;
+		cpu_watch_add_locked(t->process, &t->watch);
+	} else {
 		clock_timer_arm(&t->clock);
-	else
-		list_push_back(&t->process->cpu_timers, &t->cpu_node);
-	cpu_timers_wanted_locked(t->process);
+	}
 }
 
 static void disarm(struct posix_timer *t)
 {
 	clock_timer_disarm(&t->clock);
-	list_remove(&t->cpu_node);
-	cpu_timers_wanted_locked(t->process);
+	cpu_watch_remove_locked(t->process, &t->watch);
 }
 
 static void forward(struct posix_timer *t)
@@ -135,20 +133,9 @@ static void clock_fired(struct timer *timer)
 	spin_unlock_irqrestore(&s->lock, flags);
 }
 
-void posix_timers_cpu_check_locked(struct process *p)
+static void cpu_time_used(struct cpu_watch *w)
 {
-	struct list_node due = LIST_INIT(due);
-	struct posix_timer *t, *next;
-
-	list_for_each_safe(t, next, &p->cpu_timers, cpu_node)
-		if (now_of(t) >= t->clock.expires) {
-			list_remove(&t->cpu_node);
-			list_push_back(&due, &t->cpu_node);
-		}
-	list_for_each_safe(t, next, &due, cpu_node) {
-		list_remove(&t->cpu_node);
-		expire(t);
-	}
+	expire(container_of(w, struct posix_timer, watch));
 }
 
 /* ---- what programs ask for ---- */
@@ -158,8 +145,8 @@ static void timer_free(struct posix_timer *t)
 	clock_timer_end(&t->clock);
 	if (t->target)
 		thread_put(t->target);
-	if (t->cpu_of)
-		thread_put(t->cpu_of);
+	if (t->watch.of)
+		thread_put(t->watch.of);
 	kfree(t);
 }
 
@@ -202,7 +189,8 @@ s64 posix_timer_create(const struct posix_timer_event *ev)
 	if (!t)
 		return r;
 	clock_timer_init(&t->clock, clock_fired);
-	list_init(&t->cpu_node);
+	list_init(&t->watch.node);
+	t->watch.fn = cpu_time_used;
 	list_init(&t->entry.node);
 	t->entry.owned = true;
 	t->process = p;
@@ -217,7 +205,7 @@ s64 posix_timer_create(const struct posix_timer_event *ev)
 	}
 	if (ev->cpu_of) {
 		thread_get(ev->cpu_of);
-		t->cpu_of = ev->cpu_of;
+		t->watch.of = ev->cpu_of;
 	}
 	flags = spin_lock_irqsave(&p->sig.lock);
 	if (p->sig.queued < p->sig.queue_limit) {

@@ -36,10 +36,11 @@ struct process *process_new(struct process *parent)
 	wait_queue_init(&p->exit_wait, "exit_wait");
 	p->start_ns = clock_ns();
 	p->dumpable = true;
-	list_init(&p->cpu_timers);
+	list_init(&p->cpu_watches);
 	itimer_init(p);
 	if (parent) {
 		memcpy(p->rlimits, parent->rlimits, sizeof(p->rlimits));
+		cpu_timers_wanted_locked(p);
 		p->sig.queue_limit = parent->sig.queue_limit;
 		p->personality = parent->personality;
 		p->oom_score_adj = parent->oom_score_adj;

@@ -37,7 +37,7 @@ struct process {
 	u64 itimer_expires[3];		/* clock_ns(), or CPU time at which it fires; 0: off [s] */
 	struct rb_root timers;		/* of timer_create, by number [s] */
 	s32 timer_next;			/* the number to try next [s] */
-	struct list_node cpu_timers;	/* those on CPU time that are armed [s] */
+	struct list_node cpu_watches;	/* what waits for CPU time to be used [s] */
 	u32 zombie_uid;			/* whom a zombie counts for: nproc.h [P] */
 	struct cred const *cred;	/* of the leader as last set: what others check against [P] */
 	u64 start_ns;

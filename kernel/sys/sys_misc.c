@@ -18,6 +18,7 @@
 #include "mm/page.h"
 #include "mm/slab.h"
 #include "proc/cred.h"
+#include "proc/itimer.h"
 #include "proc/signals.h"
 #include "sched/core_event.h"
 #include "sys/rusage.h"
@@ -215,6 +216,9 @@ static void limit_spread(struct process *p, u32 which, u64 soft)
 	case RLIMIT_NOFILE:
 		if (p == process_current())
 			fd_set_limit(current()->files, MIN(soft, 0xffffffffull));
+		break;
+	case RLIMIT_CPU:
+		cpu_limit_changed(p);
 		break;
 	case RLIMIT_SIGPENDING:
 		p->sig.queue_limit = MIN(soft, 0xffffffffull);

@@ -185,15 +185,16 @@ SYSCALL(nanosleep)
 SYSCALL(clock_nanosleep)
 {
 	s32 clock = a[0];
+	bool cpu = clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID;
+	int err = cpu ? 0 : clock_waits(&clock);
 	u64 ns;
-	int err;
 
-	err = clock_waits(&clock);
+	if (!err)
+		err = user_timespec_get(&ns, a[2]);
 	if (err)
 		return err;
-	err = user_timespec_get(&ns, a[2]);
-	if (err)
-		return err;
+	if (cpu)
+		return cpu_clock_sleep(clock, a[1] & TIMER_ABSTIME, ns, a[3]);
 	if (!(a[1] & TIMER_ABSTIME))
 		return sleep_relative(ns, a[3]);
 	err = clock == CLOCK_REALTIME || clock == CLOCK_TAI ? clock_realtime_wait(ns) : wait_until(ns);

@@ -8,7 +8,9 @@
 #include <linux/timerfd.h>
 #include "fs/fdtable.h"
 #include "fs/timerfd.h"
+#include "proc/itimer.h"
 #include "proc/posix_timer.h"
+#include "proc/signals.h"
 #include "sched/cred.h"
 #include "sys/sys.h"
 #include "sys/user_time.h"
@@ -107,8 +109,12 @@ SYSCALL(timerfd_gettime)
 /* Whose CPU time a clock number made of an id names (clock_getcpuclockid): only the caller's own process and threads. */
 static int cpu_clock_of(s32 clock, struct posix_timer_event *ev)
 {
-	s32 id = ~(clock >> 3);
+	s32 id;
 
+	/* The two numbers for the caller's own are spelled as the others would be. */
+	if (clock >= 0)
+		clock = ~7 | 2 | (clock == CLOCK_THREAD_CPUTIME_ID ? 4 : 0);
+	id = ~(clock >> 3);
 	if ((clock & 3) != 2)
 		return -EINVAL;
 	ev->clock = clock & 4 ? POSIX_CLOCK_THREAD_CPU : POSIX_CLOCK_PROCESS_CPU;
@@ -126,14 +132,55 @@ static int clock_in(s32 clock, struct posix_timer_event *ev)
 {
 	int err;
 
-	/* The two numbers for the caller's own CPU time, as clock_getcpuclockid would spell them. */
-	if (clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID)
-		clock = ~7 | 2 | (clock == CLOCK_THREAD_CPUTIME_ID ? 4 : 0);
-	if (clock < 0)
+	if (clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID)
 		return cpu_clock_of(clock, ev);
 	err = clock_waits(&clock);
 	ev->clock = clock == CLOCK_REALTIME || clock == CLOCK_TAI ? POSIX_CLOCK_REAL : POSIX_CLOCK_MONOTONIC;
 	return err;
+}
+
+static s64 cpu_sleep_until(s32 clock, u64 until, u64 remain);
+
+static s64 cpu_sleep_restart(struct restart_block *r)
+{
+	return cpu_sleep_until(r->a[0], r->a[1], r->a[2]);
+}
+
+static s64 cpu_sleep_until(s32 clock, u64 until, u64 remain)
+{
+	struct restart_block *r = restart_block_current();
+	struct posix_timer_event ev = { 0 };
+	s64 err = cpu_clock_of(clock, &ev);
+	u64 now;
+
+	/* A thread that waits for its own time would wait for ever. */
+	if (!err && ev.cpu_of == current())
+		err = -EINVAL;
+	if (!err)
+		err = cpu_time_wait(ev.cpu_of, until);
+	now = ev.cpu_of ? thread_cpu_ns(ev.cpu_of) : process_cpu_ns(process_current());
+	if (ev.cpu_of)
+		thread_put(ev.cpu_of);
+	if (err != -ERESTARTSYS)
+		return err;
+	*r = (struct restart_block){ cpu_sleep_restart, { (u32)clock, until, remain } };
+	if (remain && user_timespec_put(remain, until > now ? until - now : 0))
+		return -EFAULT;
+	return -ERESTART_RESTARTBLOCK;
+}
+
+s64 cpu_clock_sleep(s32 clock, bool absolute, u64 ns, u64 remain)
+{
+	struct posix_timer_event ev = { 0 };
+	s64 err = cpu_clock_of(clock, &ev);
+
+	if (!absolute && !err)
+		ns += ev.cpu_of ? thread_cpu_ns(ev.cpu_of) : process_cpu_ns(process_current());
+	if (ev.cpu_of)
+		thread_put(ev.cpu_of);
+	if (!err)
+		err = cpu_sleep_until(clock, ns, absolute ? 0 : remain);
+	return absolute && err == -ERESTART_RESTARTBLOCK ? -ERESTARTNOHAND : err;
 }
 
 static int event_in(u64 user, struct posix_timer_event *ev)

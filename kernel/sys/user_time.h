@@ -54,6 +54,8 @@ static inline int user_timeval_put(u64 user, u64 ns)
  * 0; -EINVAL: no clock; -EOPNOTSUPP: nobody can wait for it (CPU time among them); -EPERM. In sys_timer.c.
  */
 int clock_waits(s32 *clock);
+/* clock_nanosleep on a clock of CPU time; remain: user address for what is left, 0: none. In sys_timer.c. */
+s64 cpu_clock_sleep(s32 clock, bool absolute, u64 ns, u64 remain);
 
 /* The moment so many ns from now; what is too far away is for ever. */
 static inline u64 deadline_after(u64 ns)

@@ -717,6 +717,78 @@ CHECK(timers_on_cpu_time)
 	}
 }
 
+static volatile int sleeping_for_it;
+
+static void *burner(void *arg)
+{
+	(void)arg;
+	while (sleeping_for_it)
+		;
+	return NULL;
+}
+
+CHECK(sleeping_on_cpu_time)
+{
+	long long began = now_on(CLOCK_PROCESS_CPUTIME_ID);
+	struct timespec t = ts(60000000), rest = { -1, -1 };
+	clockid_t of_thread;
+	pthread_t thread;
+
+	sleeping_for_it = 1;
+	SAME(pthread_create(&thread, NULL, burner, NULL), 0);
+	SAME(clock_nanosleep(CLOCK_PROCESS_CPUTIME_ID, 0, &t, NULL), 0);
+	EXPECT(now_on(CLOCK_PROCESS_CPUTIME_ID) - began >= 60000000);
+	SAME(pthread_getcpuclockid(thread, &of_thread), 0);
+	began = now_on(of_thread);
+	t = ts(began + 50000000);
+	SAME(clock_nanosleep(of_thread, TIMER_ABSTIME, &t, NULL), 0);
+	EXPECT(now_on(of_thread) - began >= 50000000);
+	t = ts(0);
+	SAME(clock_nanosleep(CLOCK_PROCESS_CPUTIME_ID, TIMER_ABSTIME, &t, NULL), 0);
+	sleeping_for_it = 0;
+	SAME(pthread_join(thread, NULL), 0);
+	/* Nobody works: only the signal ends it. */
+	on(SIGALRM, 0);
+	ualarm(10000, 10000);
+	t = ts(HOUR);
+	SAME(clock_nanosleep(CLOCK_PROCESS_CPUTIME_ID, 0, &t, &rest), EINTR);
+	EXPECT(rest.tv_sec >= 3000 && rest.tv_sec <= 3600);
+	SAME(pthread_getcpuclockid(pthread_self(), &of_thread), 0);
+	FAILS(syscall(SYS_clock_nanosleep, of_thread, 0, &t, NULL), EINVAL);
+}
+
+CHECK(limit_of_cpu_time)
+{
+	struct rlimit limit = { 1, 3 };
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		SAME(setrlimit(RLIMIT_CPU, &limit), 0);
+		for (;;)
+			;
+	}
+	SAME(waitpid(pid, &status, 0), pid);
+	EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU);
+	pid = fork();
+	if (pid == 0) {
+		SAME(setrlimit(RLIMIT_CPU, &limit), 0);
+		on(SIGXCPU, 0);
+		/* Its children have a limit of their own time. */
+		if (fork() == 0)
+			for (;;)
+				;
+		while (seen != SIGXCPU)
+			;
+		SAME(wait(&status) > 0, 1);
+		EXPECT(WIFSIGNALED(status) && (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL));
+		for (;;)
+			;
+	}
+	SAME(waitpid(pid, &status, 0), pid);
+	EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
 CHECK(interval_timers_on_cpu_time)
 {
 	struct itimerval s = { { 0, 20000 }, { 0, 20000 } };
