@@ -256,7 +256,7 @@ static s64 tmpfs_read(struct file *f, struct uio *u, u64 *pos)
 
 	while (u->left) {
 		u64 size = READ_ONCE(v->size), offset = *pos & PAGE_MASK;
-		size_t want;
+		size_t want, left = u->left;
 		struct page *p;
 		int err;
 
@@ -267,10 +267,10 @@ static s64 tmpfs_read(struct file *f, struct uio *u, u64 *pos)
 		err = p ? uio_put(u, (char *)page_to_virt(p) + offset, want) : uio_zero(u, want);
 		if (p)
 			page_put(p);
+		*pos += left - u->left;
+		done += left - u->left;
 		if (err)
 			return done ? done : err;
-		*pos += want;
-		done += want;
 	}
 	file_accessed(f);
 	return done;
