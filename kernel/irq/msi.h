@@ -7,6 +7,7 @@
 
 struct msi_controller {
 	const char *name;		/* "GICv2m" for the boot log */
+	const char *lines;		/* what its interrupts are in the controller's manual: "SPI", "LPI" */
 	/* n irqs for the requester; each with msi_address/msi_data composed, masked, edge. contiguous: data values follow
 	 * each other and the first is aligned to n rounded up to a power of two (plain MSI). domain_name e.g. "GICv2m-MSIX".
 	 * 0, -ENOSPC (fewer left than n), -ENOMEM. Process context. */

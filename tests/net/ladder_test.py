@@ -41,14 +41,14 @@ def step(how, nic=TRANSITIONAL, append="", **machine):
             return {k: v - before.get(k, 0) for k, v in after.items()}, vm.run("cat /proc/interrupts")
 
 
-def by_msix(moved, interrupts, names=("virtio0-config", "virtio0-input.0", "virtio0-output.0")):
+def by_msix(moved, interrupts, names=("virtio0-config", "virtio0-input.0", "virtio0-output.0"), domain="GICv2m-MSIX"):
     for name in names:
-        assert re.search(rf"GICv2m-MSIX\s+\d+\s+Edge\s+{re.escape(name)}$", interrupts, re.M), interrupts
+        assert re.search(rf"{domain}\s+\d+\s+Edge\s+{re.escape(name)}$", interrupts, re.M), interrupts
     assert moved["net_msi_irqs"] > 20 and moved["net_rx_timer_polls"] == 0 and moved["net_rx_packets"] > 500, moved
 
 
-def by_line(moved, interrupts):
-    assert re.search(r"GICv2\s+3[5-8]\s+Level\s+.*virtio0$", interrupts, re.M), interrupts
+def by_line(moved, interrupts, domain="GICv2"):
+    assert re.search(rf"{domain}\s+3[5-8]\s+Level\s+.*virtio0$", interrupts, re.M), interrupts
     assert moved["net_msi_irqs"] == 0 and moved["net_rx_timer_polls"] == 0 and moved["net_rx_packets"] > 500, moved
 
 
@@ -91,6 +91,16 @@ def test_masking_at_the_controller():
     """napi.mask_irq=1: the line is masked while polling as well, by messages and by wire."""
     each_transport(by_msix, "MSI-X", append="napi.mask_irq=1")
     by_line(*step("INTx", append="napi.mask_irq=1 pci=nomsi"))
+
+
+def test_gicv3():
+    """Messages become LPIs by the ITS; without one, and where they are forbidden, the card's line serves."""
+    only_ours()
+    for nic in (MODERN, LEGACY):
+        by_msix(*step(r"MSI-X, 3 vectors via ITS, LPI 8192-8194$", nic, gic="3"), domain="ITS-MSI")
+        by_line(*step(r"INTx, GICv3 \d+ \(", nic, gic="3", machine="its=off"), domain="GICv3")
+    by_msix(*step("MSI-X", gic="3", append="napi.mask_irq=1"), domain="ITS-MSI")
+    by_line(*step(r"INTx, GICv3 \d+ \(", gic="3", append="pci=nomsi"), domain="GICv3")
 
 
 def test_few_vectors():

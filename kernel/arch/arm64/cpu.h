@@ -68,6 +68,16 @@ static inline void dma_mb(void)
 	__asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks) :: "memory");
 }
 
+/* What we wrote there reaches memory, for a device that does not look into caches. Any context. */
+static inline void cache_clean(const void *p, size_t size)
+{
+	u64 line = 4ul << (sysreg_read(ctr_el0) >> 16 & 0xf);
+
+	for (u64 at = (u64)p & ~(line - 1); at < (u64)p + size; at += line)
+		__asm__ volatile("dc cvac, %0" :: "r"(at) : "memory");
+	dsb(sy);
+}
+
 /* Device registers: single accesses of the given width, ordered among themselves. */
 static inline u8 mmio_read8(const volatile void *a) { u8 v; __asm__ volatile("ldrb %w0, [%1]" : "=r"(v) : "r"(a) : "memory"); return v; }
 static inline u16 mmio_read16(const volatile void *a) { u16 v; __asm__ volatile("ldrh %w0, [%1]" : "=r"(v) : "r"(a) : "memory"); return v; }
@@ -76,4 +86,4 @@ static inline u64 mmio_read64(const volatile void *a) { u64 v; __asm__ volatile(
 static inline void mmio_write8(volatile void *a, u8 v) { __asm__ volatile("strb %w0, [%1]" :: "rZ"(v), "r"(a) : "memory"); }
 static inline void mmio_write16(volatile void *a, u16 v) { __asm__ volatile("strh %w0, [%1]" :: "rZ"(v), "r"(a) : "memory"); }
 static inline void mmio_write32(volatile void *a, u32 v) { __asm__ volatile("str %w0, [%1]" :: "rZ"(v), "r"(a) : "memory"); }
-static inline void mmio_write64(volatile void *a, u64 v) { __asm__ volatile("str %0, [%1]" :: "rZ"(v), "r"(a) : "memory"); }
+static inline void mmio_write64(volatile void *a, u64 v) { __asm__ volatile("str %x0, [%1]" :: "rZ"(v), "r"(a) : "memory"); }

@@ -146,6 +146,7 @@ static int gicv2m_add(const struct platform_msi_frame *frame, struct irq_domain 
 	irq_domain_register(&f->plain);
 	f->msi = (struct msi_controller){
 		.name = "GICv2m",
+		.lines = "SPI",
 		.alloc = gicv2m_alloc,
 		.free = gicv2m_free,
 		.phandle_or_base = frame->ref,

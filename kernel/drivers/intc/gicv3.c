@@ -4,9 +4,9 @@
  * system registers.
  *
  * It is the root of all lines, as gicv2.c is on older machines: irq_dispatch
- * calls gicv3_dispatch. Where a machine has a GICv2m frame beside it, gicv2m.c
- * puts message interrupts in front of its shared lines; without one, and
- * without a driver of the ITS, devices use their INTx wires.
+ * calls gicv3_dispatch. Messages come as LPIs where the machine has an ITS
+ * (gicv3_lpi.c, gicv3_its.c), or by a GICv2m frame in front of the shared lines
+ * (gicv2m.c); with neither, devices use their INTx wires.
  *
  * EOImode is 0: one write ends an interrupt. All lines are group 1, which is
  * the Non-secure side's, and with a single security state works as well.
@@ -18,8 +18,8 @@
 #include "core/log.h"
 #include "core/percpu.h"
 #include "dev/device.h"
+#include "drivers/intc/gicv3.h"
 #include "fw/platform.h"
-#include "irq/domain.h"
 #include "mm/kmap.h"
 #include "mm/slab.h"
 
@@ -28,6 +28,7 @@
 #define  CTLR_GROUPS_ARE	0x13	/* group 1 enables of both views, affinity routing */
 #define  CTLR_RWP		(1u << 31)
 #define GICD_TYPER		0x0004
+#define  TYPER_LPIS		(1u << 17)
 #define GICD_IGROUPR		0x0080
 #define GICD_ISENABLER		0x0100
 #define GICD_ICENABLER		0x0180
@@ -67,8 +68,7 @@
 #define SETTLE_NS		(100 * NSEC_PER_MSEC)
 
 static u8 *dist;
-static DEFINE_PERCPU(u8 *, redist);	/* its two frames */
-static DEFINE_PERCPU(u64, affinity);	/* as GICD_IROUTER wants it */
+static DEFINE_PERCPU(struct gicv3_redist, redist);
 static u32 line_count;
 static struct irq **lines;		/* by INTID; written under irq/domain.c's list lock, read by dispatch */
 static struct spinlock config_lock = SPINLOCK_INIT("gicv3");	/* irq kind: registers that hold several lines */
@@ -76,7 +76,7 @@ static struct spinlock config_lock = SPINLOCK_INIT("gicv3");	/* irq kind: regist
 /* The frame that holds a line's bits: the calling CPU's for a private one. */
 static u8 *frame_of(const struct irq *irq)
 {
-	return irq->hwirq < INTID_SPI ? *this_cpu(redist) + REDIST_FRAME : dist;
+	return irq->hwirq < INTID_SPI ? this_cpu(redist)->frames + REDIST_FRAME : dist;
 }
 
 static void gicv3_mask(struct irq *irq)
@@ -111,7 +111,7 @@ static int gicv3_set_affinity(struct irq *irq, u32 cpu)
 {
 	if (irq->hwirq < INTID_SPI)
 		return -EINVAL;
-	mmio_write64(dist + GICD_IROUTER + 8 * irq->hwirq, *per_cpu(affinity, cpu));
+	mmio_write64(dist + GICD_IROUTER + 8 * irq->hwirq, per_cpu(redist, cpu)->affinity);
 	return 0;
 }
 
@@ -143,13 +143,17 @@ static void gicv3_dispatch(void)
 {
 	for (;;) {
 		u32 id = icc_read(ICC_IAR1_EL1) & 0xffffff;
+		struct lpi *lpi;
 		struct irq *irq;
 
 		/* The acknowledge takes effect before the handler looks at its device (4.1.1). */
 		dsb(sy);
 		if (id >= INTID_SPECIAL && id < 1024)
 			return;
-		irq = id < line_count ? atomic_load(&lines[id]) : NULL;
+		if (id >= LPI_FIRST)
+			irq = (lpi = gicv3_lpi(id)) ? atomic_load(&lpi->irq) : NULL;
+		else
+			irq = id < line_count ? atomic_load(&lines[id]) : NULL;
 		if (likely(irq))
 			irq_handle(irq);
 		icc_write(ICC_EOIR1_EL1, id);
@@ -157,8 +161,7 @@ static void gicv3_dispatch(void)
 	}
 }
 
-/* Wait until a register's bits are as wanted: the controller's own doing, microseconds. */
-static bool gicv3_settle(const u8 *reg, u32 bits, u32 want)
+bool gicv3_settle(const u8 *reg, u32 bits, u32 want)
 {
 	u64 limit = clock_ns() + SETTLE_NS;
 
@@ -168,8 +171,20 @@ static bool gicv3_settle(const u8 *reg, u32 bits, u32 want)
 	return true;
 }
 
-/* This CPU's redistributor, mapped; NULL: firmware lists none for it. */
-static u8 *gicv3_find_redist(u64 mpidr)
+const struct gicv3_redist *gicv3_redist_of(u32 cpu)
+{
+	return per_cpu(redist, cpu);
+}
+
+u32 gicv3_lpi_bits(void)
+{
+	u32 typer = mmio_read32(dist + GICD_TYPER);
+
+	return typer & TYPER_LPIS ? (typer >> 19 & 0x1f) + 1 : 0;
+}
+
+/* The redistributor of the CPU with this affinity, mapped, into *out. False: firmware lists none for it. */
+static bool gicv3_find_redist(u64 mpidr, struct gicv3_redist *out)
 {
 	u32 wanted = (mpidr >> 32 & 0xff) << 24 | (mpidr & 0xffffff);
 
@@ -182,10 +197,13 @@ static u8 *gicv3_find_redist(u64 mpidr)
 			u64 typer;
 
 			if (!frames)
-				return NULL;
+				return false;
 			typer = mmio_read64(frames + GICR_TYPER);
-			if (typer >> 32 == wanted)
-				return frames;
+			if (typer >> 32 == wanted) {
+				*out = (struct gicv3_redist){ .frames = frames, .phys = r->base + at, .affinity = mpidr,
+					.processor = typer >> 8 & 0xffff };
+				return true;
+			}
 			mmio_unmap(frames, REDIST_STRIDE);
 			stride = typer & TYPER_VLPIS ? REDIST_STRIDE_VLPI : REDIST_STRIDE;
 			if (typer & TYPER_LAST)
@@ -193,21 +211,20 @@ static u8 *gicv3_find_redist(u64 mpidr)
 			at += stride;
 		}
 	}
-	return NULL;
+	return false;
 }
 
 /* The CPU's own part: wake its redistributor, quiet its private lines, open its interface. */
 static int gicv3_cpu_open(void)
 {
 	u64 mpidr = sysreg_read(mpidr_el1) & MPIDR_AFFINITY;
-	u8 *rd = gicv3_find_redist(mpidr), *sgi;
+	u8 *rd, *sgi;
 
-	if (!rd) {
+	if (!gicv3_find_redist(mpidr, this_cpu(redist))) {
 		log_err("GICv3: no redistributor for the CPU with affinity %llx", (unsigned long long)mpidr);
 		return -ENODEV;
 	}
-	*this_cpu(redist) = rd;
-	*this_cpu(affinity) = mpidr;
+	rd = this_cpu(redist)->frames;
 	mmio_write32(rd + GICR_WAKER, mmio_read32(rd + GICR_WAKER) & ~WAKER_SLEEP);
 	if (!gicv3_settle(rd + GICR_WAKER, WAKER_ASLEEP, 0)) {
 		log_err("GICv3: the redistributor does not wake");
@@ -237,7 +254,8 @@ static int gicv3_cpu_open(void)
 
 static void gicv3_cpu_init(void)
 {
-	gicv3_cpu_open();
+	if (gicv3_cpu_open() == 0)
+		gicv3_lpi_cpu_open();
 }
 
 static const struct irq_root gicv3_root = { .dispatch = gicv3_dispatch, .cpu_init = gicv3_cpu_init };
