@@ -5,6 +5,7 @@
  * sources: fs/path.c fs/mount.c fs/names.c fs/open.c fs/vnode.c fs/dentry.c fs/fs_context.c fs/file.c fs/fdtable.c
  * sources: fs/tmpfs*.c fs/page_tree.c fs/options.c fs/text.c fs/pipe.c fs/epoll.c fs/inotify.c fs/flock.c fs/devfs.c
  */
+#include <linux/mount.h>
 #include "fs_host.h"
 #include "base/string.h"
 
@@ -335,7 +336,7 @@ TEST(a_read_only_mount_refuses_changes)
 	REQUIRE(!path_lookup(NULL, "/mnt", 0, &at));
 	EXPECT_EQ(mount_bind(&at, &at, false), 0);
 	REQUIRE(!path_lookup(NULL, "/mnt", 0, &root));
-	EXPECT_EQ(mount_remount(&root, MNT_RDONLY, NULL), 0);
+	EXPECT_EQ(mount_remount(&root, MNT_RDONLY | MS_BIND, NULL), 0);
 	EXPECT_EQ(put("/mnt/below", "x"), -EROFS);
 	EXPECT_EQ(path_mkdir(NULL, "/mnt/dir", 0755), -EROFS);
 	EXPECT_EQ(path_unlink(NULL, "/mnt/below"), -EROFS);

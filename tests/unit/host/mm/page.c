@@ -94,3 +94,8 @@ void dma_free(void *p, size_t size)
 void *mmio_map(u64 phys, u64 size) { return (void *)phys; }
 void mmio_unmap(void *va, u64 size) { }
 const void *memory_map_ro(u64 phys, u64 size) { return (const void *)phys; }
+
+bool page_is_short(void)
+{
+	return false;
+}
