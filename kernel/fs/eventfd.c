@@ -6,6 +6,7 @@
 #include "base/errno.h"
 #include "fs/eventfd.h"
 #include "fs/poll_events.h"
+#include "fs/text.h"
 #include "mm/slab.h"
 
 #define COUNT_MAX	(~0ull - 1)
@@ -94,6 +95,13 @@ static u32 eventfd_poll(struct file *f, struct poll_table *t)
 	return (count ? EPOLLIN | EPOLLRDNORM : 0) | (count < COUNT_MAX ? EPOLLOUT | EPOLLWRNORM : 0);
 }
 
+static void eventfd_show(struct file *f, struct text_out *t)
+{
+	struct eventfd *e = f->priv;
+
+	text_printf(t, "eventfd-count: %16llx\n", (unsigned long long)READ_ONCE(e->count));
+}
+
 static void eventfd_release(struct file *f)
 {
 	kfree(f->priv);
@@ -104,6 +112,7 @@ static const struct file_ops eventfd_ops = {
 	.write = eventfd_write,
 	.poll = eventfd_poll,
 	.release = eventfd_release,
+	.show = eventfd_show,
 	.kind = "anon_inode:[eventfd]",
 };
 

@@ -415,6 +415,16 @@ int fd_next(struct fd_table *t, u32 from, struct file **out)
 	return fd;
 }
 
+bool fd_is_cloexec(struct fd_table *t, u32 fd)
+{
+	bool r;
+
+	spin_lock(&t->lock);
+	r = fd < t->used && bitmap_test(t->cloexec, fd);
+	spin_unlock(&t->lock);
+	return r;
+}
+
 int fd_close_range(u32 first, u32 last, bool cloexec_only)
 {
 	struct fd_table *t = current()->files;

@@ -32,6 +32,7 @@ int fd_get_cloexec(u32 fd);				/* 0/1, -EBADF */
 int fd_set_cloexec(u32 fd, bool on);
 /* For /proc/PID/fd: next open descriptor >= from of any table, referenced file in *f; -1 when none. */
 int fd_next(struct fd_table *t, u32 from, struct file **f);
+bool fd_is_cloexec(struct fd_table *t, u32 fd);	/* of any table, for /proc/PID/fdinfo */
 /* close_range(2) */
 int fd_close_range(u32 first, u32 last, bool cloexec_only);
 /* RLIMIT_NOFILE of a table: numbers from it on are not given out (setrlimit sets it). Any context. */

@@ -8,7 +8,7 @@
 #include "sched/mutex.h"
 #include "fs/poll.h"
 
-struct vnode; struct vm_object; struct file; struct file_async; struct dir_sink; struct statfs_info;
+struct vnode; struct vm_object; struct file; struct file_async; struct dir_sink; struct text_out; struct statfs_info;
 
 /* Every operation may be NULL: the call then fails with the errno named. Process context, may sleep. */
 struct file_ops {
@@ -29,6 +29,7 @@ struct file_ops {
 	void (*release)(struct file *);
 	int (*set_flags)(struct file *, u32 flags);		/* F_SETFL changed O_NONBLOCK/O_APPEND/...; NULL: nothing to do */
 	bool async;			/* takes O_ASYNC; poll names at most two queues. Not set: ENOTTY */
+	void (*show)(struct file *, struct text_out *);		/* more lines of /proc/PID/fdinfo/N; NULL: none */
 	const char *kind;	/* "socket", "pipe", "anon_inode:[eventpoll]"... for /proc/PID/fd of files without a path; NULL: by vnode */
 };
 

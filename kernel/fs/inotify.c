@@ -18,6 +18,7 @@
 #include "fs/dentry.h"
 #include "fs/inotify.h"
 #include "fs/poll_events.h"
+#include "fs/text.h"
 #include "mm/slab.h"
 #include "sched/cred.h"
 
@@ -370,6 +371,18 @@ static long inotify_ioctl(struct file *f, u32 cmd, u64 arg)
 	return cmd == FIONREAD ? put_user_u32(arg, READ_ONCE(((struct inotify *)f->priv)->bytes)) : -ENOTTY;
 }
 
+static void inotify_show(struct file *f, struct text_out *t)
+{
+	struct inotify *i = f->priv;
+	struct watch *w;
+
+	spin_lock(&lock);
+	list_for_each(w, &i->watches, node)
+		text_printf(t, "inotify wd:%x ino:%llx sdev:%x mask:%x ignored_mask:0\n", w->wd,
+			    (unsigned long long)w->v->ino, w->v->sb->dev, w->mask & KEPT_BITS);
+	spin_unlock(&lock);
+}
+
 static void inotify_release(struct file *f)
 {
 	struct inotify *i = f->priv;
@@ -393,6 +406,7 @@ static const struct file_ops inotify_ops = {
 	.poll = inotify_poll,
 	.ioctl = inotify_ioctl,
 	.release = inotify_release,
+	.show = inotify_show,
 	.kind = "anon_inode:inotify",
 };
 

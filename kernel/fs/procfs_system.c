@@ -210,6 +210,28 @@ static void slabinfo_show(struct text_out *t)
 			    LL(s.object_size ? PAGE_SIZE / s.object_size : 0), 1u, LL(s.pages), LL(s.pages));
 }
 
+static void vmstat_show(struct text_out *t)
+{
+	struct page_counts c;
+	struct vm_stats v;
+
+	page_counts_get(&c);
+	vm_stats_get(&v);
+	text_printf(t, "nr_free_pages %llu\nnr_slab_unreclaimable %llu\nnr_shmem %llu\nnr_file_pages %llu\nnr_dirty 0\n"
+		    "nr_writeback 0\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault %llu\npgmajfault %llu\n", LL(c.free),
+		    LL(c.slab), LL(tmpfs_pages()), LL(tmpfs_pages()), LL(v.faults), LL(v.faults_major));
+}
+
+/* There are no disks, and nothing is swapped or loaded. */
+static void swaps_show(struct text_out *t)
+{
+	text_printf(t, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+}
+
+static void nothing_show(struct text_out *t)
+{
+}
+
 static void filesystems_show(struct text_out *t)
 {
 	struct fs_type *f = NULL;
@@ -358,6 +380,21 @@ static int pipe_size_store(const char *text, size_t len, void *arg)
 	return 0;
 }
 
+/* Open files, those that are free (none is kept), and how many there may be. */
+static void file_nr_show(struct text_out *t, void *arg)
+{
+	struct slab_info s = { 0 };
+
+	for (u32 i = 0; slab_info_get(i, &s) && strcmp(s.name, "file"); i++)
+		;
+	text_printf(t, "%llu\t0\t%u\n", LL(s.objects_used), INT_MOST);
+}
+
+static void constant_show(struct text_out *t, void *text)
+{
+	text_printf(t, "%s\n", (const char *)text);
+}
+
 struct entry {
 	const char *path;
 	struct proc_entry_ops ops;
@@ -375,6 +412,11 @@ static const struct entry entries[] = {
 	{ "sys/kernel/threads-max", { .show = number_show }, (void *)PID_MAX },
 	{ "sys/kernel/ngroups_max", { .show = number_show }, (void *)65536 },
 	{ "sys/kernel/cap_last_cap", { .show = number_show }, (void *)40 },
+	{ "sys/kernel/arch", { .show = constant_show }, "aarch64" },
+	{ "sys/kernel/core_pattern", { .show = constant_show }, "core" },
+	{ "sys/kernel/overflowuid", { .show = number_show }, (void *)65534 },
+	{ "sys/kernel/overflowgid", { .show = number_show }, (void *)65534 },
+	{ "sys/kernel/randomize_va_space", { .show = number_show }, (void *)2 },
 	{ "sys/kernel/tainted", { .show = number_show }, (void *)TAINT_CLEAN },
 	{ "sys/kernel/printk", { .show = printk_show, .store = printk_store }, NULL },
 	{ "sys/kernel/random/uuid", { .show = uuid_show }, NULL },
@@ -382,6 +424,12 @@ static const struct entry entries[] = {
 	{ "sys/kernel/random/entropy_avail", { .show = entropy_show }, NULL },
 	{ "sys/kernel/random/poolsize", { .show = number_show }, (void *)256 },
 	{ "sys/fs/file-max", { .show = number_show }, (void *)0x7fffffff },
+	{ "sys/fs/file-nr", { .show = file_nr_show }, NULL },
+	{ "sys/fs/suid_dumpable", { .show = number_show }, (void *)0 },
+	{ "sys/fs/protected_hardlinks", { .show = number_show }, (void *)0 },
+	{ "sys/fs/protected_symlinks", { .show = number_show }, (void *)0 },
+	{ "sys/fs/overflowuid", { .show = number_show }, (void *)65534 },
+	{ "sys/fs/overflowgid", { .show = number_show }, (void *)65534 },
 	{ "sys/fs/nr_open", { .show = number_show }, (void *)(1 << 18) },
 	{ "sys/fs/pipe-max-size", { .show = pipe_size_show, .store = pipe_size_store }, NULL },
 	{ "sys/fs/pipe-user-pages-soft", { .show = number_show }, (void *)16384 },
@@ -401,6 +449,8 @@ static const struct { const char *path; void (*show)(struct text_out *); } files
 	{ "version", version_show }, { "cmdline", cmdline_show }, { "uptime", uptime_show },
 	{ "loadavg", loadavg_show }, { "meminfo", meminfo_show }, { "cpuinfo", cpuinfo_show },
 	{ "stat", stat_show }, { "interrupts", interrupts_show }, { "slabinfo", slabinfo_show },
+	{ "vmstat", vmstat_show }, { "partitions", nothing_show }, { "swaps", swaps_show },
+	{ "diskstats", nothing_show }, { "modules", nothing_show },
 	{ "filesystems", filesystems_show }, { "devices", devices_show },
 };
 

@@ -249,6 +249,10 @@ static void session_let_go(struct process *p)
 static void thread_account(struct process *p, struct thread *t)
 {
 	thread_cpu_time_add(t, &p->dead_time);
+	for (u32 i = 0; i < 2; i++) {
+		p->io_calls[i] += t->io[i].calls;
+		p->io_bytes[i] += t->io[i].bytes;
+	}
 	p->nvcsw += t->switches_voluntary;
 	p->nivcsw += t->switches_forced;
 }

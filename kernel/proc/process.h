@@ -45,6 +45,7 @@ struct process {
 	struct cpu_split cpu_shown;	/* [s] */
 	u64 child_user_ns, child_system_ns; /* [P] */
 	u64 minflt, majflt, nvcsw, nivcsw; /* of ended threads [P] */
+	u64 io_calls[2], io_bytes[2];	/* of ended threads, as thread.io [P] */
 	u64 child_minflt, child_majflt, child_maxrss, maxrss;	/* [P] */
 	u64 rlimits[16][2];		/* soft, hard [P]; torn reads are harmless */
 	char name[16];			/* of the leader, for a zombie [P] */

@@ -20,8 +20,9 @@
 
 #define INO_TASK	0x8000u
 #define INO_FD		0x1000u
+#define INO_FDINFO	0x4000u
 
-static const struct vnode_ops task_ops, fd_dir_ops, fd_ops;
+static const struct vnode_ops task_ops, fd_dir_ops, fdinfo_dir_ops, fd_ops;
 static const struct file_ops task_fops, fd_dir_fops;
 
 static struct pid_node *node_of(struct vnode *v)
@@ -174,7 +175,7 @@ static int entry_follow(struct vnode *v, struct path *out)
 
 static int entry_open(struct vnode *v, struct file *f)
 {
-	if (node_of(v)->entry->looks && !process_may_look(node_of(v)->p))
+	if ((!node_of(v)->entry || node_of(v)->entry->looks) && !process_may_look(node_of(v)->p))
 		return -EACCES;
 	return f->ops ? 0 : text_file_open(f, &node_of(v)->source);
 }
@@ -198,11 +199,12 @@ static const struct pid_entry entries[] = {
 	INNER("maps", pid_maps_show), INNER("smaps", pid_smaps_show), INNER("smaps_rollup", pid_smaps_rollup_show),
 	FILE("limits", 0444, pid_limits_show),
 	FILE("mounts", 0444, pid_mounts_show), FILE("mountinfo", 0444, pid_mountinfo_show),
-	FILE("cgroup", 0444, pid_cgroup_show),
+	FILE("cgroup", 0444, pid_cgroup_show), FILE("wchan", 0444, pid_wchan_show),
+	{ .name = "io", .mode = S_IFREG | 0400, .looks = true, .show = pid_io_show },
 	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = pid_oom_score_adj_show, .store = pid_oom_score_adj_store },
 	FILE("oom_score", 0444, pid_oom_score_show),
 	LINK("exe", exe_follow), LINK("cwd", cwd_follow), LINK("root", root_follow),
-	DIR("fd", 0500, fd_dir_ops, fd_dir_fops),
+	DIR("fd", 0500, fd_dir_ops, fd_dir_fops), DIR("fdinfo", 0555, fdinfo_dir_ops, fd_dir_fops),
 	DIR("task", 0555, task_ops, task_fops),
 };
 
@@ -360,7 +362,7 @@ static const struct file_ops task_fops = { .seek = file_seek_vnode, .readdir = t
 /* ---- fd/ ---- */
 
 /* The open file, referenced, or NULL. */
-static struct file *fd_file(const struct pid_node *n, u32 fd)
+static struct file *fd_file(const struct pid_node *n, u32 fd, bool *cloexec)
 {
 	struct thread *t = pid_node_thread(n);
 	struct fd_table *files = t ? thread_files(t) : NULL;
@@ -370,29 +372,46 @@ static struct file *fd_file(const struct pid_node *n, u32 fd)
 		file_put(f);
 		f = NULL;
 	}
+	if (f && cloexec)
+		*cloexec = fd_is_cloexec(files, fd);
 	fd_table_put(files);
 	if (t)
 		thread_put(t);
 	return f;
 }
 
+struct file *pid_node_file(const struct pid_node *n, bool *cloexec)
+{
+	return fd_file(n, n->fd, cloexec);
+}
+
+static u64 fd_ino(const struct pid_node *n, const struct vnode *dir, u32 fd)
+{
+	return PROC_PID_INO(n->tid ? n->tid : n->p->pid) + (dir->ops == &fdinfo_dir_ops ? INO_FDINFO : INO_FD) + fd;
+}
+
 static struct dentry *fd_lookup(struct dentry *dir, const char *name, u32 len)
 {
 	struct pid_node *n = node_of(dir->vnode);
+	bool info = dir->vnode->ops == &fdinfo_dir_ops;
 	struct dentry *d;
 	struct file *f;
 	u32 fd, mode;
 
 	if (!process_may_look(n->p))
 		return err_ptr(-EACCES);
-	if (!number_parse(name, len, &fd) || !(f = fd_file(n, fd)))
+	if (!number_parse(name, len, &fd) || !(f = fd_file(n, fd, NULL)))
 		return err_ptr(-ENOENT);
 	mode = S_IFLNK | (file_readable(f) ? 0500 : 0) | (file_writable(f) ? 0300 : 0);
 	file_put(f);
-	d = node_new(dir, name, len, n->p, n->tid, &fd_ops, NULL, mode,
-		     PROC_PID_INO(n->tid ? n->tid : n->p->pid) + INO_FD + fd);
-	if (!is_err(d))
-		node_of(d->vnode)->fd = fd;
+	d = node_new(dir, name, len, n->p, n->tid, info ? &file_ops_ : &fd_ops, NULL, info ? S_IFREG | 0444 : mode,
+		     fd_ino(n, dir->vnode, fd));
+	if (!is_err(d)) {
+		struct pid_node *made = node_of(d->vnode);
+
+		made->fd = fd;
+		made->source = (struct text_source){ pid_fdinfo_show, NULL, made };
+	}
 	return d;
 }
 
@@ -415,7 +434,8 @@ static int fd_readdir(struct file *f, struct dir_sink *sink)
 		int len = snprintf(name, sizeof(name), "%d", fd);
 
 		file_put(open);
-		if (!sink->emit(sink, name, len, PROC_PID_INO(n->p->pid) + INO_FD + fd, S_IFLNK, fd + 3))
+		if (!sink->emit(sink, name, len, fd_ino(n, f->vnode, fd),
+				f->vnode->ops == &fdinfo_dir_ops ? S_IFREG : S_IFLNK, fd + 3))
 			break;
 		f->pos = fd + 3;
 	}
@@ -434,7 +454,7 @@ static int fd_follow(struct vnode *v, struct path *out)
 
 	if (!process_may_look(n->p))
 		return -EACCES;
-	f = fd_file(n, n->fd);
+	f = fd_file(n, n->fd, NULL);
 	if (!f)
 		return -ENOENT;
 	if (f->path) {
@@ -458,7 +478,7 @@ static s64 fd_readlink(struct vnode *v, char *buf, size_t size)
 
 	if (!process_may_look(n->p))
 		return -EACCES;
-	f = fd_file(n, n->fd);
+	f = fd_file(n, n->fd, NULL);
 	if (!f)
 		return -ENOENT;
 	if (f->path) {
@@ -475,6 +495,7 @@ static s64 fd_readlink(struct vnode *v, char *buf, size_t size)
 	return len;
 }
 
+static const struct vnode_ops fdinfo_dir_ops = { .lookup = fd_lookup, .release = node_release };
 static const struct vnode_ops fd_dir_ops = { .lookup = fd_lookup, .release = node_release };
 static const struct file_ops fd_dir_fops = { .seek = file_seek_vnode, .readdir = fd_readdir };
 static const struct vnode_ops fd_ops = { .readlink = fd_readlink, .follow = fd_follow, .release = node_release };

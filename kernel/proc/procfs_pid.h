@@ -54,5 +54,10 @@ void pid_limits_show(struct text_out *t, void *node);
 void pid_mounts_show(struct text_out *t, void *node);
 void pid_mountinfo_show(struct text_out *t, void *node);
 void pid_cgroup_show(struct text_out *t, void *node);
+void pid_wchan_show(struct text_out *t, void *node);
+void pid_io_show(struct text_out *t, void *node);
+void pid_fdinfo_show(struct text_out *t, void *node);
+/* The open file of n->fd, referenced, or NULL; *cloexec as its flag. */
+struct file *pid_node_file(const struct pid_node *n, bool *cloexec);
 /* Counters for /proc/stat. */
 void proc_counters_show(struct text_out *t);

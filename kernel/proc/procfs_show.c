@@ -4,6 +4,7 @@
  * as zero, where Linux shows numbers of its own workings.
  */
 #include <asm/signal.h>
+#include <linux/fcntl.h>
 #include <linux/resource.h>
 #include "base/errno.h"
 #include "base/printf.h"
@@ -426,6 +427,50 @@ static void mountinfo_line(struct text_out *t, struct mount *m, const char *wher
 void pid_mountinfo_show(struct text_out *t, void *node)
 {
 	mounts_each(node, t, mountinfo_line);
+}
+
+/* Where a thread sleeps is not told, as by a Linux without the names of its functions. */
+void pid_wchan_show(struct text_out *t, void *node)
+{
+	text_char(t, '0');
+}
+
+void pid_io_show(struct text_out *t, void *node)
+{
+	struct pid_node *n = node;
+	struct process *p = n->p;
+	u64 flags = spin_lock_irqsave(&p->sig.lock), calls[2], bytes[2];
+	struct thread *thread;
+
+	for (u32 i = 0; i < 2; i++) {
+		calls[i] = n->tid ? 0 : p->io_calls[i];
+		bytes[i] = n->tid ? 0 : p->io_bytes[i];
+		list_for_each(thread, &p->sig.threads, process_node) {
+			if (n->tid && thread->tid != n->tid)
+				continue;
+			calls[i] += thread->io[i].calls;
+			bytes[i] += thread->io[i].bytes;
+		}
+	}
+	spin_unlock_irqrestore(&p->sig.lock, flags);
+	/* Files are memory: nothing is read from or written to a device. */
+	text_printf(t, "rchar: %llu\nwchar: %llu\nsyscr: %llu\nsyscw: %llu\nread_bytes: 0\nwrite_bytes: 0\n"
+		    "cancelled_write_bytes: 0\n", LL(bytes[0]), LL(bytes[1]), LL(calls[0]), LL(calls[1]));
+}
+
+void pid_fdinfo_show(struct text_out *t, void *node)
+{
+	bool cloexec = false;
+	struct file *f = pid_node_file(node, &cloexec);
+
+	if (!f)
+		return;
+	text_printf(t, "pos:\t%lld\nflags:\t0%o\nmnt_id:\t%u\nino:\t%llu\n", (long long)f->pos,
+		    f->flags | (cloexec ? O_CLOEXEC : 0), f->path ? f->path->mount->id : 0,
+		    f->vnode ? LL(f->vnode->ino) : LL(file_anon_id(f)));
+	if (f->ops->show)
+		f->ops->show(f, t);
+	file_put(f);
 }
 
 /* No control groups: the file is empty, as on a Linux without any mounted. */

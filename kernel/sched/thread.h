@@ -93,6 +93,7 @@ struct thread {
 	bool pi_gone;			/* it takes no lock any more [futex pi] */
 	void *proc_data;		/* proc-private per-thread state (restart block, sigaltstack, ...) [T] */
 	void (*on_exit)(struct thread *);/* proc's hook, run by the dying thread; NULL for kernel threads */
+	struct { u64 calls, bytes; } io[2];	/* read(2) and write(2) and their like, for /proc/PID/io [T] */
 	u64 syscalls;			/* system calls made; summed for /proc/stat [T] */
 	u64 sig_saved;			/* blocked mask to go back to, while sig_restore (sched/signal.h) [T] */
 	bool sig_restore;

@@ -28,6 +28,17 @@
 
 typedef s64 (*transfer_fn)(struct file *, struct uio *, u64 *);
 
+static s64 io_count(transfer_fn fn, s64 n)
+{
+	struct thread *t = current();
+	bool write = fn == file_write;
+
+	t->io[write].calls++;
+	if (n > 0)
+		t->io[write].bytes += n;
+	return n;
+}
+
 static s64 transfer_one(const u64 a[6], transfer_fn fn, u64 *pos)
 {
 	struct fd_ref r = fd_borrow(a[0]);
@@ -39,7 +50,7 @@ static s64 transfer_one(const u64 a[6], transfer_fn fn, u64 *pos)
 	uio_user(&u, a[1], MIN(a[2], RW_MAX));
 	n = fn(r.file, &u, pos);
 	fd_return(r);
-	return n;
+	return io_count(fn, n);
 }
 
 SYSCALL(read)
@@ -98,7 +109,7 @@ static s64 transfer_vector(const u64 a[6], transfer_fn fn, u64 *pos)
 	}
 	u.seg = seg;
 	u.left = left;
-	n = fn(r.file, &u, pos);
+	n = io_count(fn, fn(r.file, &u, pos));
 out:
 	if (seg != few)
 		kfree(seg);

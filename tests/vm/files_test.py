@@ -35,6 +35,10 @@ def test_mounts():
     checks("mounts")
 
 
+def test_proc_files():
+    checks("procfiles")
+
+
 def test_pseudo_terminals():
     checks("ptys")
 
