@@ -61,18 +61,27 @@ void socket_release(struct socket *s)
 	s->ops->release(s);
 }
 
-int socket_install(struct socket *s, u32 flags, bool cloexec)
+struct file *socket_file_new(struct socket *s, u32 flags)
 {
 	struct file *f = file_new_anonymous(&socket_file_ops, s, O_RDWR | flags);
-	int fd;
 
 	if (!f) {
 		socket_release(s);
-		return -ENOMEM;
+		return NULL;
 	}
 	f->anon_id = s->ino;
 	s->file = f;
 	atomic_add_relaxed(&socket_count, 1);
+	return f;
+}
+
+int socket_install(struct socket *s, u32 flags, bool cloexec)
+{
+	struct file *f = socket_file_new(s, flags);
+	int fd;
+
+	if (!f)
+		return -ENOMEM;
 	fd = fd_install(f, 0, cloexec);
 	if (fd < 0)
 		file_put(f);		/* its release frees the socket */

@@ -11,6 +11,8 @@ extern u32 socket_count;		/* sockets with a file, for /proc/net/sockstat [a] */
 
 /* A new socket of a family, no file yet: -EAFNOSUPPORT, and what the family says. */
 int socket_create(u16 family, u16 type, u16 protocol, struct socket **out);
+/* A file of s (flags: O_NONBLOCK); NULL: no memory, and s is released. */
+struct file *socket_file_new(struct socket *s, u32 flags);
 /* Make a file of s (flags: O_NONBLOCK) and a descriptor of that: the descriptor, or -errno and s is released. */
 int socket_install(struct socket *s, u32 flags, bool cloexec);
 /* Not a file any more, or never one. */

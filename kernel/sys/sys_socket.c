@@ -166,6 +166,7 @@ static s64 accept_flags(u32 fd, u64 addr_user, u64 len_user, u32 flags)
 	u8 addr[SOCKADDR_MAX];
 	u32 len = sizeof(addr);
 	struct socket *made;
+	struct file *f;
 	struct fd_ref r;
 	int err, new_fd;
 	struct socket *s;
@@ -175,24 +176,33 @@ static s64 accept_flags(u32 fd, u64 addr_user, u64 len_user, u32 flags)
 	s = socket_borrow(fd, &r, &err);
 	if (!s)
 		return err;
+	/* The number first: without one, the connection stays where it is. */
+	new_fd = fd_reserve(0, flags & SOCK_CLOEXEC);
+	if (new_fd < 0) {
+		fd_return(r);
+		return new_fd;
+	}
 	err = s->ops->accept ? s->ops->accept(s, &made, nonblock_flag(r.file)) : -EOPNOTSUPP;
 	fd_return(r);
 	if (err)
-		return err;
+		goto no_fd;
 	if (addr_user) {
 		/* A peer that is gone again has no name. */
 		if (made->ops->getname(made, addr, &len, true))
 			len = 0;
 	}
-	new_fd = socket_install(made, flags & SOCK_NONBLOCK, flags & SOCK_CLOEXEC);
-	if (new_fd < 0 || !addr_user)
-		return new_fd;
-	err = address_out(addr_user, len_user, addr, len);
+	f = socket_file_new(made, flags & SOCK_NONBLOCK);
+	err = !f ? -ENOMEM : addr_user ? address_out(addr_user, len_user, addr, len) : 0;
 	if (err) {
-		fd_close(new_fd);
-		return err;
+		if (f)
+			file_put(f);
+		goto no_fd;
 	}
+	fd_fill(new_fd, f);
 	return new_fd;
+no_fd:
+	fd_unreserve(new_fd);
+	return err;
 }
 
 SYSCALL(accept)
