@@ -717,6 +717,64 @@ CHECK(timers_on_cpu_time)
 	}
 }
 
+static volatile int told_by_a_thread;
+
+static void tell(union sigval v)
+{
+	told_by_a_thread += v.sival_int;
+}
+
+CHECK(timer_calls_a_function_in_a_thread)
+{
+	struct sigevent e = { .sigev_notify = SIGEV_THREAD, .sigev_notify_function = tell };
+	timer_t t;
+
+	e.sigev_value.sival_int = 5;
+	SAME(timer_create(CLOCK_MONOTONIC, &e, &t), 0);
+	start(t, 0, 1, 1000000);
+	while (told_by_a_thread < 15)
+		sched_yield();
+	SAME(timer_delete(t), 0);
+}
+
+CHECK(timers_go_while_they_ring)
+{
+	struct sigaction a = { .sa_sigaction = ring, .sa_flags = SA_SIGINFO };
+	timer_t t[8];
+
+	SAME(sigaction(TIMER_SIGNAL, &a, NULL), 0);
+	for (int i = 0; i < 300; i++) {
+		for (int k = 0; k < 8; k++) {
+			t[k] = timer_on(k & 1 ? CLOCK_REALTIME : CLOCK_MONOTONIC, SIGEV_SIGNAL, TIMER_SIGNAL);
+			start(t[k], k & 2 ? TIMER_ABSTIME : 0, 1 + k * 1000, 1 + k * 10000);
+		}
+		for (int k = 0; k < 8; k++)
+			SAME(timer_delete(t[k]), 0);
+	}
+	EXPECT(rings > 0);
+	/* And with their process. */
+	for (int i = 0; i < 30; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			for (int k = 0; k < 8; k++)
+				start(timer_on(CLOCK_MONOTONIC, SIGEV_SIGNAL, TIMER_SIGNAL), 0, 1, 1 + k * 10000);
+			_exit(0);
+		}
+		child_ok(pid);
+	}
+}
+
+CHECK(timerfds_go_while_they_ring)
+{
+	for (int i = 0; i < 300; i++) {
+		int fd = timerfd_create(CLOCK_REALTIME, 0);
+
+		arm(fd, i & 1 ? TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET : 0, 1 + i * 100, 1);
+		close(fd);
+	}
+}
+
 static volatile int sleeping_for_it;
 
 static void *burner(void *arg)
