@@ -21,31 +21,35 @@ struct counts {
 	struct { char name[32]; long used, pages; } cache[CACHES_MAX];
 };
 
-static inline void counts_text(const char *path, char *buf, size_t size)
+/* Open all the time: a file that is open only while something is counted would be counted. */
+static int counts_drop = -1, counts_slabs = -1, counts_memory = -1;
+
+static inline void counts_text(int fd, char *buf, size_t size)
 {
-	int fd = open(path, O_RDONLY);
 	size_t at = 0;
 	ssize_t n;
 
-	EXPECT(fd >= 0);
+	SAME(lseek(fd, 0, SEEK_SET), 0);
 	while ((n = read(fd, buf + at, size - 1 - at)) > 0)
 		at += n;
-	close(fd);
 	buf[at] = '\0';
 }
 
 static inline void counts_take(struct counts *c)
 {
 	static char text[1 << 15];
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
 	char *line;
 
-	EXPECT(fd >= 0);
-	SAME(write(fd, "3\n", 2), 2);
-	close(fd);
+	if (counts_drop < 0) {
+		counts_drop = open("/proc/sys/vm/drop_caches", O_WRONLY);
+		counts_slabs = open("/proc/slabinfo", O_RDONLY);
+		counts_memory = open("/proc/meminfo", O_RDONLY);
+		EXPECT(counts_drop >= 0 && counts_slabs >= 0 && counts_memory >= 0);
+	}
+	SAME(write(counts_drop, "3\n", 2), 2);
 	memset(c, 0, sizeof(*c));
 	/* The slabs first: what reading them takes is given back before the pages are counted. */
-	counts_text("/proc/slabinfo", text, sizeof(text));
+	counts_text(counts_slabs, text, sizeof(text));
 	line = strchr(strchr(text, '\n') + 1, '\n') + 1;
 	for (; *line && c->caches < CACHES_MAX; line = strchr(line, '\n') + 1) {
 		int i = c->caches++;
@@ -53,10 +57,8 @@ static inline void counts_take(struct counts *c)
 		SAME(sscanf(line, "%31s %ld %*d %*d %*d %*d : tunables %*d %*d %*d : slabdata %ld",
 			    c->cache[i].name, &c->cache[i].used, &c->cache[i].pages), 3);
 	}
-	fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
-	SAME(write(fd, "3\n", 2), 2);
-	close(fd);
-	counts_text("/proc/meminfo", text, sizeof(text));
+	SAME(write(counts_drop, "3\n", 2), 2);
+	counts_text(counts_memory, text, sizeof(text));
 	line = strstr(text, "MemFree:");
 	EXPECT(line);
 	c->free_kb = atol(line + 8);
@@ -69,7 +71,20 @@ static inline int counts_exact(void)
 	return !uname(&u) && strstr(u.release, "dunlin");
 }
 
+/* Pages that are free or hold objects; and how many objects: the same number may lie in more pages or in fewer. */
 static inline int counts_differ(const struct counts *a, const struct counts *b)
+{
+	long kb = a->free_kb - b->free_kb;
+
+	for (int i = 0; i < a->caches; i++) {
+		if (a->cache[i].used != b->cache[i].used)
+			return 1;
+		kb += (a->cache[i].pages - b->cache[i].pages) * 4;
+	}
+	return kb || a->caches != b->caches;
+}
+
+static inline int counts_differ_in_pages(const struct counts *a, const struct counts *b)
 {
 	return a->free_kb != b->free_kb || a->caches != b->caches || memcmp(a->cache, b->cache, sizeof(a->cache));
 }
@@ -81,6 +96,32 @@ static inline void counts_show(const struct counts *a, const struct counts *b)
 		if (memcmp(&a->cache[i], &b->cache[i], sizeof(a->cache[i])))
 			printf("  %s: %ld objects in %ld pages before, %ld in %ld after\n", b->cache[i].name, a->cache[i].used,
 			       a->cache[i].pages, b->cache[i].used, b->cache[i].pages);
+}
+
+static inline pid_t fork_or_end(void)
+{
+	pid_t pid = fork();
+
+	EXPECT(pid >= 0);
+	return pid;
+}
+
+/* As many processes at once as there will ever be: the kernel keeps the addresses of their stacks for the next ones. */
+static inline void crowd(int n)
+{
+	int p[2];
+	char c;
+
+	EXPECT(pipe(p) == 0);
+	for (int i = 0; i < n; i++)
+		if (!fork_or_end()) {
+			close(p[1]);
+			_exit(read(p[0], &c, 1));
+		}
+	close(p[0]);
+	close(p[1]);
+	for (int i = 0; i < n; i++)
+		EXPECT(waitpid(-1, NULL, 0) > 0);
 }
 
 static struct counts counts_before, counts_now;
@@ -96,11 +137,11 @@ static inline void counts_begin(void)
 }
 
 /* Everything is as it was; what ends by itself may take its time to end. */
-static inline void counts_same(void)
+static inline void counts_same(int (*differ)(const struct counts *a, const struct counts *b))
 {
 	for (int i = 0; i < SETTLE_TRIES; i++) {
 		counts_take(&counts_now);
-		if (!counts_differ(&counts_before, &counts_now) || !counts_exact())
+		if (!differ(&counts_before, &counts_now) || !counts_exact())
 			return;
 		nanosleep(&(struct timespec){ 0, 50000000 }, NULL);
 	}

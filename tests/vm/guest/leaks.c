@@ -20,35 +20,9 @@
 #include <sys/un.h>
 
 #define STACK 16384
-#define CROWD 64
+#define CROWD 64			/* more than there are at once */
 static char stacks[4][STACK] __attribute__((aligned(16)));
 static void *shared;			/* a page, with the children too */
-
-static pid_t fork_or_end(void)
-{
-	pid_t pid = fork();
-
-	EXPECT(pid >= 0);
-	return pid;
-}
-
-/* As many processes at once as there will ever be: the kernel keeps the addresses of their stacks for the next ones. */
-static void crowd(void)
-{
-	int p[2];
-	char c;
-
-	EXPECT(pipe(p) == 0);
-	for (int i = 0; i < CROWD; i++)
-		if (!fork_or_end()) {
-			close(p[1]);
-			_exit(read(p[0], &c, 1));
-		}
-	close(p[0]);
-	close(p[1]);
-	for (int i = 0; i < CROWD; i++)
-		EXPECT(waitpid(-1, NULL, 0) > 0);
-}
 
 /* Each kind of end once over, for what is made once; then many, and nothing may be left. */
 static void ends_count(void (*end)(void))
@@ -58,13 +32,13 @@ static void ends_count(void (*end)(void))
 	alarm(0);
 	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	EXPECT(shared != MAP_FAILED);
-	crowd();
+	crowd(CROWD);
 	for (int i = 0; i < 64; i++)
 		end();
 	counts_begin();
 	for (long i = 0; i < count; i++)
 		end();
-	counts_same();
+	counts_same(counts_differ_in_pages);
 }
 
 #define END(name) \
@@ -426,3 +400,55 @@ END(asleep)
 	close(p[1]);
 }
 
+
+/* ---- the dead that nobody has waited for yet ---------------------------------- */
+
+#define ZOMBIES 500
+#define ZOMBIE_BYTES 1280		/* what one may keep: its status, its number, its times */
+
+CHECK(zombies_keep_their_status_alone)
+{
+	static pid_t pids[ZOMBIES];
+
+	alarm(0);
+	crowd(ZOMBIES);
+	for (int round = 0; round < 2; round++) {
+		counts_begin();
+		for (int i = 0; i < ZOMBIES; i++) {
+			pids[i] = fork_or_end();
+			if (!pids[i]) {
+				char *m = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+				sigset_t all;
+
+				EXPECT(m != MAP_FAILED);
+				memset(m, 1, 1 << 20);
+				sigfillset(&all);
+				sigprocmask(SIG_BLOCK, &all, NULL);
+				raise(SIGUSR1);
+				kill(getpid(), SIGUSR2);
+				_exit(i % 100);
+			}
+		}
+		for (int i = 0; i < ZOMBIES; i++) {
+			siginfo_t info;
+
+			SAME(waitid(P_PID, pids[i], &info, WEXITED | WNOWAIT), 0);
+		}
+		/* The first time, tables grow. */
+		if (round) {
+			counts_take(&counts_now);
+			if (counts_before.free_kb - counts_now.free_kb > ZOMBIES * ZOMBIE_BYTES / 1024 && counts_exact()) {
+				counts_show(&counts_before, &counts_now);
+				EXPECT(!"the dead keep little");
+			}
+		}
+		for (int i = 0; i < ZOMBIES; i++) {
+			int status;
+
+			SAME(waitpid(pids[i], &status, 0), pids[i]);
+			SAME(WEXITSTATUS(status), i % 100);
+		}
+		if (round)
+			counts_same(counts_differ_in_pages);
+	}
+}

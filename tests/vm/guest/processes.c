@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -505,6 +506,101 @@ static void *count(void *arg)
 		pthread_mutex_unlock(&mutex);
 	}
 	return arg;
+}
+
+/* What a grandchild of the caller has for a parent once its own is dead. */
+static pid_t foster_parent(void)
+{
+	int go[2], told[2];
+	pid_t pid, foster;
+	char c;
+
+	EXPECT(pipe(go) == 0 && pipe(told) == 0);
+	pid = fork();
+	if (pid == 0) {
+		pid_t was = getpid();
+
+		if (fork())
+			_exit(0);
+		while ((foster = getppid()) == was)
+			sched_yield();
+		EXPECT(write(told[1], &foster, sizeof(foster)) == sizeof(foster));
+		close(go[1]);
+		EXPECT(read(go[0], &c, 1) == 0);
+		_exit(7);
+	}
+	child_ok(pid);
+	SAME(read(told[0], &foster, sizeof(foster)), sizeof(foster));
+	close(go[0]);
+	close(go[1]);
+	close(told[0]);
+	close(told[1]);
+	return foster;
+}
+
+CHECK(orphans_go_to_the_nearest_subreaper)
+{
+	int is = 5, status;
+	pid_t pid;
+
+	SAME(foster_parent(), 1);
+	FAILS(waitpid(-1, NULL, 0), ECHILD);
+	SAME(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	SAME(foster_parent(), getpid());
+	EXPECT(waitpid(-1, &status, 0) > 0 && WEXITSTATUS(status) == 7);
+	pid = fork();
+	if (pid == 0) {
+		/* It is the caller's alone, and the nearest counts. */
+		SAME(prctl(PR_GET_CHILD_SUBREAPER, &is), 0);
+		SAME(is, 0);
+		SAME(foster_parent(), getppid());
+		FAILS(waitpid(-1, NULL, 0), ECHILD);
+		SAME(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+		SAME(foster_parent(), getpid());
+		_exit(0);
+	}
+	/* Two of them: the first grandchild's, and the one that its own foster parent left when it ended. */
+	for (int ok = 0; ok < 3; ok++) {
+		EXPECT(waitpid(-1, &status, 0) > 0);
+		EXPECT(WEXITSTATUS(status) == 7 || status == 0);
+	}
+	FAILS(waitpid(-1, NULL, 0), ECHILD);
+	SAME(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
+	SAME(foster_parent(), 1);
+}
+
+CHECK(dead_children_of_the_dead_are_passed_on)
+{
+	int status, go[2];
+	char c;
+	pid_t pid;
+
+	SAME(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	EXPECT(pipe(go) == 0);
+	pid = fork();
+	if (pid == 0) {
+		siginfo_t info;
+		pid_t dead = fork();
+
+		if (!dead)
+			_exit(9);
+		SAME(waitid(P_PID, dead, &info, WEXITED | WNOWAIT), 0);
+		EXPECT(write(go[1], "x", 1) == 1);
+		_exit(0);
+	}
+	SAME(read(go[0], &c, 1), 1);
+	child_ok(pid);
+	EXPECT(waitpid(-1, &status, 0) > 0);
+	SAME(WEXITSTATUS(status), 9);
+	/* A foster parent that does not care has none. */
+	signal(SIGCHLD, SIG_IGN);
+	pid = fork();
+	if (pid == 0) {
+		if (!fork())
+			_exit(9);
+		_exit(0);
+	}
+	FAILS(waitpid(-1, NULL, 0), ECHILD);
 }
 
 CHECK(threads_share_and_are_joined)
