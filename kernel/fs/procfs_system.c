@@ -344,10 +344,11 @@ static int setting_store(const char *text, size_t len, void *setting)
 /* The limit is told by one of two numbers: setting one clears the other. */
 static int commit_limit_store(const char *text, size_t len, void *setting)
 {
+	bool kib = ((const struct setting *)setting)->value == &vm_overcommit_kib;
 	int err = setting_store(text, len, setting);
 
 	if (!err)
-		WRITE_ONCE(*(((const struct setting *)setting)->value == &vm_overcommit_kib ? &vm_overcommit_ratio : &vm_overcommit_kib), 0);
+		WRITE_ONCE(*(kib ? &vm_overcommit_ratio : &vm_overcommit_kib), 0);
 	return err;
 }
 

@@ -14,7 +14,9 @@
 
 static const char *region_name(const struct vm_region *r)
 {
-	return r->flags & VM_HEAP ? "[heap]" : r->flags & VM_STACK ? "[stack]" : r->flags & VM_VDSO ? r->flags & VM_EXEC ? "[vdso]" : "[vvar]" : "";
+	if (r->flags & VM_VDSO)
+		return r->flags & VM_EXEC ? "[vdso]" : "[vvar]";
+	return r->flags & VM_HEAP ? "[heap]" : r->flags & VM_STACK ? "[stack]" : "";
 }
 
 static void name_column(struct text_out *t, size_t start)
@@ -104,7 +106,8 @@ static void smaps_region(struct text_out *t, struct vm_space *s, struct vm_regio
 }
 
 /* fn: what follows each region's line; NULL: nothing. */
-static void regions_show(struct text_out *t, void *node, void (*fn)(struct text_out *, struct vm_space *, struct vm_region *))
+static void regions_show(struct text_out *t, void *node,
+			 void (*fn)(struct text_out *, struct vm_space *, struct vm_region *))
 {
 	struct vm_space *s = process_space(((struct pid_node *)node)->p);
 	char *buf = kmalloc(PATH_MAX_LEN);

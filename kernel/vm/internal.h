@@ -49,7 +49,17 @@ void vm_region_free(struct vm_region *r);	/* drops object and file */
 void vm_region_insert(struct vm_space *s, struct vm_region *r, struct vm_region *from);
 void vm_region_unlink(struct vm_space *s, struct vm_region *r);
 void vm_region_doom(struct vm_space *s, struct vm_region *r);	/* unlinked and empty: freed by vm_unlock */
-void vm_unlock(struct vm_space *s);	/* the space's lock; objects and files may go for good after it, not under it */
+void vm_regions_free(struct vm_region *doomed);
+/* The space's lock: objects and files may go for good after it, not under it. */
+static inline void vm_unlock(struct vm_space *s)
+{
+	struct vm_region *doomed = s->doomed;
+
+	s->doomed = NULL;
+	mutex_unlock(&s->lock);
+	if (doomed)
+		vm_regions_free(doomed);
+}
 struct vm_region *vm_region_after(struct vm_region *r);
 struct vm_region *vm_region_before(struct vm_region *r);
 /* Cut r at address: r keeps the lower part. 0, -ENOMEM. */

@@ -5,6 +5,7 @@
 #include "arch/arm64/ucopy.h"
 #include "base/errno.h"
 #include "base/string.h"
+#include "sched/pid.h"
 #include "vm/internal.h"
 
 static int discard_region(struct vm_space *s, struct vm_region *r, u64 how)
@@ -147,6 +148,10 @@ int vm_populate(struct vm_space *s, u64 address, u64 length, enum vm_populate ho
 		bool write;
 		u64 *pte;
 
+		if (unlikely(current()->process && READ_ONCE(signal_of(current()->process)->group_exit))) {
+			err = -EINTR;
+			break;
+		}
 		if (!r) {
 			err = -ENOMEM;
 			break;

@@ -70,13 +70,19 @@ int vm_region_cut(struct vm_space *s, u64 address)
 	return r && r->start < address ? vm_region_split(s, r, address) : 0;
 }
 
+#define SPAN (512 * PAGE_SIZE)		/* of a table of the last level */
+
 /* [start, end) is empty: tables that no other region needs go. after: the first region above, or NULL. */
 static void tables_unneeded(struct vm_space *s, u64 start, u64 end, struct vm_region *after)
 {
-	struct rb_node *n = after ? rb_prev(&after->node) : rb_last(&s->regions);
-	u64 floor = n ? rb_entry(n, struct vm_region, node)->end : 0, ceiling = after ? after->start : USER_TOP;
+	u64 floor, ceiling = after ? after->start : USER_TOP, last = MIN(ALIGN_UP(end, SPAN), ALIGN_DOWN(ceiling, SPAN));
+	struct rb_node *n;
 
-	if (ALIGN_UP(floor, 512 * PAGE_SIZE) < ALIGN_DOWN(ceiling, 512 * PAGE_SIZE))
+	if (last <= ALIGN_DOWN(start, SPAN))
+		return;
+	n = after ? rb_prev(&after->node) : rb_last(&s->regions);
+	floor = n ? rb_entry(n, struct vm_region, node)->end : 0;
+	if (MAX(ALIGN_DOWN(start, SPAN), ALIGN_UP(floor, SPAN)) < last)
 		vm_tables_prune(s, start, end, floor, ceiling);
 }
 
@@ -125,6 +131,16 @@ static bool range_free(struct vm_space *s, u64 start, u64 end)
 	struct vm_region *r = vm_region_next(s, start);
 
 	return !r || end <= r->start - (r->flags & VM_GROWSDOWN ? MIN(STACK_GAP, r->start) : 0);
+}
+
+static u64 pages_mapped(struct vm_space *s, u64 start, u64 end)
+{
+	struct vm_region *r;
+	u64 pages = 0;
+
+	for (u64 at = start; at < end && (r = vm_region_next(s, at)) && r->start < end; at = r->end)
+		pages += (MIN(end, r->end) - MAX(start, r->start)) >> PAGE_SHIFT;
+	return pages;
 }
 
 /* The highest free range of that length below mmap_base, or anywhere above if there is none; 0: no room. */
@@ -225,16 +241,14 @@ s64 vm_map(struct vm_space *s, u64 address, u64 length, u32 flags, bool fixed, b
 			return -EPERM;
 	}
 	mutex_lock(&s->lock);
+	flags |= s->lock_future;
 	if (fixed) {
-		err = 0;
-		if (noreplace) {
-			struct vm_region *r = vm_region_next(s, address);
+		u64 replaced = pages_mapped(s, address, address + length);
 
-			if (r && r->start < address + length)
-				err = -EEXIST;
-		} else {
+		/* What is to be replaced stays if the new can't come. */
+		err = noreplace && replaced ? -EEXIST : limits_check(s, (length >> PAGE_SHIFT) - replaced, flags);
+		if (!err)
 			err = unmap_locked(s, address, address + length);
-		}
 		if (err)
 			goto out;
 	} else if (address < MAP_LOWEST || !user_range_ok(address, length + PAGE_SIZE) ||
@@ -244,8 +258,7 @@ s64 vm_map(struct vm_space *s, u64 address, u64 length, u32 flags, bool fixed, b
 		if (!address)
 			goto out;
 	}
-	flags |= s->lock_future;
-	err = limits_check(s, length >> PAGE_SHIFT, flags);
+	err = fixed ? 0 : limits_check(s, length >> PAGE_SHIFT, flags);
 	if (!err)
 		err = region_add(s, address, address + length, flags, object, offset, file, NULL);
 	if (!err)

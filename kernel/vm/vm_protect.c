@@ -235,7 +235,7 @@ int vm_futex_key(struct vm_space *s, u64 address, struct vm_object **object, u64
 	r = vm_region_find(s, address);
 	*object = NULL;
 	*offset = address;
-	if (!r) {
+	if (!r || !(r->flags & PROT_BITS) || !(r->object || (r->flags & VM_WRITE))) {
 		err = -EFAULT;
 	} else if ((r->flags & VM_SHARED) && r->object) {
 		*object = r->object;

@@ -68,17 +68,18 @@ void vm_region_doom(struct vm_space *s, struct vm_region *r)
 {
 	if (r->object)
 		vm_region_unlist(r);
-	list_push_back(&s->doomed, &r->object_node);
+	r->next_doomed = s->doomed;
+	s->doomed = r;
 }
 
-void vm_unlock(struct vm_space *s)
+void vm_regions_free(struct vm_region *r)
 {
-	struct list_node doomed = LIST_INIT(doomed), *n;
+	while (r) {
+		struct vm_region *next = r->next_doomed;
 
-	list_splice_back(&doomed, &s->doomed);
-	mutex_unlock(&s->lock);
-	while (unlikely((n = list_pop_front(&doomed))))
-		vm_region_free(list_entry(n, struct vm_region, object_node));
+		vm_region_free(r);
+		r = next;
+	}
 }
 
 struct vm_region *vm_region_next(struct vm_space *s, u64 address)
@@ -213,7 +214,6 @@ struct vm_space *vm_space_new(void)
 	s->refs = 1;
 	s->pins = 1;
 	mutex_init(&s->lock, "vm_space");
-	list_init(&s->doomed);
 	s->stack_limit = s->data_limit = s->as_limit = s->lock_limit = ~0ull;
 	return s;
 }

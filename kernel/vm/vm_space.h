@@ -35,7 +35,10 @@ struct vm_region {
 	u64 offset;			/* of start in object, bytes */
 	struct file *file;		/* what it maps, for /proc and exec; referenced; opaque here (fs/ above) */
 	struct vm_space *space;		/* [set when it is put in] */
-	struct list_node object_node;	/* in object->regions [object lock]; in space->doomed [space lock] */
+	union {
+		struct list_node object_node;	/* in object->regions [object lock] */
+		struct vm_region *next_doomed;	/* in space->doomed, when it is in no tree and no list [space lock] */
+	};
 };
 
 struct vm_space {
@@ -55,7 +58,7 @@ struct vm_space {
 	u64 rss_peak;
 	struct vm_region *last;		/* found last; NULL: none [lock] */
 	u32 region_count;		/* [lock] */
-	struct list_node doomed;	/* regions to be freed when the lock is dropped [lock] */
+	struct vm_region *doomed;	/* regions to be freed when the lock is dropped [lock] */
 	u32 pins;			/* CPUs that have it in TTBR0, truncations at work in it, and one for refs > 0 [a] */
 	u64 stack_limit, data_limit, as_limit;	/* RLIMIT_STACK, _DATA, _AS in bytes; proc keeps them current */
 	u64 lock_limit;			/* RLIMIT_MEMLOCK in bytes for who calls now; ~0: privileged */

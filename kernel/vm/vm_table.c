@@ -114,8 +114,9 @@ bool vm_leaf_next(struct vm_space *s, u64 va, u64 end, struct vm_leaf *leaf)
 	return false;
 }
 
-/* The tables that the entries of t for [start, end) lead to, each spanning 1 << shift bytes; those taken out go to *gone. */
-static void prune_below(struct vm_space *s, u64 *t, u32 shift, u64 start, u64 end, u64 floor, u64 ceiling, struct page **gone)
+/* The tables that t's entries for [start, end) lead to, each spanning 1 << shift bytes; those taken out go to *gone. */
+static void prune_below(struct vm_space *s, u64 *t, u32 shift, u64 start, u64 end, u64 floor, u64 ceiling,
+			struct page **gone)
 {
 	u64 span = 1ull << shift, next;
 

@@ -109,6 +109,79 @@ CHECK(wake_op_changes_the_second_word)
 	FAILS(futex(&a, FUTEX_WAKE_OP, 1, (void *)1, (void *)nowhere, 0), EFAULT);
 }
 
+/* Every operation and comparison, by what a waiter on each word sees. */
+CHECK(wake_op_computes_as_it_says)
+{
+	static const struct { int op, arg, before, after; } ops[] = {
+		{ FUTEX_OP_SET, 9, 5, 9 }, { FUTEX_OP_ADD, -2, 5, 3 }, { FUTEX_OP_OR, 3, 8, 11 }, { FUTEX_OP_ANDN, 1, 7, 6 },
+		{ FUTEX_OP_XOR, 6, 3, 5 }, { FUTEX_OP_SET | FUTEX_OP_OPARG_SHIFT, 4, 0, 16 }, { FUTEX_OP_OR | FUTEX_OP_OPARG_SHIFT, 10, 1, 1025 },
+	};
+	int a = 0, b;
+
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+		b = ops[i].before;
+		SAME(futex(&a, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 1, (void *)1, &b,
+			   FUTEX_OP((unsigned)ops[i].op, (unsigned)ops[i].arg, FUTEX_OP_CMP_LT, 0u)), 0);
+		SAME(b, ops[i].after);
+	}
+	FAILS(futex(&a, FUTEX_WAKE_OP, 1, (void *)1, &b, 5u << 28), ENOSYS);
+	FAILS(futex(&a, FUTEX_WAKE_OP, 1, (void *)1, (char *)&b + 1, 0), EINVAL);
+	FAILS(futex(&a, FUTEX_REQUEUE, -1, (void *)1, &b, 0), EINVAL);
+	FAILS(futex(&a, FUTEX_CMP_REQUEUE, 1, (void *)-1, &b, 0), EINVAL);
+}
+
+CHECK(words_that_are_not_there)
+{
+	int *hole = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *ro;
+	struct timespec t = { 0, 1000000 };
+	pid_t pid;
+
+	ro = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	/* Reading is enough to wait. */
+	FAILS(futex(ro, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, &t, NULL, 0), ETIMEDOUT);
+	/* Nobody could ever wake one who waits so for a page that nobody may write. */
+	FAILS(futex(ro, FUTEX_WAIT, 0, &t, NULL, 0), EFAULT);
+	FAILS(futex(ro, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 1, &t, NULL, 0), EAGAIN);
+	FAILS(futex(hole, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, &t, NULL, 0), EFAULT);
+	SAME(munmap(hole, 4096), 0);
+	SAME(futex(hole, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0), 0);
+	FAILS(futex(hole, FUTEX_WAKE, 1, NULL, NULL, 0), EFAULT);
+	FAILS(futex(hole, FUTEX_WAIT, 0, &t, NULL, 0), EFAULT);
+	/* A lengthy wait goes on after a signal with a handler that restarts calls, and ends at its time. */
+	t.tv_nsec = 50000000;
+	pid = fork();
+	if (pid == 0) {
+		usleep(10000);
+		kill(getppid(), SIGCONT);
+		_exit(0);
+	}
+	FAILS(futex(ro, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, &t, NULL, 0), ETIMEDOUT);
+	child_ok(pid);
+}
+
+/* One word of a file, at two addresses in two processes; a private call does not see it. */
+CHECK(in_a_file_that_both_map)
+{
+	int fd = syscall(SYS_memfd_create, "words", 0);
+	atomic_int *a, *b;
+	pid_t pid;
+
+	SAME(ftruncate(fd, 8192), 0);
+	a = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	b = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 4096);
+	EXPECT(a != MAP_FAILED && b != MAP_FAILED);
+	pid = fork();
+	if (pid == 0) {
+		SAME(futex(&b[3], FUTEX_WAIT, 0, NULL, NULL, 0), 0);
+		_exit(0);
+	}
+	while (futex(&a[1024 + 3], FUTEX_WAKE, 1, NULL, NULL, 0) == 0) {
+		SAME(futex(&a[1024 + 3], FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0), 0);
+		usleep(1000);
+	}
+	child_ok(pid);
+}
+
 CHECK(between_processes)
 {
 	atomic_int *w = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -372,6 +372,9 @@ CHECK(limits_of_data_and_space)
 	FAILS((long)mremap(m, 16 * PAGE, 4 * MIB, MREMAP_MAYMOVE), ENOMEM);
 	limit(RLIMIT_AS, 64 * MIB);
 	FAILS((long)mremap(r, 1024 * PAGE, 128 * MIB, MREMAP_MAYMOVE), ENOMEM);
+	/* What was to be replaced is still there if that fails. */
+	FAILS((long)mmap(r, 128 * MIB, PROT_READ, PRIVATE | MAP_FIXED, -1, 0), ENOMEM);
+	SAME(touch(r, 0), 0);
 	/* Moving takes no more than there is. */
 	m = map(12 * 1024, PROT_READ, PRIVATE);
 	EXPECT(mmap(m + 12 * 1024 * PAGE, PAGE, PROT_READ, PRIVATE, -1, 0) != MAP_FAILED);
