@@ -5,6 +5,7 @@
  *
  * Lock keys: [N] netlink_lock (bh kind, before the sockets' own); [D] the socket's dump mutex.
  */
+#include <linux/capability.h>
 #include "base/errno.h"
 #include "base/string.h"
 #include "core/random.h"
@@ -271,7 +272,7 @@ static int request_change(const struct netlink_kind *kind, const struct netlink_
 	int (*fn)(const struct netlink_request *) = del ? kind->del : kind->set;
 	int err;
 
-	if (!cred_privileged(current()->cred))
+	if (!cred_capable(current()->cred, CAP_NET_ADMIN))
 		return -EPERM;
 	if (!fn)
 		return -EOPNOTSUPP;

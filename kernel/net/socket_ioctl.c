@@ -2,6 +2,8 @@
  * The ioctls of netdevice(7), arp(7) and SIOCADDRT, by which ifconfig, route, arp and udhcpc configure: each is the
  * matching operation of the stack. socket.c passes here what the socket itself does not know.
  */
+#include <linux/capability.h>
+#include <linux/sockios.h>
 #include "arch/arm64/ucopy.h"
 #include "base/errno.h"
 #include "base/string.h"
@@ -212,7 +214,7 @@ static long netif_ioctl(u32 cmd, u64 arg, bool change)
 		netif_put(nif);
 		return copy_to_user(arg, &r, sizeof(r));
 	}
-	if (change && !cred_privileged(current()->cred))
+	if (change && !cred_capable(current()->cred, CAP_NET_ADMIN))
 		return -EPERM;
 	nif = netif_named(r.ifr_name);
 	if (!nif)
@@ -222,6 +224,30 @@ static long netif_ioctl(u32 cmd, u64 arg, bool change)
 	mutex_unlock(&net_config_mutex);
 	netif_put(nif);
 	return err || change ? err : copy_to_user(arg, &r, sizeof(r));
+}
+
+#define ETHTOOL_GLINK	0x0a		/* <linux/ethtool.h>, which does not do without a C library */
+
+/* ethtool's questions: whether there is a link is the one that any card answers. */
+static long ethtool_ioctl(u64 arg)
+{
+	struct { u32 cmd, data; } v;
+	struct netif *nif;
+	struct ifreq r;
+	long err = copy_from_user(&r, arg, sizeof(r));
+
+	if (err)
+		return err;
+	r.ifr_name[IFNAMSIZ - 1] = '\0';
+	nif = netif_named(r.ifr_name);
+	if (!nif)
+		return -ENODEV;
+	v.data = (nif->flags & (NETIF_UP | NETIF_RUNNING)) == (NETIF_UP | NETIF_RUNNING);
+	netif_put(nif);
+	err = get_user_u32(&v.cmd, (u64)r.ifr_data);
+	if (err)
+		return err;
+	return v.cmd == ETHTOOL_GLINK ? copy_to_user((u64)r.ifr_data, &v, sizeof(v)) : -EOPNOTSUPP;
 }
 
 /* ---- the list ------------------------------------------------------------- */
@@ -304,7 +330,7 @@ static long route_ioctl(u32 cmd, u64 arg)
 
 	if (err)
 		return err;
-	if (!cred_privileged(current()->cred))
+	if (!cred_capable(current()->cred, CAP_NET_ADMIN))
 		return -EPERM;
 	err = rtentry_parse(&e, &r);
 	if (err)
@@ -363,7 +389,7 @@ static long arp_ioctl(u32 cmd, u64 arg)
 		err = address_get(&q.arp_pa, &address);
 	if (err)
 		return err;
-	if (cmd != SIOCGARP && !cred_privileged(current()->cred))
+	if (cmd != SIOCGARP && !cred_capable(current()->cred, CAP_NET_ADMIN))
 		return -EPERM;
 	if (q.arp_flags & ATF_PUBL)
 		return -EOPNOTSUPP;
@@ -435,6 +461,8 @@ long netdev_ioctl(u32 cmd, u64 arg)
 	case SIOCSIFNAME:
 	case SIOCSIFMAP:
 		return netif_ioctl(cmd, arg, true);
+	case SIOCETHTOOL:
+		return ethtool_ioctl(arg);
 	}
 	return -ENOTTY;
 }

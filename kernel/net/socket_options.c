@@ -3,6 +3,7 @@
  * operations, and so are those of this level once they are noted, in case the protocol acts on them. sys_socket.c
  * calls it with kernel copies of the values.
  */
+#include <linux/capability.h>
 #include "base/errno.h"
 #include "base/string.h"
 #include "net/inet.h"
@@ -53,7 +54,7 @@ static int device_bind(struct socket *s, const u8 *value, u32 len)
 	char name[NETIF_NAME_SIZE] = { 0 };
 	struct netif *nif;
 
-	if (s->bound_ifindex && !cred_privileged(current()->cred))
+	if (s->bound_ifindex && !cred_capable(current()->cred, CAP_NET_RAW))
 		return -EPERM;
 	memcpy(name, value, MIN(len, (u32)sizeof(name) - 1));
 	if (!name[0]) {
@@ -113,7 +114,7 @@ static int option_set_special(struct socket *s, int name, const u8 *value, u32 l
 
 static int option_set_int(struct socket *s, int name, s32 v)
 {
-	bool on = v, root = cred_privileged(current()->cred);
+	bool on = v, root = cred_capable(current()->cred, CAP_NET_ADMIN);
 	struct netif *nif;
 
 	switch (name) {

@@ -4,6 +4,7 @@
  *
  * Lock keys: [P] tap_lock, bh kind, before the packet sockets' own; both after the locks of sockets that transmit.
  */
+#include <linux/capability.h>
 #include "arch/arm64/ucopy.h"
 #include "base/errno.h"
 #include "base/string.h"
@@ -455,7 +456,7 @@ static int packet_create(u16 type, u16 protocol, struct socket **out)
 {
 	struct packet_socket *k;
 
-	if (!cred_privileged(current()->cred))
+	if (!cred_capable(current()->cred, CAP_NET_RAW))
 		return -EPERM;
 	if (type != SOCK_RAW && type != SOCK_DGRAM)
 		return -ESOCKTNOSUPPORT;

@@ -4,6 +4,7 @@
  *
  * Lock keys: [R] raw_lock, bh kind, before the sockets' own.
  */
+#include <linux/capability.h>
 #include "arch/arm64/ucopy.h"
 #include "base/cksum.h"
 #include "base/errno.h"
@@ -444,7 +445,7 @@ static int raw_create(u16 protocol, struct socket **out)
 {
 	struct raw_socket *r;
 
-	if (!cred_privileged(current()->cred))
+	if (!cred_capable(current()->cred, CAP_NET_RAW))
 		return -EPERM;
 	if (!protocol)
 		return -EPROTONOSUPPORT;

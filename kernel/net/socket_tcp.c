@@ -5,6 +5,7 @@
  * The answers of poll are Linux's, to the bit: programs rely on EPOLLHUP for a socket that was never connected as
  * much as on EPOLLRDHUP for a peer that has finished.
  */
+#include <linux/capability.h>
 #include "arch/arm64/ucopy.h"
 #include "base/errno.h"
 #include "net/net.h"
@@ -58,7 +59,7 @@ static int tcp_sock_bind(struct socket *s, const u8 *addr, u32 len)
 		return err;
 	if (ip_is_multicast(local) || local == IP_BROADCAST || (!c->inet.freebind && !inet_bind_allowed(local)))
 		return -EADDRNOTAVAIL;
-	if (port && be16_to_cpu(port) < 1024 && !cred_privileged(current()->cred))
+	if (port && be16_to_cpu(port) < 1024 && !cred_capable(current()->cred, CAP_NET_BIND_SERVICE))
 		return -EACCES;
 	spin_lock_bh(&s->lock);
 	err = -EINVAL;

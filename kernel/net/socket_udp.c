@@ -2,6 +2,7 @@
  * UDP sockets: what programs call (udp(7)). A datagram is copied once each way, between the program's memory and the
  * pkt; the route is kept in the socket, for connected ones and for those that send to the same address again.
  */
+#include <linux/capability.h>
 #include "base/cksum.h"
 #include "base/errno.h"
 #include "mm/slab.h"
@@ -40,7 +41,7 @@ static int udp_sock_bind(struct socket *s, const u8 *addr, u32 len)
 		return -EINVAL;
 	if (!u->i.freebind && !inet_bind_allowed(local))
 		return -EADDRNOTAVAIL;
-	if (port && be16_to_cpu(port) < 1024 && !cred_privileged(current()->cred))
+	if (port && be16_to_cpu(port) < 1024 && !cred_capable(current()->cred, CAP_NET_BIND_SERVICE))
 		return -EACCES;
 	return udp_bind(u, local, port);
 }

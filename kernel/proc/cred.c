@@ -3,6 +3,7 @@
  * files. The rules are POSIX's and credentials(7)'s; sys_cred.c reads the arguments.
  * A change is made in a copy, which then takes the place of the old one.
  */
+#include <linux/capability.h>
 #include "proc/cred.h"
 #include "base/errno.h"
 #include "base/string.h"
@@ -44,13 +45,31 @@ static bool has(u32 v, u32 a, u32 b, u32 c)
 	return v == KEEP || v == a || v == b || v == c;
 }
 
+static bool may_set(const struct cred *c, enum cred_kind kind)
+{
+	return cred_capable(c, kind == CRED_UID ? CAP_SETUID : CAP_SETGID);
+}
+
+/* What a change of user ids does to capabilities (capabilities(7)). */
+static void caps_follow(struct cred *n, const struct cred *old)
+{
+	bool had_root = !old->uid || !old->euid || !old->suid, has_root = !n->uid || !n->euid || !n->suid;
+
+	if (had_root && !has_root && !n->keep_caps)
+		n->cap_permitted = n->cap_effective = 0;
+	if (!old->euid && n->euid)
+		n->cap_effective = 0;
+	else if (old->euid && !n->euid)
+		n->cap_effective = n->cap_permitted;
+}
+
 s64 cred_set_uid(u32 uid)
 {
 	const struct cred *c = current()->cred;
 
 	if (uid == KEEP)
 		return -EINVAL;
-	if (cred_privileged(c))
+	if (may_set(c, CRED_UID))
 		return cred_set_res(CRED_UID, uid, uid, uid);
 	if (!has(uid, c->uid, c->suid, c->suid))
 		return -EPERM;
@@ -63,7 +82,7 @@ s64 cred_set_gid(u32 gid)
 
 	if (gid == KEEP)
 		return -EINVAL;
-	if (cred_privileged(c))
+	if (may_set(c, CRED_GID))
 		return cred_set_res(CRED_GID, gid, gid, gid);
 	if (!has(gid, c->gid, c->sgid, c->sgid))
 		return -EPERM;
@@ -76,7 +95,7 @@ s64 cred_set_re(enum cred_kind kind, u32 r, u32 e)
 	u32 real = kind == CRED_UID ? c->uid : c->gid, effective = kind == CRED_UID ? c->euid : c->egid;
 	u32 saved = KEEP;
 
-	if (!cred_privileged(c) && !has(r, real, effective, effective))
+	if (!may_set(c, kind) && !has(r, real, effective, effective))
 		return -EPERM;
 	/* The saved id follows whenever the real one is set, or the effective one to something else than the real. */
 	if (r != KEEP || (e != KEEP && e != real))
@@ -91,7 +110,7 @@ s64 cred_set_res(enum cred_kind kind, u32 r, u32 e, u32 s)
 	u32 saved = kind == CRED_UID ? c->suid : c->sgid;
 	struct cred *n;
 
-	if (!cred_privileged(c) &&
+	if (!may_set(c, kind) &&
 	    (!has(r, real, effective, saved) || !has(e, real, effective, saved) ||
 	     (!has(s, real, effective, saved) && s != r && s != e)))
 		return -EPERM;
@@ -105,6 +124,7 @@ s64 cred_set_res(enum cred_kind kind, u32 r, u32 e, u32 s)
 		n->uid = r;
 		n->euid = n->fsuid = e;
 		n->suid = s;
+		caps_follow(n, c);
 	} else {
 		n->gid = r;
 		n->egid = n->fsgid = e;
@@ -121,7 +141,7 @@ s64 cred_set_fs(enum cred_kind kind, u32 id)
 
 	if (id == KEEP || id == old)
 		return old;
-	if (!cred_privileged(c) && !(kind == CRED_UID ? has(id, c->uid, c->euid, c->suid) : has(id, c->gid, c->egid, c->sgid)))
+	if (!may_set(c, kind) && !(kind == CRED_UID ? has(id, c->uid, c->euid, c->suid) : has(id, c->gid, c->egid, c->sgid)))
 		return old;
 	n = cred_copy(c);
 	if (!n)
@@ -138,7 +158,7 @@ s64 cred_set_groups(u32 *groups, u32 count)
 {
 	struct cred *n;
 
-	if (!cred_privileged(current()->cred)) {
+	if (!cred_capable(current()->cred, CAP_SETGID)) {
 		kfree(groups);
 		return -EPERM;
 	}
@@ -163,11 +183,58 @@ s64 cred_set_groups(u32 *groups, u32 count)
 	return 0;
 }
 
+s64 cred_set_caps(u64 effective, u64 permitted, u64 inheritable)
+{
+	const struct cred *c = current()->cred;
+	struct cred *n;
+
+	if ((permitted & ~c->cap_permitted) || (effective & ~permitted) ||
+	    (inheritable & ~(c->cap_inheritable | c->cap_bounding)) ||
+	    (!cred_capable(c, CAP_SETPCAP) && inheritable & ~(c->cap_inheritable | c->cap_permitted)))
+		return -EPERM;
+	n = cred_copy(c);
+	if (!n)
+		return -ENOMEM;
+	n->cap_effective = effective;
+	n->cap_permitted = permitted;
+	n->cap_inheritable = inheritable;
+	return cred_publish(n);
+}
+
+s64 cred_keep_caps(bool on)
+{
+	struct cred *n = cred_copy(current()->cred);
+
+	if (!n)
+		return -ENOMEM;
+	n->keep_caps = on;
+	return cred_publish(n);
+}
+
+s64 cred_drop_bounding(u32 cap)
+{
+	struct cred *n;
+
+	if (!cred_capable(current()->cred, CAP_SETPCAP))
+		return -EPERM;
+	n = cred_copy(current()->cred);
+	if (!n)
+		return -ENOMEM;
+	n->cap_bounding &= ~(1ull << cap);
+	return cred_publish(n);
+}
+
+void cred_exec_caps(const struct cred *c, u64 *effective, u64 *permitted)
+{
+	*permitted = !c->uid || !c->euid ? c->cap_bounding | c->cap_inheritable : 0;
+	*effective = c->euid ? 0 : *permitted;
+}
+
 bool cred_may_signal(struct process *p, s32 signo_is_cont)
 {
 	const struct cred *c = current()->cred, *o = p->cred;
 
-	if (cred_privileged(c) || p == process_current())
+	if (cred_capable(c, CAP_KILL) || p == process_current())
 		return true;
 	if (c->euid == o->suid || c->euid == o->uid || c->uid == o->suid || c->uid == o->uid)
 		return true;

@@ -23,6 +23,7 @@
 #include "mm/slab.h"
 #include "proc/elf.h"
 #include "proc/hwcap.h"
+#include "proc/cred.h"
 #include "proc/internal.h"
 #include "proc/posix_timer.h"
 #include "sched/fp.h"
@@ -373,10 +374,13 @@ static int cred_prepare(struct exec *x)
 	const struct cred *c = current()->cred;
 	struct vnode *v = x->binary.path.dentry->vnode;
 	bool set_uid = v->mode & S_ISUID, set_gid = (v->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+	u64 effective, permitted;
 
 	if ((x->binary.path.mount->flags & MNT_NOSUID) || process_current()->no_new_privs)
 		set_uid = set_gid = false;
-	if (set_uid || set_gid || c->euid != c->suid || c->egid != c->sgid) {
+	cred_exec_caps(c, &effective, &permitted);
+	if (set_uid || set_gid || c->euid != c->suid || c->egid != c->sgid || c->keep_caps ||
+	    c->cap_effective != effective || c->cap_permitted != permitted) {
 		x->cred = cred_copy(c);
 		if (!x->cred)
 			return -ENOMEM;
@@ -386,6 +390,8 @@ static int cred_prepare(struct exec *x)
 			x->cred->egid = v->gid;
 		x->cred->suid = x->cred->fsuid = x->cred->euid;
 		x->cred->sgid = x->cred->fsgid = x->cred->egid;
+		cred_exec_caps(x->cred, &x->cred->cap_effective, &x->cred->cap_permitted);
+		x->cred->keep_caps = false;
 	}
 	if (x->cred)
 		c = x->cred;

@@ -22,7 +22,6 @@
 #define LL(x)		((unsigned long long)(x))
 #define PAGES_KIB(n)	LL((n) * (PAGE_SIZE / 1024))
 #define STRINGS_MAX	(2ul << 20)	/* as execve's limit */
-#define CAPS_ALL	0x1ffffffffffull
 
 void proc_counters_show(struct text_out *t)
 {
@@ -42,6 +41,7 @@ struct view {
 	u64 pending, shared_pending, blocked, ignored, caught;
 	u32 uid[4], gid[4];		/* real, effective, saved, file system */
 	u32 group_count;
+	u64 caps[4];			/* inheritable, permitted, effective, bounding */
 	struct process_usage usage;
 	u64 start_ns;
 	u64 size, rss, rss_peak, data, stack, exec, locked, tables;	/* pages */
@@ -104,6 +104,10 @@ static void relatives_view(struct process *p, struct view *v)
 		memcpy(v->uid, uids, sizeof(uids));
 		memcpy(v->gid, gids, sizeof(gids));
 		v->group_count = c->group_count;
+		v->caps[0] = c->cap_inheritable;
+		v->caps[1] = c->cap_permitted;
+		v->caps[2] = c->cap_effective;
+		v->caps[3] = c->cap_bounding;
 	}
 	spin_unlock_irqrestore(&pids_lock, flags);
 }
@@ -221,7 +225,6 @@ void pid_status_show(struct text_out *t, void *node)
 	struct thread *thread = pid_node_thread(n);
 	struct fs_context *fs = thread ? thread_fs(thread) : NULL;
 	struct view v;
-	u64 caps;
 
 	view_get(n, &v);
 	text_printf(t, "Name:\t%s\n", v.name);
@@ -243,9 +246,8 @@ void pid_status_show(struct text_out *t, void *node)
 	text_printf(t, "Threads:\t%u\nSigQ:\t%u/%u\n", v.threads, n->p->sig.queued, n->p->sig.queue_limit);
 	text_printf(t, "SigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n",
 		    LL(v.pending), LL(v.shared_pending), LL(v.blocked), LL(v.ignored), LL(v.caught));
-	caps = v.uid[1] == 0 ? CAPS_ALL : 0;
 	text_printf(t, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:\t%016llx\n",
-		    0ull, LL(caps), LL(caps), CAPS_ALL, 0ull);
+		    LL(v.caps[0]), LL(v.caps[1]), LL(v.caps[2]), LL(v.caps[3]), 0ull);
 	text_printf(t, "NoNewPrivs:\t%u\nSeccomp:\t0\n", n->p->no_new_privs);
 	text_printf(t, "Cpus_allowed:\t%llx\nCpus_allowed_list:\t0-%u\n",
 		    LL(thread ? thread->affinity & ((cpus_present < 64 ? 1ull << cpus_present : 0) - 1) : 1), cpus_present - 1);

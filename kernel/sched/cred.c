@@ -6,7 +6,8 @@
 #include "base/string.h"
 #include "mm/slab.h"
 
-struct cred cred_root = { .refs = 1 };
+struct cred cred_root = { .refs = 1, .cap_effective = CRED_CAPS_ALL, .cap_permitted = CRED_CAPS_ALL,
+	.cap_bounding = CRED_CAPS_ALL };
 
 void cred_put(const struct cred *c)
 {

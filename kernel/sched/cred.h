@@ -12,12 +12,19 @@ struct cred {
 	u32 gid, egid, sgid, fsgid;
 	u32 group_count;
 	u32 *groups;			/* sorted; owned */
+	/* capabilities(7), bit n for number n. A file has none, and nothing is ambient. */
+	u64 cap_effective, cap_permitted, cap_inheritable, cap_bounding;
+	bool keep_caps;			/* PR_SET_KEEPCAPS: permitted outlives the change of uids */
 };
+
+#define CRED_CAPS_ALL		((1ull << 41) - 1)	/* up to CAP_CHECKPOINT_RESTORE */
+#define CRED_SYS_ADMIN		21			/* CAP_SYS_ADMIN */
 
 extern struct cred cred_root;	/* never freed; writable for its count alone */
 static inline const struct cred *cred_get(const struct cred *c) { ref_get((u32 *)&c->refs); return c; }
 void cred_put(const struct cred *c);
 struct cred *cred_copy(const struct cred *c);	/* refs 1, to be changed and published; NULL: no memory */
 bool cred_in_group(const struct cred *c, u32 gid);
-/* Root's powers; capabilities are not finer than this yet. */
-static inline bool cred_privileged(const struct cred *c) { return c->euid == 0; }
+static inline bool cred_capable(const struct cred *c, u32 cap) { return c->cap_effective >> cap & 1; }
+/* For what no finer capability is named here. */
+static inline bool cred_privileged(const struct cred *c) { return cred_capable(c, CRED_SYS_ADMIN); }

@@ -58,7 +58,7 @@ SYSCALL(setgroups)
 {
 	u32 count = a[0], *groups = NULL;
 
-	if (!cred_privileged(current()->cred))
+	if (!cred_capable(current()->cred, CAP_SETGID))
 		return -EPERM;
 	if (count > NGROUPS_MAX)
 		return -EINVAL;
@@ -73,12 +73,6 @@ SYSCALL(setgroups)
 	}
 	return cred_set_groups(groups, count);
 }
-
-/*
- * Capabilities: root has all, others none; they can't be given up one by one,
- * and asking for that is an error.
- */
-#define ALL_CAPS	((1ull << (CAP_LAST_CAP + 1)) - 1)
 
 /* The header's version and process: how many words of data go with it, or -errno. */
 static s64 cap_header(u64 user, s32 *pid)
@@ -105,7 +99,7 @@ SYSCALL(capget)
 	struct process *p;
 	s64 words;
 	s32 pid;
-	u64 caps, flags;
+	u64 flags;
 
 	words = cap_header(a[0], &pid);
 	if (words < 0)
@@ -123,10 +117,10 @@ SYSCALL(capget)
 	} else {
 		c = cred_get(current()->cred);
 	}
-	caps = c->euid == 0 ? ALL_CAPS : 0;
 	for (u32 i = 0; i < 2; i++) {
-		d[i].effective = caps >> (32 * i);
-		d[i].permitted = (c->uid == 0 || c->euid == 0 || c->suid == 0 ? ALL_CAPS : 0) >> (32 * i);
+		d[i].effective = c->cap_effective >> (32 * i);
+		d[i].permitted = c->cap_permitted >> (32 * i);
+		d[i].inheritable = c->cap_inheritable >> (32 * i);
 	}
 	cred_put(c);
 	return a[1] ? copy_to_user(a[1], d, words * sizeof(d[0])) : 0;
@@ -135,8 +129,6 @@ SYSCALL(capget)
 SYSCALL(capset)
 {
 	struct __user_cap_data_struct d[2] = { { 0 } };
-	const struct cred *c = current()->cred;
-	u64 effective, permitted, have = c->euid == 0 ? ALL_CAPS : 0;
 	s64 words;
 	s32 pid;
 
@@ -147,10 +139,7 @@ SYSCALL(capset)
 		return -EPERM;
 	if (copy_from_user(d, a[1], words * sizeof(d[0])))
 		return -EFAULT;
-	effective = d[0].effective | (u64)d[1].effective << 32;
-	permitted = d[0].permitted | (u64)d[1].permitted << 32;
-	if ((effective | permitted) & ~have)
-		return -EPERM;
-	/* All or nothing is all that is kept. */
-	return (effective & ALL_CAPS) == have && (permitted & ALL_CAPS) == have ? 0 : -EPERM;
+	return cred_set_caps((d[0].effective | (u64)d[1].effective << 32) & CRED_CAPS_ALL,
+		(d[0].permitted | (u64)d[1].permitted << 32) & CRED_CAPS_ALL,
+		(d[0].inheritable | (u64)d[1].inheritable << 32) & CRED_CAPS_ALL);
 }

@@ -3,6 +3,7 @@
  * chdir, access, chmod and the rest of the *at calls. The work is in
  * fs/open.c, fs/names.c and fs/path.c.
  */
+#include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/openat2.h>
 #include <linux/stat.h>
@@ -420,7 +421,7 @@ SYSCALL(chroot)
 	if (r)
 		return r;
 	r = vnode_permission(p.dentry->vnode, 1);
-	if (!r && !cred_privileged(current()->cred))
+	if (!r && !cred_capable(current()->cred, CAP_SYS_CHROOT))
 		r = -EPERM;
 	if (!r)
 		fs_context_set_root(fs_context_current(), &p);

@@ -2,6 +2,7 @@
  * Processes: making, executing, ending, waiting, and their numbers. The work
  * is proc/'s.
  */
+#include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/prctl.h>
 #include <linux/resource.h>
@@ -15,6 +16,7 @@
 #include "core/clock.h"
 #include "fs/fdtable.h"
 #include "mm/page.h"
+#include "proc/cred.h"
 #include "proc/exec.h"
 #include "proc/exit.h"
 #include "proc/fork.h"
@@ -456,7 +458,9 @@ SYSCALL(prctl)
 	case PR_GET_NO_NEW_PRIVS:
 		return a[1] || a[2] || a[3] || a[4] ? -EINVAL : p->no_new_privs;
 	case PR_GET_KEEPCAPS:
-		return 0;
+		return current()->cred->keep_caps;
+	case PR_SET_KEEPCAPS:
+		return a[1] > 1 ? -EINVAL : cred_keep_caps(a[1]);
 	case PR_GET_SECCOMP:
 		return 0;
 	case PR_GET_SECUREBITS:
@@ -466,7 +470,9 @@ SYSCALL(prctl)
 	case PR_SET_TIMERSLACK:
 		return 0;	/* timers here fire when they are due: never later than any slack allows */
 	case PR_CAPBSET_READ:
-		return a[1] > 40 ? -EINVAL : 1;
+		return a[1] > CAP_LAST_CAP ? -EINVAL : (s64)(current()->cred->cap_bounding >> a[1] & 1);
+	case PR_CAPBSET_DROP:
+		return a[1] > CAP_LAST_CAP ? -EINVAL : cred_drop_bounding(a[1]);
 	case PR_GET_TID_ADDRESS:
 		return put_user_u64(a[1], current()->clear_child_tid);
 	default:

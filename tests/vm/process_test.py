@@ -35,4 +35,8 @@ def test_signals_of_files():
     checks("sigio")
 
 
+def test_capabilities():
+    checks("caps")
+
+
 main()

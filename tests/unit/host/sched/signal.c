@@ -11,7 +11,8 @@
 
 struct signal_rules signal_rules = { .pipe = 13, .legacy_max = 31 };
 u32 host_signals_sent[65];
-struct cred cred_root = { .refs = 1 };
+struct cred cred_root = { .refs = 1, .cap_effective = CRED_CAPS_ALL, .cap_permitted = CRED_CAPS_ALL,
+	.cap_bounding = CRED_CAPS_ALL };
 
 void signal_send_self(int signo)
 {
