@@ -126,7 +126,7 @@ CHECK(what_is_known_of_the_system)
 	EXPECT(strstr(content("/proc/devices"), "Character devices:\n"));
 	EXPECT(strstr(content("/proc/version"), "Linux version "));
 	SAME(value("/proc/sys/kernel/randomize_va_space", ""), 2);
-	EXPECT(value("/proc/sys/fs/file-nr", "") > 0);
+	EXPECT(value("/proc/sys/fs/file-nr", "") >= 0);	/* Linux counts by CPU and is not exact */
 	EXPECT(value("/proc/sys/fs/file-max", "") > 0);
 	EXPECT(value("/proc/sys/fs/nr_open", "") > 0);
 	EXPECT(value("/proc/sys/kernel/pid_max", "") > 300);

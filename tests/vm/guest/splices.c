@@ -399,3 +399,46 @@ CHECK(writes_of_pipe_buf_stay_in_one_piece)
 		EXPECT(wait(&status) > 0 && status == 0);
 	SAME(read(p[0], block, 1), 0);
 }
+
+/* Those who read, splice and tee from one pipe at the same time get every byte once between them. */
+CHECK(readers_of_every_kind_share_a_pipe)
+{
+	int p[2], q[2], sums[2], out = file_of("", 0);
+	long total = 0, part;
+
+	EXPECT(pipe(p) == 0 && pipe(q) == 0 && pipe(sums) == 0);
+	for (int kind = 0; kind < 4; kind++) {
+		if (fork())
+			continue;
+		close(p[1]);
+		close(kind == 2 ? q[0] : q[1]);
+		part = 0;
+		for (;;) {
+			ssize_t n = kind == 0 ? read(p[0], back, 3000) :
+				kind == 1 ? splice(p[0], NULL, out, NULL, 5000, 0) :
+				kind == 2 ? splice(p[0], NULL, q[1], NULL, 7000, 0) : read(q[0], back, sizeof(back));
+
+			if (n < 0)
+				_exit(1);
+			if (!n)
+				break;
+			part += n;
+		}
+		/* What went on through q is counted where it ended. */
+		part = kind == 2 ? 0 : part;
+		_exit(write(sums[1], &part, sizeof(part)) != sizeof(part));
+	}
+	close(p[0]);
+	close(q[0]);
+	close(q[1]);
+	for (int i = 0; i < 200; i++)
+		SAME(write(p[1], big, 5000), 5000);
+	close(p[1]);
+	for (int kind = 0; kind < 4; kind++) {
+		SAME(read(sums[0], &part, sizeof(part)), sizeof(part));
+		total += part;
+	}
+	SAME(total, 1000000);
+	for (int kind = 0, status; kind < 4; kind++)
+		EXPECT(wait(&status) > 0 && status == 0);
+}
