@@ -111,42 +111,37 @@ $(eval $(call variant,$B/debug,$(DEBUGFLAGS)))
 $(eval $(call variant,$B/swpan,$(DEBUGFLAGS) -DCONFIG_SW_PAN=1))
 
 # ---- user programs and the initramfs ----------------------------------------
-# user/NAME.c is a program of its own. user/bcheck is one program, which is each of its
-# checks under that one's name; it is built for size. Programs under tests/vm/guest/ are packed
-# into an archive that the tests add to the initramfs.
+# user/init and user/bcheck are a program each, with user/lib in it; built for size, for the whole initramfs
+# is copied at boot. bcheck is each of its checks as well, under that one's name. Programs under
+# tests/vm/guest/ are packed into an archive that the tests add to the initramfs.
 
-USER     := $(patsubst user/%.c,$B/user/%,$(wildcard user/*.c))
 GUEST    := $(patsubst tests/vm/guest/%.c,$B/guest/%,$(wildcard tests/vm/guest/*.c))
 UCFLAGS   = -std=gnu11 -O2 -g -Wall -Wextra -Werror -static -mno-outline-atomics \
 	-fno-asynchronous-unwind-tables -fno-unwind-tables -idirafter $(UAPI) \
 	-s -Wl,-z,noseparate-code,-z,max-page-size=4096,--build-id=none
 
-$B/user/%: user/%.c Makefile | $(READY)
-	$(call say,UCC,$<)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(UCC) $(UCFLAGS) -MMD -MP -MF $@.d -o $@ $<
 $B/guest/%: tests/vm/guest/%.c Makefile | $(READY)
 	$(call say,UCC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(UCC) $(UCFLAGS) -pthread -MMD -MP -MF $@.d -o $@ $<
--include $(USER:%=%.d) $(GUEST:%=%.d)
+-include $(GUEST:%=%.d)
 
-BCHECK   := $B/user/bcheck
+UOBJ      = $(patsubst user/%.c,$B/user/obj/%.o,$(shell find user/$1 user/lib -name '*.c'))
 CHECKS   := $(patsubst user/bcheck/%.c,%,$(wildcard user/bcheck/*.c))
-BSRC     := $(wildcard user/bcheck/*.c user/bcheck/runner/*.c)
-$(BCHECK).obj/%.o: user/bcheck/%.c Makefile | $(READY)
+$B/user/obj/%.o: user/%.c Makefile | $(READY)
 	$(call say,UCC,$<)
 	$(call compile,$(UCC) $(UCFLAGS) -Os -mcmodel=tiny -fomit-frame-pointer -ffunction-sections -Wno-unused-parameter)
-$(BCHECK): $(BSRC:user/bcheck/%.c=$(BCHECK).obj/%.o)
+$B/user/init: $(call UOBJ,init)
+$B/user/bcheck: $(call UOBJ,bcheck)
+$B/user/init $B/user/bcheck:
 	$(call say,LINK,$@)
 	$(Q)$(UCC) $(UCFLAGS) -Wl,--gc-sections -o $@.$$$$ $^ && mv $@.$$$$ $@
--include $(BSRC:user/bcheck/%.c=$(BCHECK).obj/%.d)
+-include $(patsubst %.o,%.d,$(call UOBJ,init) $(call UOBJ,bcheck))
 
-$B/initramfs.cpio: tools/mkinitramfs tools/lib/cpio.py $(USER) $(BCHECK) $(READY) $(shell find user/etc -type f 2>/dev/null)
+$B/initramfs.cpio: tools/mkinitramfs tools/lib/cpio.py $B/user/init $B/user/bcheck $(READY) $(shell find user/etc -type f)
 	$(call say,CPIO,$@)
-	$(Q)tools/mkinitramfs --busybox $B/pkg/busybox-static/bin/busybox --etc user/etc \
-		--init $B/user/init $(filter-out --program=$B/user/init,$(USER:%=--program=%)) \
-		--program $(BCHECK) $(CHECKS:%=--link lib/bcheck/%=../../bin/bcheck) $@
+	$(Q)tools/mkinitramfs --busybox $B/pkg/busybox-static/bin/busybox --etc user/etc --init $B/user/init \
+		--program $B/user/bcheck $(CHECKS:%=--link lib/bcheck/%=../../bin/bcheck) $@
 $B/initramfs.cpio.gz: $B/initramfs.cpio
 	$(Q)gzip -9nc $< >$@.$$$$ && mv $@.$$$$ $@
 $B/guest.cpio: tools/mkinitramfs tools/lib/cpio.py $(GUEST)

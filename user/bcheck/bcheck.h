@@ -25,7 +25,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "runner/text.h"
+#include "../lib/text.h"
 
 #define CHECK_SKIPPED	77	/* exit status: nothing wrong, nothing shown */
 #define CHECK_FAILED	99	/* exit status of a process in which an EXPECT did not hold */
