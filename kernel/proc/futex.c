@@ -15,6 +15,7 @@
 #include "mm/slab.h"
 #include "proc/futex_internal.h"
 #include "proc/internal.h"
+#include "sched/clock_timer.h"
 #include "vm/vm_space.h"
 
 #define BUCKETS 256
@@ -182,7 +183,7 @@ int futex_sleep(const u32 *flag, u64 deadline)
 		r = 0;
 		if (atomic_load(flag))
 			break;
-		r = wait_sleep(THREAD_SLEEPING, deadline);
+		r = clock_sleep(THREAD_SLEEPING, deadline);
 	} while (!r);
 	thread_set_state(THREAD_RUNNABLE);
 	return r;
@@ -256,7 +257,7 @@ int futex_wait_many(const struct futex_word *words, u32 count, u64 deadline)
 		thread_set_state(THREAD_SLEEPING);
 		if (any_woken(w, hung))
 			break;
-		r = wait_sleep(THREAD_SLEEPING, deadline);
+		r = clock_sleep(THREAD_SLEEPING, deadline);
 	}
 	thread_set_state(THREAD_RUNNABLE);
 	woken = leave_all(w, hung);

@@ -1,6 +1,6 @@
 /*
  * Sleeping on words of user memory. Process context. shared: the word may be known elsewhere under another address.
- * deadline: clock_ns() or WAIT_FOREVER.
+ * deadline: clock_ns(), CLOCK_REALTIME with WAIT_REALTIME (sched/clock_timer.h), or WAIT_FOREVER.
  */
 #pragma once
 #include "base/defs.h"

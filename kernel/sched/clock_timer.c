@@ -10,8 +10,6 @@
 #include "sched/clock_timer.h"
 #include "base/errno.h"
 #include "core/clock.h"
-#include "sched/thread.h"
-#include "sched/wait.h"
 
 static struct spinlock follow_lock;	/* irq kind */
 static struct list_node followers = LIST_INIT(followers); /* [follow_lock] */
@@ -116,24 +114,34 @@ static void sleeper_fired(struct timer *t)
 	thread_wake(container_of(t, struct sleeper, timer.timer)->thread);
 }
 
-int clock_realtime_wait(u64 ns)
+int clock_sleep(enum thread_state state, u64 deadline)
 {
 	struct sleeper s = { .thread = current() };
-	int r = 0;
+	int r = -ETIMEDOUT;
 
+	if (deadline == WAIT_FOREVER || !(deadline & WAIT_REALTIME))
+		return wait_sleep(state, deadline);
 	clock_timer_init(&s.timer, sleeper_fired);
 	s.timer.real = true;
-	s.timer.expires = ns;
+	s.timer.expires = deadline & ~WAIT_REALTIME;
 	clock_timer_arm(&s.timer);
-	while (!r) {
-		thread_set_state(THREAD_SLEEPING);
-		if (clock_timer_due(&s.timer))
-			break;
-		r = wait_sleep(THREAD_SLEEPING, WAIT_FOREVER);
-	}
-	thread_set_state(THREAD_RUNNABLE);
+	if (!clock_timer_due(&s.timer))
+		r = wait_sleep(state, WAIT_FOREVER);
 	clock_timer_end(&s.timer);
 	return r;
+}
+
+int clock_realtime_wait(u64 ns)
+{
+	u64 deadline = ns < CLOCK_TIMER_NEVER ? ns | WAIT_REALTIME : WAIT_FOREVER;
+	int r;
+
+	do {
+		thread_set_state(THREAD_SLEEPING);
+		r = clock_sleep(THREAD_SLEEPING, deadline);
+	} while (!r);
+	thread_set_state(THREAD_RUNNABLE);
+	return r == -ETIMEDOUT ? 0 : r;
 }
 
 void clock_timers_init(void)

@@ -10,6 +10,7 @@
 #pragma once
 #include "base/list.h"
 #include "sched/timer.h"
+#include "sched/wait.h"
 
 #define CLOCK_TIMER_NEVER	(~0ull >> 1)	/* an expiry from which on nothing fires: 292 years */
 
@@ -41,6 +42,10 @@ u64 clock_timer_now(const struct clock_timer *t);
 u64 clock_timer_forward(struct clock_timer *t, u64 now);
 /* Sleep until CLOCK_REALTIME shows ns. 0, -ERESTARTSYS. Process context. */
 int clock_realtime_wait(u64 ns);
+
+#define WAIT_REALTIME	(1ull << 63)
+/* wait_sleep, of whose deadlines one with WAIT_REALTIME (and not WAIT_FOREVER) is a moment of CLOCK_REALTIME. */
+int clock_sleep(enum thread_state state, u64 deadline);
 
 void clock_timers_init(void);
 void clock_timers_follow(void);		/* the clock was set */

@@ -7,6 +7,7 @@
 #include "mm/slab.h"
 #include "proc/futex.h"
 #include "proc/signals.h"
+#include "sched/clock_timer.h"
 #include "sys/sys.h"
 #include "sys/user_time.h"
 
@@ -17,10 +18,10 @@ static s64 wait_restart(struct restart_block *r)
 	return err == -ERESTARTSYS ? -ERESTART_RESTARTBLOCK : err;
 }
 
-/* A moment of the clock, as clock_ns() will show it; address 0: never. 0, -EFAULT, -EINVAL. */
+/* A moment of the clock as a deadline of clock_sleep; address 0: never. 0, -EFAULT, -EINVAL. */
 static s64 moment_get(u64 address, bool realtime, u64 *deadline)
 {
-	u64 ns, shown;
+	u64 ns;
 	s64 err;
 
 	*deadline = WAIT_FOREVER;
@@ -29,9 +30,8 @@ static s64 moment_get(u64 address, bool realtime, u64 *deadline)
 	err = user_timespec_get(&ns, address);
 	if (err)
 		return err;
-	shown = realtime ? clock_realtime_ns() : clock_ns();
 	if (ns < TIME_NS_MAX)
-		*deadline = ns <= shown ? 1 : clock_ns() + (ns - shown);
+		*deadline = realtime ? ns | WAIT_REALTIME : ns;
 	return 0;
 }
 

@@ -60,5 +60,7 @@ s64 cpu_clock_sleep(s32 clock, bool absolute, u64 ns, u64 remain);
 /* The moment so many ns from now; what is too far away is for ever. */
 static inline u64 deadline_after(u64 ns)
 {
-	return ns >= TIME_NS_MAX ? WAIT_FOREVER : clock_ns() + ns;
+	u64 at = clock_ns() + ns;
+
+	return MAX(ns, at) >= TIME_NS_MAX ? WAIT_FOREVER : at;
 }

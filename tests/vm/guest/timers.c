@@ -5,6 +5,7 @@
  */
 #include "check.h"
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -290,6 +291,23 @@ CHECK(sleepers_follow_the_clock)
 	EXPECT(now_on(CLOCK_REALTIME) >= at.tv_sec * SEC + at.tv_nsec);
 	SAME(pthread_join(t, NULL), 0);
 	clock_move(-2 * HOUR);
+}
+
+CHECK(futexes_follow_the_clock)
+{
+	struct timespec at = ts(now_on(CLOCK_REALTIME) + HOUR), past = ts(1);
+	unsigned word = 0;
+	pthread_t t;
+
+	SAME(pthread_create(&t, NULL, clock_forward, NULL), 0);
+	FAILS(syscall(SYS_futex, &word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, &at, NULL, FUTEX_BITSET_MATCH_ANY), ETIMEDOUT);
+	EXPECT(now_on(CLOCK_REALTIME) >= at.tv_sec * SEC + at.tv_nsec);
+	SAME(pthread_join(t, NULL), 0);
+	clock_move(-2 * HOUR);
+	FAILS(syscall(SYS_futex, &word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, &past, NULL, FUTEX_BITSET_MATCH_ANY), ETIMEDOUT);
+	at = ts(now_on(CLOCK_MONOTONIC) + 3000000);
+	FAILS(syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, 0, &at, NULL, FUTEX_BITSET_MATCH_ANY), ETIMEDOUT);
+	EXPECT(now_on(CLOCK_MONOTONIC) >= at.tv_sec * SEC + at.tv_nsec);
 }
 
 CHECK(clock_is_not_set_before_boot)
