@@ -7,6 +7,7 @@
  * fails after the file system agreed. Called by the system calls and, through
  * open.c, by open with O_CREAT.
  */
+#include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 #include <linux/inotify.h>
@@ -35,7 +36,7 @@ static int may_take(struct dentry *dir, const struct vnode *v)
 
 	if (err)
 		return err;
-	if ((dir->vnode->mode & S_ISVTX) && c && c->fsuid != 0 &&
+	if ((dir->vnode->mode & S_ISVTX) && !current_capable(CAP_FOWNER) &&
 	    c->fsuid != v->uid && c->fsuid != dir->vnode->uid)
 		return -EPERM;
 	return 0;
@@ -126,10 +127,8 @@ static int create_at(const struct path *at, const char *name, u32 mode, u64 rdev
 
 int path_mknod(const struct path *at, const char *name, u32 mode, u64 rdev)
 {
-	const struct cred *c = current()->cred;
-
 	/* A whiteout is no device: anybody may make one. */
-	if ((S_ISBLK(mode) || (S_ISCHR(mode) && rdev)) && c && !cred_privileged(c))
+	if ((S_ISBLK(mode) || (S_ISCHR(mode) && rdev)) && !current_capable(CAP_MKNOD))
 		return -EPERM;
 	return create_at(at, name, mode, rdev);
 }

@@ -9,6 +9,7 @@
  * between pipes and files that may block: it claims the reader's end or
  * reserves room for that time, so that no lock is held over it.
  */
+#include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 #include <linux/limits.h>
@@ -613,7 +614,7 @@ s64 pipe_set_size(struct file *f, u64 size)
 		return -EINVAL;
 	while ((u64)count * PAGE_SIZE < size)
 		count *= 2;
-	if ((u64)count * PAGE_SIZE > MAX(pipe_capacity(p), READ_ONCE(pipe_max_size)) && !cred_privileged(current()->cred))
+	if ((u64)count * PAGE_SIZE > MAX(pipe_capacity(p), READ_ONCE(pipe_max_size)) && !current_capable(CAP_SYS_RESOURCE))
 		return -EPERM;
 	pages = kcalloc(count, sizeof(*pages));
 	if (!pages)

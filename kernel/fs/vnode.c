@@ -6,6 +6,7 @@
  * and by the file systems. Calls the file system's operations alone.
  */
 #include <asm/signal.h>
+#include <linux/capability.h>
 #include <linux/stat.h>
 #include "base/errno.h"
 #include "base/string.h"
@@ -128,19 +129,21 @@ void vnode_put(struct vnode *v)
 int vnode_permission_cred(const struct vnode *v, u32 mask, const struct cred *c, bool real_ids)
 {
 	u32 uid = real_ids ? c->uid : c->fsuid, gid = real_ids ? c->gid : c->fsgid;
-	u32 mode = v->mode;
+	u64 caps = !real_ids ? c->cap_effective : uid == 0 ? c->cap_permitted : 0;
+	u32 mode = v->mode, read_search = S_ISDIR(mode) ? 5 : 4;
 
-	if (uid == 0) {
-		/* Root may do all, but execute only what somebody may execute. */
-		if ((mask & 1) && !S_ISDIR(mode) && !(mode & 0111))
-			return -EACCES;
-		return 0;
-	}
 	if (uid == v->uid)
 		mode >>= 6;
 	else if (gid == v->gid || cred_in_group(c, v->gid))
 		mode >>= 3;
-	return (mode & mask) == mask ? 0 : -EACCES;
+	if ((mode & mask) == mask)
+		return 0;
+	if ((caps >> CAP_DAC_READ_SEARCH & 1) && !(mask & ~read_search))
+		return 0;
+	/* Everything, but only what somebody may execute is executed. */
+	if ((caps >> CAP_DAC_OVERRIDE & 1) && (!(mask & 1) || S_ISDIR(mode) || (v->mode & 0111)))
+		return 0;
+	return -EACCES;
 }
 
 int vnode_permission(const struct vnode *v, u32 mask)
@@ -154,7 +157,7 @@ bool vnode_is_group_member(const struct vnode *v)
 {
 	const struct cred *c = current()->cred;
 
-	return !c || c->fsuid == 0 || c->fsgid == v->gid || cred_in_group(c, v->gid);
+	return current_capable(CAP_FSETID) || c->fsgid == v->gid || cred_in_group(c, v->gid);
 }
 
 /* What is left of the mode when somebody else's rights are not to be had any more. */
@@ -165,9 +168,7 @@ static u32 mode_without_ids(const struct vnode *v)
 
 void vnode_privilege_drop(struct vnode *v)
 {
-	const struct cred *c = current()->cred;
-
-	if (unlikely(v->mode & (S_ISUID | S_ISGID)) && S_ISREG(v->mode) && c && c->fsuid != 0)
+	if (unlikely(v->mode & (S_ISUID | S_ISGID)) && S_ISREG(v->mode) && !current_capable(CAP_FSETID))
 		v->mode = mode_without_ids(v);
 }
 
@@ -175,12 +176,12 @@ void vnode_privilege_drop(struct vnode *v)
 static int setattr_check(const struct vnode *v, struct vnode_attr *a)
 {
 	const struct cred *c = current()->cred ? current()->cred : &cred_root;
-	bool root = c->fsuid == 0, owner = root || c->fsuid == v->uid;
+	bool owns = c->fsuid == v->uid, owner = owns || cred_capable(c, CAP_FOWNER), chown = cred_capable(c, CAP_CHOWN);
 
-	if ((a->valid & ATTR_UID) && !root && !(owner && a->uid == v->uid))
+	if ((a->valid & ATTR_UID) && !chown && !(owns && a->uid == v->uid))
 		return -EPERM;
-	if ((a->valid & ATTR_GID) && !root &&
-	    !(owner && (a->gid == v->gid || a->gid == c->fsgid || cred_in_group(c, a->gid))))
+	if ((a->valid & ATTR_GID) && !chown &&
+	    !(owns && (a->gid == v->gid || a->gid == c->fsgid || cred_in_group(c, a->gid))))
 		return -EPERM;
 	if ((a->valid & ATTR_MODE) && !owner)
 		return -EPERM;
@@ -193,7 +194,7 @@ static int setattr_check(const struct vnode *v, struct vnode_attr *a)
 	if (a->valid & ATTR_MODE) {
 		u32 gid = a->valid & ATTR_GID ? a->gid : v->gid;
 
-		if (!root && gid != c->fsgid && !cred_in_group(c, gid))
+		if (!cred_capable(c, CAP_FSETID) && gid != c->fsgid && !cred_in_group(c, gid))
 			a->mode &= ~(u32)S_ISGID;
 	} else if ((a->valid & (ATTR_UID | ATTR_GID)) && !S_ISDIR(v->mode) &&
 		   (v->mode & (S_ISUID | S_ISGID))) {

@@ -172,7 +172,7 @@ int vnode_permission_cred(const struct vnode *v, u32 mask, const struct cred *c,
 int vnode_setattr(struct vnode *v, struct vnode_attr *a);
 /* Its contents change: the set-id bits go unless the current thread is privileged. [v] held. */
 void vnode_privilege_drop(struct vnode *v);
-bool vnode_is_group_member(const struct vnode *v);	/* the current thread is root or in v's group */
+bool vnode_is_group_member(const struct vnode *v);	/* the current thread is in v's group, or need not be */
 /* The bytes that files of the current process may have (RLIMIT_FSIZE): proc/ sets it at boot. docs/floors.md. */
 extern u64 (*vnode_size_limit)(void);
 /*

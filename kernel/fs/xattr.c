@@ -7,6 +7,7 @@
  *	security.	anybody reads, root writes
  *	system.		access lists: no file system here has them
  */
+#include <linux/capability.h>
 #include <linux/inotify.h>
 #include <linux/stat.h>
 #include <linux/xattr.h>
@@ -27,7 +28,7 @@ static int user_check(const struct vnode *v, bool write)
 
 	if (!S_ISREG(v->mode) && !S_ISDIR(v->mode))
 		return write ? -EPERM : -ENODATA;
-	if (write && S_ISDIR(v->mode) && (v->mode & S_ISVTX) && c->fsuid != 0 && c->fsuid != v->uid)
+	if (write && S_ISDIR(v->mode) && (v->mode & S_ISVTX) && !current_capable(CAP_FOWNER) && c->fsuid != v->uid)
 		return -EPERM;
 	return vnode_permission(v, write ? 2 : 4);
 }

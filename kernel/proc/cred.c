@@ -12,6 +12,9 @@
 #include "proc/nproc.h"
 
 #define KEEP	(~0u)
+/* What comes and goes with a file-system uid of 0 (capabilities(7)). */
+#define CAPS_OF_FILES	(1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_FOWNER | \
+			 1ull << CAP_FSETID | 1ull << CAP_LINUX_IMMUTABLE | 1ull << CAP_MKNOD | 1ull << CAP_MAC_OVERRIDE)
 
 int cred_publish(struct cred *c)
 {
@@ -146,10 +149,15 @@ s64 cred_set_fs(enum cred_kind kind, u32 id)
 	n = cred_copy(c);
 	if (!n)
 		return old;
-	if (kind == CRED_UID)
+	if (kind == CRED_UID) {
 		n->fsuid = id;
-	else
+		if (!old)
+			n->cap_effective &= ~CAPS_OF_FILES;
+		else if (!id)
+			n->cap_effective |= n->cap_permitted & CAPS_OF_FILES;
+	} else {
 		n->fsgid = id;
+	}
 	cred_publish(n);
 	return old;
 }

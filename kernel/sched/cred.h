@@ -26,5 +26,7 @@ void cred_put(const struct cred *c);
 struct cred *cred_copy(const struct cred *c);	/* refs 1, to be changed and published; NULL: no memory */
 bool cred_in_group(const struct cred *c, u32 gid);
 static inline bool cred_capable(const struct cred *c, u32 cap) { return c->cap_effective >> cap & 1; }
+/* The current thread; the kernel's own may do everything. */
+static inline bool current_capable(u32 cap) { return !current()->cred || cred_capable(current()->cred, cap); }
 /* For what no finer capability is named here. */
 static inline bool cred_privileged(const struct cred *c) { return cred_capable(c, CRED_SYS_ADMIN); }

@@ -164,7 +164,7 @@ SYSCALL(linkat)
 
 	if (a[4] & ~(u64)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	if ((a[4] & AT_EMPTY_PATH) && !cred_privileged(current()->cred))
+	if ((a[4] & AT_EMPTY_PATH) && !current_capable(CAP_DAC_READ_SEARCH))
 		return -ENOENT;		/* whatever the descriptor is, as on Linux */
 	r = user_lookup(a[0], a[1], (a[4] & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0) | AT_EMPTY_LOOKUP(a[4]), &from);
 	if (r)

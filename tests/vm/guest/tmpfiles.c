@@ -4,8 +4,10 @@
  */
 #include "check.h"
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/falloc.h>
 #include <stdbool.h>
+#include <sys/fsuid.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -506,4 +508,64 @@ CHECK(access_times)
 	EXPECT(!read_moves_atime("d", O_DIRECTORY));
 	SAME(mount(NULL, ".", NULL, MS_REMOUNT | MS_RELATIME, NULL), 0);
 	EXPECT(read_moves_atime("d", O_DIRECTORY));
+}
+
+static void caps_only(unsigned long long caps)
+{
+	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct d[2] = { { caps, caps, 0 }, { caps >> 32, caps >> 32, 0 } };
+
+	EXPECT(syscall(SYS_capset, &h, d) == 0);
+}
+
+CHECK(capabilities_about_files)
+{
+	pid_t pid;
+
+	here();
+	put("closed", "x");
+	SAME(chmod("closed", 0), 0);
+	put("theirs", "x");
+	SAME(chown("theirs", 1000, 1000), 0);
+	SAME(mkdir("sticky", 0777), 0);
+	SAME(chmod("sticky", 01777), 0);
+	SAME(chown("sticky", 1000, 1000), 0);
+	put("sticky/f", "x");
+	SAME(chown("sticky/f", 1000, 1000), 0);
+	SAME(mkdir("private", 0700), 0);
+	SAME(chown("private", 1000, 1000), 0);
+	pid = fork();
+	if (!pid) {
+		caps_only(1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_FOWNER);
+		EXPECT(open("closed", O_RDONLY) >= 0);
+		FAILS(open("closed", O_WRONLY), EACCES);
+		SAME(access("private/none", F_OK), -1);
+		SAME(errno, ENOENT);
+		FAILS(mkdir("private/d", 0755), EACCES);
+		FAILS(chown("theirs", 0, 0), EPERM);
+		SAME(chmod("theirs", 0640), 0);
+		caps_only(1ull << CAP_FOWNER);
+		FAILS(open("closed", O_RDONLY), EACCES);
+		FAILS(access("private/none", F_OK), EACCES);
+		SAME(unlink("sticky/f"), 0);
+		put("sticky/f", "x");
+		caps_only(0);
+		FAILS(chmod("theirs", 0600), EPERM);
+		FAILS(mknod("null", S_IFCHR | 0600, makedev(1, 3)), EPERM);
+		FAILS(rename("theirs", "sticky"), EISDIR);
+		SAME(unlink("sticky/f"), 0);
+		_exit(0);
+	}
+	child_ok(pid);
+	pid = fork();
+	if (!pid) {
+		setfsuid(1000);
+		FAILS(open("closed", O_RDONLY), EACCES);
+		FAILS(chown("theirs", 0, 0), EPERM);
+		SAME(access("private", X_OK), 0);
+		setfsuid(0);
+		EXPECT(open("closed", O_RDWR) >= 0);
+		_exit(0);
+	}
+	child_ok(pid);
 }
