@@ -3,7 +3,9 @@
  */
 #include "check.h"
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
+#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
@@ -262,4 +264,44 @@ CHECK(empty_tables_are_given_back)
 	EXPECT(m != MAP_FAILED);
 	for (size_t i = 0; i < span; i += step)
 		EXPECT(m[i] == 0);
+}
+
+/* Map, fill, look, move and unmap at sizes that begin and end anywhere in a table. */
+static void *maps_and_unmaps(void *arg)
+{
+	unsigned state = (uintptr_t)arg;
+
+	for (int i = 0; i < 60; i++) {
+		state = state * 1103515245 + 12345;
+		size_t pages = 1 + (state >> 8) % 1500, step = 1 + (state >> 20) % 97;
+		char *m = mmap(NULL, pages * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+		EXPECT(m != MAP_FAILED);
+		for (size_t p = 0; p < pages; p += step)
+			m[p * PAGE] = 1 + p % 100;
+		if (pages > 10) {
+			SAME(munmap(m + 3 * PAGE, 4 * PAGE), 0);
+			SAME(munmap(m, 3 * PAGE), 0);
+			m = mremap(m + 7 * PAGE, (pages - 7) * PAGE, (pages + 600) * PAGE, MREMAP_MAYMOVE);
+			EXPECT(m != MAP_FAILED);
+			for (size_t p = 7; p < pages; p++)
+				SAME(m[(p - 7) * PAGE], p % step ? 0 : 1 + p % 100);
+			SAME(munmap(m, (pages + 600) * PAGE), 0);
+		} else {
+			SAME(munmap(m, pages * PAGE), 0);
+		}
+	}
+	return NULL;
+}
+
+CHECK(threads_map_and_unmap)
+{
+	long before = status_of("VmPTE");
+	pthread_t t[4];
+
+	for (int i = 0; i < 4; i++)
+		SAME(pthread_create(&t[i], NULL, maps_and_unmaps, (void *)(uintptr_t)(i + 1)), 0);
+	for (int i = 0; i < 4; i++)
+		SAME(pthread_join(t[i], NULL), 0);
+	EXPECT(status_of("VmPTE") <= before + 120);
 }
