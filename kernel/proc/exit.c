@@ -186,10 +186,10 @@ static void children_give_away(struct process *p, struct list_node *forgotten)
 		c->parent = to;
 		c->sig.parent = &to->sig;
 		list_push_back(&to->children, &c->sibling);
+		c->exit_signal = SIGCHLD;	/* what it was to send, its new parent never asked for */
 		if (c->death_signal && !c->zombie)
 			signal_send_process(c, c->death_signal, NULL);
 		if (c->zombie) {
-			c->exit_signal = SIGCHLD;
 			if (parent_ignores(to)) {
 				process_forget_locked(c);
 				list_push_back(forgotten, &c->sibling);

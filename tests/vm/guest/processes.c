@@ -569,6 +569,34 @@ CHECK(orphans_go_to_the_nearest_subreaper)
 	SAME(foster_parent(), 1);
 }
 
+static int wait_for_end(void *go)
+{
+	char c;
+
+	close(((int *)go)[1]);
+	return read(((int *)go)[0], &c, 1) + 9;
+}
+
+CHECK(foster_parents_hear_of_ends_by_sigchld)
+{
+	static char stack[16384] __attribute__((aligned(16)));
+	int go[2], status;
+	pid_t pid;
+
+	SAME(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	EXPECT(pipe(go) == 0);
+	pid = fork();
+	if (pid == 0) {
+		EXPECT(clone(wait_for_end, stack + sizeof(stack), SIGUSR1, go) > 0);
+		_exit(0);
+	}
+	child_ok(pid);
+	/* The signal that its parent wanted would end this one. */
+	close(go[1]);
+	EXPECT(waitpid(-1, &status, 0) > 0);
+	SAME(WEXITSTATUS(status), 9);
+}
+
 CHECK(dead_children_of_the_dead_are_passed_on)
 {
 	int status, go[2];
