@@ -1,0 +1,22 @@
+#!/usr/bin/env python3
+"""Any system call with any arguments, thousands of times: the machine goes on. DUNLIN_SEED repeats a run."""
+import os
+import random
+
+from vmtest import Vm, main
+
+SEED = int(os.environ.get("DUNLIN_SEED") or random.randrange(1 << 30))
+
+
+def test_any_call():
+    """With the locks checked; afterwards all that a user relies on is there."""
+    print(f"DUNLIN_SEED={SEED}")
+    with Vm(guest=True, mem="256M") as vm:
+        vm.boot()
+        out, status = vm.sh(f"SEED={SEED} COUNT=3000 /bin/fuzz", 600)
+        assert status == 0, f"DUNLIN_SEED={SEED}\n{out}\n{vm.tail()}"
+        assert vm.run("echo $((6 * 7)) | cat; ls / | grep -c bin; rm -rf /tmp/*; echo x >/tmp/x && cat /tmp/x") == "42\n1\nx\n"
+        assert vm.run("ping -c 1 -q 10.0.2.2 | grep -c ' 0% packet loss'") == "1\n"
+
+
+main()
