@@ -19,6 +19,7 @@
 #include "sched/signal.h"
 
 #define SIZE_LIMIT	0x7fffffffffffffffull
+#define LOOK_MAX	1024u		/* pages looked at in one go */
 #define SEALS_WRITE	(F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
 #define SEALS_ALL	(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | SEALS_WRITE)
 
@@ -479,13 +480,17 @@ static int tmpfs_fallocate(struct file *f, u32 mode, u64 offset, u64 length)
 static u64 extent_find(struct tmpfs_node *n, u64 offset, u64 size, bool hole)
 {
 	u64 index = offset >> PAGE_SHIFT;
+	bool more = hole;
 
 	spin_lock(&n->lock);
-	if (hole) {
-		while (page_tree_find(&n->pages, index))
-			index++;
-	} else {
+	if (!hole)
 		index = page_tree_next(&n->pages, index);
+	while (more) {
+		for (u32 i = 0; i < LOOK_MAX && (more = page_tree_find(&n->pages, index) != NULL); i++)
+			index++;
+		/* A long file is no reason to keep others off the processor. */
+		spin_unlock(&n->lock);
+		spin_lock(&n->lock);
 	}
 	spin_unlock(&n->lock);
 	if (index >= DIV_ROUND_UP(size, PAGE_SIZE))
