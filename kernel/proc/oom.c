@@ -10,6 +10,7 @@
  * one of them to let its memory go. If none does, they wait for the
  * caller: then it must do without the page.
  */
+#include <linux/capability.h>
 #include <linux/oom.h>
 #include <linux/signal.h>
 #include "base/errno.h"
@@ -211,9 +212,9 @@ int pid_oom_score_adj_store(const char *text, size_t len, void *node)
 		return -EINVAL;
 	adj = minus ? -(s64)n : (s64)n;
 	/* Down again only as far as a privileged one has allowed; all have 0 to begin with. */
-	if (adj < p->oom_score_adj_min && !cred_privileged(current()->cred))
+	if (adj < p->oom_score_adj_min && !current_capable(CAP_SYS_RESOURCE))
 		return -EACCES;
-	if (cred_privileged(current()->cred))
+	if (current_capable(CAP_SYS_RESOURCE))
 		p->oom_score_adj_min = adj;
 	WRITE_ONCE(p->oom_score_adj, adj);
 	return 0;

@@ -2,6 +2,7 @@
  * Memory: mmap and its kin. Flags and rights are checked here; vm/ does the
  * work.
  */
+#include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 #include <linux/membarrier.h>
@@ -53,7 +54,7 @@ static s64 file_flags(struct file *f, u32 prot, bool shared)
 /* Have vm/ see what the caller may lock now. */
 static void lock_limit_update(struct vm_space *s)
 {
-	s->lock_limit = cred_privileged(current()->cred) ? ~0ull : process_rlimit(process_current(), RLIMIT_MEMLOCK);
+	s->lock_limit = current_capable(CAP_IPC_LOCK) ? ~0ull : process_rlimit(process_current(), RLIMIT_MEMLOCK);
 }
 
 struct map_request { u64 address, length, offset; u32 prot, flags; bool fixed, noreplace, shared; };
