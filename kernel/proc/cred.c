@@ -32,6 +32,11 @@ int cred_publish(struct cred *c)
 		nproc_drop_locked(old->uid);
 	}
 	t->cred = c;
+	/* Of another user now: no parent's death ends it any more, and nobody else looks into it, until it executes. */
+	if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid || c->fsgid != old->fsgid) {
+		p->death_signal = 0;
+		p->dumpable = false;
+	}
 	if (t->tid == p->pid) {
 		shown = p->cred;
 		p->cred = cred_get(c);

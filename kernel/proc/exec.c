@@ -480,6 +480,7 @@ static void process_change(struct exec *x, struct path *exe)
 	p->exe = exe;
 	spin_unlock(&p->sig.lock);
 	p->execed = true;
+	p->exit_signal = SIGCHLD;	/* whoever the program was made by, it is another now */
 	p->dumpable = !x->secure && !x->secret && !x->binary.unreadable;
 	spin_unlock_irqrestore(&pids_lock, flags);
 	path_free(old_exe);

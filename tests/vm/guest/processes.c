@@ -597,6 +597,44 @@ CHECK(foster_parents_hear_of_ends_by_sigchld)
 	SAME(WEXITSTATUS(status), 9);
 }
 
+static int execute_true(void *arg)
+{
+	char *argv[] = { "true", arg };
+
+	execve("/bin/true", argv, environ);
+	return 1;
+}
+
+CHECK(programs_tell_their_parent_by_sigchld)
+{
+	static char stack[16384] __attribute__((aligned(16)));
+	int executed[2], status;
+	pid_t pid;
+	char c;
+
+	EXPECT(pipe2(executed, O_CLOEXEC) == 0);
+	pid = clone(execute_true, stack + sizeof(stack), SIGUSR1, NULL);
+	EXPECT(pid > 0);
+	close(executed[1]);
+	SAME(read(executed[0], &c, 1), 0);
+	SAME(waitpid(pid, &status, 0), pid);
+	SAME(status, 0);
+}
+
+CHECK(change_of_user_shuts_others_out)
+{
+	int sig = 9;
+
+	SAME(prctl(PR_SET_PDEATHSIG, SIGKILL), 0);
+	SAME(prctl(PR_GET_DUMPABLE), 1);
+	SAME(setuid(0), 0);
+	SAME(prctl(PR_GET_PDEATHSIG, &sig), 0);
+	EXPECT(sig == SIGKILL && prctl(PR_GET_DUMPABLE) == 1);
+	SAME(setuid(1000), 0);
+	SAME(prctl(PR_GET_PDEATHSIG, &sig), 0);
+	EXPECT(sig == 0 && prctl(PR_GET_DUMPABLE) == 0);
+}
+
 CHECK(dead_children_of_the_dead_are_passed_on)
 {
 	int status, go[2];
