@@ -30,7 +30,7 @@ static _Noreturn void shell_exec(void)
 {
 	int null;
 
-	session_begin("");
+	session_begin("", true);
 	null = open("/dev/null", O_RDONLY);
 	if (null > 0) {
 		dup2(null, STDIN_FILENO);

@@ -25,7 +25,9 @@ static void programs_end(void)
 {
 	services_run(SHUTDOWN, true, now_ms() + SHUTDOWN_LIMIT);
 	kill(-1, SIGTERM);
-	kill(-1, SIGHUP);	/* a shell at its prompt ignores SIGTERM */
+	for (struct service *s = services; s; s = s->next)
+		if (s->pid && login_is(s))
+			kill(s->pid, SIGHUP);	/* a shell at its prompt ignores SIGTERM */
 	kill(-1, SIGCONT);
 	children_wait(TERM_LIMIT);
 	kill(-1, SIGKILL);

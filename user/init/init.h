@@ -71,8 +71,10 @@ char *file_text(const char *path);
 void inittab_load(void);
 
 /* ---- service.c */
-/* In a new child: a session of its own, signals as they are by default, and that terminal. */
-void session_begin(const char *terminal);
+/* In a new child: a session of its own, signals as they are by default, and that terminal; login: whoever has it. */
+void session_begin(const char *terminal, bool login);
+/* Is it there for a person to log in? */
+bool login_is(const struct service *s);
 /* In the child, or in init's own place: never comes back. */
 _Noreturn void command_exec(const char *command);
 void service_start(struct service *s);

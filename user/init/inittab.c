@@ -57,19 +57,19 @@ static char *field(char **text)
 static void line_parse(char *line)
 {
 	char *whole = strdup(line), *terminal, *action;
+	bool known = false;
 
 	line += strspn(line, " \t");
 	if (*line && *line != '#') {
 		terminal = field(&line);
 		action = terminal && field(&line) ? field(&line) : NULL;
 		line += strspn(line, " \t");
-		for (enum action a = 0; action && *line && a < ACTIONS; a++) {
-			if (!strcmp(action, action_names[a])) {
+		for (enum action a = 0; action && *line && !known && a < ACTIONS; a++) {
+			known = !strcmp(action, action_names[a]);
+			if (known)
 				service_list(a, strncmp(terminal, "/dev/", 5) ? terminal : terminal + 5, line);
-				action = line = "";
-			}
 		}
-		if (!action || *line)
+		if (!known)
 			say(INITTAB ": not understood", whole);
 	}
 	free(whole);

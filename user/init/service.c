@@ -15,7 +15,7 @@
 pid_t child_watched;
 int child_status;
 
-void session_begin(const char *terminal)
+void session_begin(const char *terminal, bool login)
 {
 	static const int taken[] = { SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 };
 	sigset_t none;
@@ -29,7 +29,8 @@ void session_begin(const char *terminal)
 		say(terminal, strerror(errno));
 		_exit(1);
 	}
-	ioctl(STDIN_FILENO, TIOCSCTTY, 1);
+	/* Whoever logs in gets it, even if another service has it already. */
+	ioctl(STDIN_FILENO, TIOCSCTTY, login);
 }
 
 void command_exec(const char *command)
@@ -74,6 +75,11 @@ static void ask(void)
 		;
 }
 
+bool login_is(const struct service *s)
+{
+	return s->action == ASKFIRST || s->command[0] == '-';
+}
+
 void service_start(struct service *s)
 {
 	s->begun = now_ms();
@@ -83,7 +89,7 @@ void service_start(struct service *s)
 		s->pid = 0;
 		s->due = s->begun + DELAY_MIN;
 	} else if (s->pid == 0) {
-		session_begin(s->terminal);
+		session_begin(s->terminal, login_is(s));
 		if (s->action == ASKFIRST)
 			ask();
 		if (s->action == RESPAWN || s->action == ASKFIRST)
