@@ -149,7 +149,8 @@ def test_it_draws_only_on_change_or_input():
         vm.prompt()
         vm.send(f"({SLEEPS}; "
                 "grep ^voluntary /proc/$p/status >/tmp/one; sleep 1; grep ^voluntary /proc/$p/status >/tmp/two; "
-                "cmp /tmp/one /tmp/two && echo as-before >/tmp/same; echo slept >/dev/console) & bcheck --checks /checks brk\n")
+                "cmp /tmp/one /tmp/two && echo as-before >/tmp/same; echo slept >/dev/console) & "
+                "bcheck --checks /checks brk\n")
         vm.wait(BAR + r" +0/1  brk")
         vm.wait(r"slept")
         before = len(re.findall(BAR, vm.console))
@@ -169,7 +170,8 @@ def test_ctrl_c_gives_the_terminal_back():
     files = programs(brk="sleep 1000")
     with Vm(net="none", files=files) as vm:
         vm.prompt()
-        vm.send("stty -g >/tmp/before; bcheck --checks /checks brk; echo status-$?; stty -g | cmp - /tmp/before && echo same\n")
+        vm.send("stty -g >/tmp/before; bcheck --checks /checks brk; echo status-$?; "
+                "stty -g | cmp - /tmp/before && echo same\n")
         vm.wait(BAR + r" +0/1  brk")
         vm.send("\x03")
         vm.wait(r"interrupted; 0 checks: ")
@@ -207,8 +209,9 @@ class PeerVm(Vm):
     """A guest beside the servers of tools/peer, which it reaches as url and dns; dns knows name."""
 
     def __init__(self, **kw):
-        self.peer = subprocess.Popen([os.path.join(TOP, "tools", "peer"), "sh", "-c", "echo $PEER_DNS $PEER_NAME $PEER_URL; exec cat"],
-                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.peer = subprocess.Popen(
+            [os.path.join(TOP, "tools", "peer"), "sh", "-c", "echo $PEER_DNS $PEER_NAME $PEER_URL; exec cat"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.dns, self.name, self.url = self.peer.stdout.readline().split()
         super().__init__(**kw)
         self.boot()

@@ -146,8 +146,9 @@ def test_a_terminal_of_its_own():
 
 
 def test_an_end_in_order():
-    """shutdown commands one after the other, then SIGTERM and a moment for everybody; a mount is gone before the machine."""
-    with table(SHELL + "::shutdown:/bin/sh -c 'sleep 0.2; echo first-shutdown'\n::shutdown:/bin/sh -c 'echo second-shutdown'\n"
+    """shutdown commands one after the other, then SIGTERM and a moment for everybody; and no service comes back."""
+    with table(SHELL + "::shutdown:/bin/sh -c 'sleep 0.2; echo first-shutdown'\n"
+               "::shutdown:/bin/sh -c 'echo second-shutdown'\n"
                "::respawn:/etc/stubborn\n",
                stubborn="#!/bin/sh\ntrap 'echo stubborn-term; sleep 0.3; echo stubborn-done; exit' TERM\n"
                         "echo stubborn-up\nwhile :; do sleep 0.05; done\n") as vm:
@@ -159,14 +160,15 @@ def test_an_end_in_order():
 
 
 def test_programs_that_do_not_end_are_killed():
-    with table(SHELL + "::respawn:/etc/deaf\n", deaf="#!/bin/sh\ntrap '' TERM HUP\necho deaf-up\nwhile :; do sleep 1; done\n") as vm:
+    with table(SHELL + "::respawn:/etc/deaf\n",
+               deaf="#!/bin/sh\ntrap '' TERM HUP\necho deaf-up\nwhile :; do sleep 1; done\n") as vm:
         vm.wait(r"deaf-up")
         vm.send("poweroff\n")
         assert vm.wait_exit() == 0
 
 
 def test_the_signals_of_an_end():
-    """SIGTERM reboots, SIGUSR1 halts, SIGUSR2 powers off; SIGINT does what the table says for ctrl-alt-del, else reboots."""
+    """SIGTERM reboots, SIGUSR2 powers off; SIGINT does what the table says for ctrl-alt-del, else reboots."""
     for sig in ("TERM", "USR2", "INT"):
         with Vm(net="none") as vm:
             vm.boot()

@@ -41,7 +41,8 @@ static size_t name_skip(const unsigned char *m, size_t at, size_t size)
 }
 
 /* Whether m answers the query q: then what it says. */
-static bool answer_parse(const unsigned char *m, size_t size, const unsigned char *q, size_t q_size, struct dns_answer *a)
+static bool answer_parse(const unsigned char *m, size_t size, const unsigned char *q, size_t q_size,
+			 struct dns_answer *a)
 {
 	unsigned int type = dns_get16(q + q_size - 4);
 	size_t at = q_size;

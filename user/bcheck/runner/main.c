@@ -83,7 +83,8 @@ static const struct {
  * The environment with these values before what it had, so that they are found first. It lies
  * on this stack, and so do they, while the checks run.
  */
-static int run_with(const char *const values[PASSED_ON], const struct view *view, const char *folder, unsigned int limit)
+static int run_with(const char *const values[PASSED_ON], const struct view *view, const char *folder,
+		    unsigned int limit)
 {
 	size_t n = 0, old = 0, size = 0;
 
