@@ -177,7 +177,7 @@ static void frame_free(struct msi_controller *c, struct irq **irqs, u32 n)
 		irq_destroy(irqs[n]);
 }
 
-static struct msi_controller frame = { .name = "FRAME", .alloc = frame_alloc, .free = frame_free, .phandle_or_base = 7 };
+static struct msi_controller frame = { .name = "FRAME", .lines = "SPI", .alloc = frame_alloc, .free = frame_free, .phandle_or_base = 7 };
 
 /* ---- setting up ---- */
 
