@@ -83,6 +83,7 @@ static bool link_put(struct netlink_out *o, const struct netif *nif, u16 type)
 	i->ifi_flags = netif_iff(nif);
 	netlink_attr_string(o, IFLA_IFNAME, nif->name);
 	netlink_attr_u32(o, IFLA_TXQLEN, nif->tx_queue_limit);
+	netlink_attr_u32(o, IFLA_GROUP, 0);
 	netlink_attr_u8(o, IFLA_OPERSTATE, operstate(nif));
 	netlink_attr_u8(o, IFLA_LINKMODE, 0);
 	netlink_attr_u32(o, IFLA_MTU, nif->mtu);

@@ -5,8 +5,9 @@
 #include "base/string.h"
 #include "net/netlink.h"
 #include "net/route.h"
+#include "sched/cred.h"
 
-struct route_message { const struct route *r; u16 type; };
+struct route_message { const struct route *r; u16 type; const u32 *uid; /* NULL: not what a user asked for */ };
 
 static bool route_put(struct netlink_out *o, const void *arg)
 {
@@ -37,6 +38,10 @@ static bool route_put(struct netlink_out *o, const void *arg)
 		netlink_attr_u32(o, RTA_PRIORITY, r->metric);
 	if (r->netif)
 		netlink_attr_u32(o, RTA_OIF, r->netif->index);
+	if (m->uid) {
+		t->rtm_flags |= RTM_F_CLONED;		/* what a look-up gives, not a route of the table */
+		netlink_attr_u32(o, RTA_UID, *m->uid);
+	}
 	if (r->mtu) {
 		u32 mark = netlink_nest(o, RTA_METRICS);
 
@@ -53,7 +58,7 @@ struct dump_walk { struct netlink_dump *d; struct netlink_out *o; u32 n; bool fi
 static bool dump_one(const struct route *r, void *arg)
 {
 	struct dump_walk *w = arg;
-	struct route_message m = { r, RTM_NEWROUTE };
+	struct route_message m = { .r = r, .type = RTM_NEWROUTE };
 
 	if (w->n++ < w->d->at)
 		return true;
@@ -95,7 +100,7 @@ static int route_get(const struct netlink_request *q, struct netlink_out *o)
 	struct ip_route found;
 	struct route r;
 	be32 destination = 0, source = 0;
-	u32 index;
+	u32 index, uid = current()->cred->uid;
 	int err = netlink_parse(q, sizeof(struct rtmsg), &t);
 
 	if (err)
@@ -104,6 +109,7 @@ static int route_get(const struct netlink_request *q, struct netlink_out *o)
 		return -EAFNOSUPPORT;
 	attr_u32(&t, RTA_DST, &destination);
 	attr_u32(&t, RTA_SRC, &source);
+	attr_u32(&t, RTA_UID, &uid);
 	if (attr_u32(&t, RTA_OIF, &index) && !(bound = netif_find_index(index)))
 		return -ENODEV;
 	err = route_lookup(destination, source, bound, &found);
@@ -120,6 +126,7 @@ static int route_get(const struct netlink_request *q, struct netlink_out *o)
 	if (found.type == ROUTE_LOCAL)
 		r.table = 255;
 	m.r = &r;
+	m.uid = &uid;
 	err = route_put(o, &m) ? 0 : -EMSGSIZE;
 	route_release(&found);
 	return err;
@@ -237,7 +244,7 @@ const struct netlink_kind netlink_routes = {
 
 void net_notify_route(const struct route *r, bool gone)
 {
-	struct route_message m = { r, gone ? RTM_DELROUTE : RTM_NEWROUTE };
+	struct route_message m = { .r = r, .type = gone ? RTM_DELROUTE : RTM_NEWROUTE };
 
 	netlink_announce(RTNLGRP_IPV4_ROUTE, route_put, &m);
 }
