@@ -1,6 +1,6 @@
 /*
- * Netlink sockets (netlink(7)), of the family NETLINK_ROUTE alone: requests, acknowledgements, dumps, and groups of
- * listeners. A program's sendmsg runs its requests at once; the answers wait in the socket's queue. A dump is made
+ * Netlink sockets (netlink(7)), of NETLINK_ROUTE and NETLINK_SOCK_DIAG: requests, acknowledgements, dumps, and groups
+ * of listeners. A program's sendmsg runs its requests at once; the answers wait in the socket's queue. A dump is made
  * piece by piece as it is read, so that its length does not matter.
  *
  * Lock keys: [N] netlink_lock (bh kind, before the sockets' own); [D] the socket's dump mutex.
@@ -288,7 +288,12 @@ static int request_run(struct netlink_socket *k, const struct nlmsghdr *h)
 {
 	struct netlink_request r = { h, h + 1, h->nlmsg_len - sizeof(*h) };
 	u32 base = h->nlmsg_type & ~3u, what = h->nlmsg_type & 3;
+	const struct netlink_kind *diag;
 
+	if (k->i.s.protocol == NETLINK_SOCK_DIAG) {
+		diag = netlink_diag_kind(&r);
+		return is_err(diag) ? (int)ptr_err(diag) : request_get(k, diag, &r);
+	}
 	for (u32 i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (kinds[i]->base == base)
 			return what == 2 ? request_get(k, kinds[i], &r) : request_change(kinds[i], &r, what == 1);
@@ -306,7 +311,8 @@ static void requests_run(struct netlink_socket *k, const u8 *data, u32 len)
 		if (h->nlmsg_len < sizeof(*h) || h->nlmsg_len > len)
 			return;
 		if (h->nlmsg_flags & NLM_F_REQUEST && h->nlmsg_type >= NLMSG_MIN_TYPE) {
-			dumping = (h->nlmsg_type & 3) == 2 && h->nlmsg_flags & NLM_F_DUMP;
+			dumping = h->nlmsg_flags & NLM_F_DUMP &&
+				((h->nlmsg_type & 3) == 2 || k->i.s.protocol == NETLINK_SOCK_DIAG);
 			err = request_run(k, h);
 			if (err || (h->nlmsg_flags & NLM_F_ACK && !dumping))
 				answer_error(k, h, err);
@@ -334,7 +340,7 @@ void netlink_announce(u32 group, bool (*fill)(struct netlink_out *o, const void 
 	}
 	spin_lock_bh(&netlink_lock);
 	list_for_each(k, &sockets, node) {
-		if (!(k->groups >> (group - 1) & 1))
+		if (!(k->groups >> (group - 1) & 1) || k->i.s.protocol != NETLINK_ROUTE)
 			continue;
 		copy = pkt_copy(o.pkt, 0);
 		spin_lock(&k->i.s.lock);
@@ -361,7 +367,7 @@ static int port_set(struct netlink_socket *k, u32 wanted)
 	spin_lock_bh(&netlink_lock);
 again:
 	list_for_each(o, &sockets, node)
-		if (o != k && o->portid == id) {
+		if (o != k && o->portid == id && o->i.s.protocol == k->i.s.protocol) {
 			if (wanted) {
 				err = -EADDRINUSE;
 				break;
@@ -551,7 +557,7 @@ static int netlink_create(u16 type, u16 protocol, struct socket **out)
 
 	if (type != SOCK_RAW && type != SOCK_DGRAM)
 		return -ESOCKTNOSUPPORT;
-	if (protocol != NETLINK_ROUTE)
+	if (protocol != NETLINK_ROUTE && protocol != NETLINK_SOCK_DIAG)
 		return -EPROTONOSUPPORT;
 	k = kzalloc(sizeof(*k));
 	if (!k)

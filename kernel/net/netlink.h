@@ -62,6 +62,8 @@ struct netlink_kind {
 	void (*dump_start)(const struct netlink_request *r, struct netlink_dump *d);
 	bool (*dump)(struct netlink_dump *d, struct netlink_out *o);	/* true: all is out */
 };
+/* Of NETLINK_SOCK_DIAG: who answers; err_ptr: -EINVAL, -ENOENT. */
+const struct netlink_kind *netlink_diag_kind(const struct netlink_request *r);
 extern const struct netlink_kind netlink_links, netlink_addrs, netlink_routes, netlink_neighs;
 
 void netlink_init(void);

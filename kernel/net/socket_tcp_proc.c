@@ -14,17 +14,14 @@ struct lines {
 	u32 count;
 };
 
-struct line {
-	be32 local, remote;
-	be16 local_port, remote_port;
-	u8 state, timer;
-	u32 tx, rx, retries, uid, refs;
-	u64 when, ino;
-	const struct tcp_conn *conn;	/* NULL: TIME-WAIT and requests, whose lines end earlier */
+struct walk {
+	void (*fn)(const struct tcp_line *, void *arg);
+	void *arg;
 };
 
-static void line_print(struct lines *l, const struct line *i)
+static void line_print(const struct tcp_line *i, void *arg)
 {
+	struct lines *l = arg;
 	char text[160];
 	u64 now = clock_ns();
 	u32 ticks = i->when > now ? (u32)((i->when - now) / (NSEC_PER_SEC / 100)) : 0;
@@ -44,14 +41,15 @@ static void line_print(struct lines *l, const struct line *i)
 
 static void listener_line(struct tcp_conn *c, void *arg)
 {
-	struct line i = { .local = c->inet.local, .local_port = c->inet.local_port, .state = TCPS_LISTEN,
-		.rx = c->accept_count, .tx = 0, .uid = c->inet.s.owner_uid, .refs = c->e.refs, .ino = c->inet.s.ino };
+	const struct walk *w = arg;
+	struct tcp_line i = { .local = c->inet.local, .local_port = c->inet.local_port, .state = TCPS_LISTEN,
+		.rx = c->accept_count, .tx = 0, .uid = c->inet.s.owner_uid, .backlog = c->backlog, .refs = c->e.refs, .ino = c->inet.s.ino };
 
-	line_print(arg, &i);
+	w->fn(&i, w->arg);
 }
 
 /* Which timer runs, in Linux's numbers, and until when. */
-static void timer_say(const struct tcp_conn *c, struct line *i)
+static void timer_say(const struct tcp_conn *c, struct tcp_line *i)
 {
 	if (c->due[TCP_TIMER_RETRANSMIT]) {
 		i->timer = c->tx_head == c->tx_next ? 4 : 1;
@@ -64,7 +62,8 @@ static void timer_say(const struct tcp_conn *c, struct line *i)
 
 static void entry_line(struct tcp_entry *e, void *arg)
 {
-	struct line i = { .local = e->local, .remote = e->remote, .local_port = e->local_port,
+	const struct walk *w = arg;
+	struct tcp_line i = { .local = e->local, .remote = e->remote, .local_port = e->local_port,
 		.remote_port = e->remote_port, .refs = e->refs };
 
 	if (e->kind == TCP_CONN) {
@@ -94,7 +93,15 @@ static void entry_line(struct tcp_entry *e, void *arg)
 		i.retries = r->retries;
 		i.uid = r->listener->inet.s.owner_uid;
 	}
-	line_print(arg, &i);
+	w->fn(&i, w->arg);
+}
+
+void tcp_lines(void (*fn)(const struct tcp_line *, void *arg), void *arg)
+{
+	struct walk w = { fn, arg };
+
+	tcp_for_each_listener(listener_line, &w);
+	tcp_for_each(entry_line, &w);
 }
 
 static void tcp_show(struct text_out *t)
@@ -103,8 +110,7 @@ static void tcp_show(struct text_out *t)
 
 	text_printf(t, "%-149s\n", "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "
 		    "timeout inode");
-	tcp_for_each_listener(listener_line, &l);
-	tcp_for_each(entry_line, &l);
+	tcp_lines(line_print, &l);
 }
 
 /* ---- counters ------------------------------------------------------------- */
