@@ -135,6 +135,103 @@ CHECK(a_program_counter_that_is_no_multiple_of_four)
 	fault(jump, pages(PROT_READ | PROT_EXEC) + 2, SIGBUS, BUS_ADRALN, NULL);
 }
 
+static void exclusive(void *p) { unsigned v; asm volatile("ldxr %w0, [%1]" : "=r"(v) : "r"(p)); }
+static void acquire(void *p) { unsigned v; asm volatile("ldar %w0, [%1]" : "=r"(v) : "r"(p)); }
+static void compare(void *p)
+{
+	asm volatile(".arch armv8.1-a\n\tcasal %w0, %w1, [%2]" : : "r"(0), "r"(1), "r"(p) : "memory");
+}
+
+CHECK(atomics_that_are_not_aligned)
+{
+	char *p = pages(PROT_READ | PROT_WRITE);
+
+	/* Over the end of sixteen bytes: what no processor does. */
+	fault(exclusive, p + 14, SIGBUS, BUS_ADRALN, p + 14);
+	fault(acquire, p + 14, SIGBUS, BUS_ADRALN, p + 14);
+	fault(compare, p + 14, SIGBUS, BUS_ADRALN, p + 14);
+	/* Others may be, of ordinary memory. */
+	*(volatile unsigned *)(p + 1) = 0x12345678;
+	SAME(*(volatile unsigned *)(p + 1), 0x12345678);
+}
+
+static int deep(volatile char *above)
+{
+	volatile char here[4096];
+
+	here[0] = above[0];
+	return nowhere ? deep(here) + here[0] : 0;
+}
+
+static void overflow(void *p)
+{
+	(void)deep(p);
+}
+
+static char other_stack[65536];
+
+CHECK(stacks)
+{
+	stack_t alt = { .ss_sp = other_stack, .ss_size = sizeof(other_stack) };
+	struct sigaction a = { .sa_sigaction = caught, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	int status;
+	pid_t pid;
+	char c = 0;
+
+	/* A handler of its own, on a stack of its own. */
+	SAME(sigaltstack(&alt, NULL), 0);
+	SAME(sigaction(SIGSEGV, &a, NULL), 0);
+	memset(&info, 0, sizeof(info));
+	if (sigsetjmp(back, 1) == 0)
+		overflow(&c);
+	SAME(info.si_signo, SIGSEGV);
+	SAME(info.si_code, SEGV_MAPERR);
+	EXPECT((uintptr_t)info.si_addr < (uintptr_t)&c && (uintptr_t)info.si_addr > (uintptr_t)&c - (64 << 20));
+	/* Without one there is no place for the signal. */
+	alt.ss_flags = SS_DISABLE;
+	SAME(sigaltstack(&alt, NULL), 0);
+	pid = fork();
+	if (pid == 0)
+		overflow(&c);
+	SAME(waitpid(pid, &status, 0), pid);
+	SAME(status & 0x7f, SIGSEGV);
+}
+
+static void privileged_read(void *p) { unsigned long v; (void)p; asm volatile("mrs %0, sctlr_el1" : "=r"(v)); }
+static void hypercall(void *p) { (void)p; asm volatile("hvc #0"); }
+static void monitor_call(void *p) { (void)p; asm volatile("smc #0"); }
+static void mask_interrupts(void *p) { (void)p; asm volatile("msr daifset, #15"); }
+static void return_from_exception(void *p) { (void)p; asm volatile("eret"); }
+static void clean_by_set(void *p) { asm volatile("dc isw, %0" : : "r"(p)); }
+static void flush(void *p) { (void)p; asm volatile("tlbi vmalle1"); }
+static void halt(void *p) { (void)p; asm volatile("hlt #1"); }
+
+CHECK(instructions_of_the_kernel)
+{
+	static void (*const each[])(void *) = { privileged_read, hypercall, monitor_call, mask_interrupts, return_from_exception,
+						clean_by_set, flush, halt };
+
+	for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++)
+		fault(each[i], NULL, SIGILL, ILL_ILLOPC, NULL);
+	/* No instruction at all. */
+	for (unsigned word = 0; word < 3; word++) {
+		unsigned *p = (unsigned *)pages(PROT_READ | PROT_WRITE);
+
+		p[0] = word == 0 ? 0 : word == 1 ? 0xffffffff : 0x00dead00;
+		SAME(mprotect(p, 4096, PROT_READ | PROT_EXEC), 0);
+		fault(jump, p, SIGILL, ILL_ILLOPC, p);
+	}
+}
+
+CHECK(jumps_into_the_wild)
+{
+	static const uintptr_t some[] = { 0, 4, 0x10000, 0x0000f00000000000, 0x00ff123456789000, 0xffff000000000000, 0xffff800008000000,
+					  0xfffffffffffffffc };
+
+	for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++)
+		fault(jump, (void *)some[i], SIGSEGV, SEGV_MAPERR, NULL);
+}
+
 CHECK(past_the_end_of_a_mapped_file)
 {
 	int fd = open("/tmp/short", O_RDWR | O_CREAT | O_TRUNC, 0600);
