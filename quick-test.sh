@@ -12,7 +12,7 @@ Builds what is not built yet, boots it in QEMU and runs bcheck in it: 23 checks 
 programs rely on. Shows their results, how long a name and a page took over the network, and how
 many MSI-X interrupts that took. Names and pages come from this machine: no Internet is needed.
 
-The options are those of tools/run, such as --debug, --smp 4, --gic 3, --nic e1000e or
+The options are those of tools/run, such as --debug, --gic 3, --mem 128M or
 --kernel build/linux/Image.
 
 Exit status: 0 if every check passed; 1 if one failed, or was skipped for want of a network, or no
