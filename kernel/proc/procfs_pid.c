@@ -288,6 +288,11 @@ static const struct vnode_ops tid_ops = { .lookup = dir_lookup, .release = node_
 static const struct file_ops dir_fops = { .seek = file_seek_vnode, .readdir = dir_readdir };
 static const struct file_ops tid_fops = { .seek = file_seek_vnode, .readdir = dir_readdir };
 
+struct process *pid_directory_process(const struct file *f)
+{
+	return f->ops == &dir_fops ? node_of(f->vnode)->p : NULL;
+}
+
 /* A decimal number without leading zeros, below 2^31. */
 static bool number_parse(const char *name, u32 len, u32 *out)
 {

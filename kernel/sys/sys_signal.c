@@ -393,6 +393,8 @@ SYSCALL(pidfd_send_signal)
 		return -EINVAL;
 	ref = fd_borrow(a[0]);
 	p = ref.file ? pidfd_process(ref.file) : NULL;
+	if (ref.file && !p)
+		p = pid_directory_process(ref.file);
 	if (p)
 		r = pidfd_signal(p, a[1], a[2]);
 	fd_return(ref);

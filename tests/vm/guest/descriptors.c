@@ -279,6 +279,28 @@ CHECK(pidfd_tells_the_end)
 	FAILS(pidfd_open(pid, 0), ESRCH);
 }
 
+CHECK(pidfd_send_signal_takes_a_directory_of_proc)
+{
+	pid_t pid = sleeper();
+	char path[40];
+	int fd, task, status;
+
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	fd = open(path, O_RDONLY | O_DIRECTORY);
+	EXPECT(fd >= 0);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d", pid, pid);
+	task = open(path, O_RDONLY | O_DIRECTORY);
+	EXPECT(task >= 0);
+	FAILS(pidfd_send(task, 0, NULL, 0), EBADF);
+	SAME(pidfd_send(fd, 0, NULL, 0), 0);
+	SAME(pidfd_send(fd, SIGKILL, NULL, 0), 0);
+	SAME(waitpid(pid, &status, 0), pid);
+	EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	FAILS(pidfd_send(fd, 0, NULL, 0), ESRCH);
+	close(fd);
+	close(task);
+}
+
 CHECK(pidfd_carries_a_siginfo)
 {
 	sigset_t set = block(RT, SIGUSR1);
