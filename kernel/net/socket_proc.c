@@ -3,6 +3,7 @@
  * netstat and whoever reads them. net/tcp has files of its own. Each file is made anew when it is read.
  */
 #include "base/endian.h"
+#include "base/errno.h"
 #include "base/printf.h"
 #include "base/string.h"
 #include "dev/device.h"
@@ -326,7 +327,13 @@ static void number_show(struct text_out *t, void *arg)
 	text_printf(t, "%u\n", *(const u32 *)arg);
 }
 
-static const struct proc_entry_ops constant_ops = { .show = constant_show };
+/* What it is already may be asked for; nothing else can be had. */
+static int constant_store(const char *text, size_t len, void *arg)
+{
+	return strcmp(text, arg) ? -EINVAL : 0;
+}
+
+static const struct proc_entry_ops constant_ops = { .show = constant_show, .store = constant_store };
 static const struct proc_entry_ops number_ops = { .show = number_show };
 
 static int sysctls_register(void)
