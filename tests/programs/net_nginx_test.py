@@ -67,7 +67,8 @@ def test_many():
         net.need("wrk")
         for path in ("1k", "10m"):
             out = net.run("wrk", "-t2", "-c40", "-d2", "--timeout", "100", f"http://{net.guest_ip}/{path}")
-            assert int(re.search(r"(\d+) requests in", out)[1]) > 0, out
+            # On a slow machine none of forty large ones may be complete at the end.
+            assert re.search(r"\d+ requests in .*, [1-9]\S* read", out), out
             assert "Non-2xx" not in out and "Socket errors" not in out, out
         vm.run("nginx -c /etc/nginx/web.conf -s quit; while pgrep nginx; do sleep 0.1; done")
         # Those whom wrk left at its end apart, each was answered in full.
