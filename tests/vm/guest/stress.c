@@ -623,7 +623,7 @@ static void busy(void)
 			break;
 		case 4:
 			if (!socketpair(AF_UNIX, any(2) ? SOCK_STREAM : SOCK_DGRAM, 0, s)) {
-				pass(s[0], s, 2);
+				pass(s[0], (int[]){ 0, 1 }, 2);
 				write(s[0], buf, any(9000));
 				read(s[1], buf, 4000);
 				close(s[0]);
