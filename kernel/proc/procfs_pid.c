@@ -49,25 +49,25 @@ struct thread *pid_node_thread(const struct pid_node *n)
 	return t;
 }
 
-struct fd_table *thread_files(struct thread *t)
+struct fd_table *thread_files(struct process *p, struct thread *t)
 {
-	u64 flags = spin_lock_irqsave(&t->process->sig.lock);
+	u64 flags = spin_lock_irqsave(&p->sig.lock);
 	struct fd_table *files = t->files;
 
 	if (files)
 		fd_table_get(files);
-	spin_unlock_irqrestore(&t->process->sig.lock, flags);
+	spin_unlock_irqrestore(&p->sig.lock, flags);
 	return files;
 }
 
-struct fs_context *thread_fs(struct thread *t)
+struct fs_context *thread_fs(struct process *p, struct thread *t)
 {
-	u64 flags = spin_lock_irqsave(&t->process->sig.lock);
+	u64 flags = spin_lock_irqsave(&p->sig.lock);
 	struct fs_context *fs = t->fs;
 
 	if (fs)
 		fs_context_get(fs);
-	spin_unlock_irqrestore(&t->process->sig.lock, flags);
+	spin_unlock_irqrestore(&p->sig.lock, flags);
 	return fs;
 }
 
@@ -149,7 +149,7 @@ static int context_follow(struct vnode *v, struct path *out, void (*get)(struct 
 	t = pid_node_thread(n);
 	if (!t)
 		return -ENOENT;
-	fs = thread_fs(t);
+	fs = thread_fs(n->p, t);
 	thread_put(t);
 	if (!fs)
 		return -ENOENT;
@@ -370,7 +370,7 @@ static const struct file_ops task_fops = { .seek = file_seek_vnode, .readdir = t
 static struct file *fd_file(const struct pid_node *n, u32 fd, bool *cloexec)
 {
 	struct thread *t = pid_node_thread(n);
-	struct fd_table *files = t ? thread_files(t) : NULL;
+	struct fd_table *files = t ? thread_files(n->p, t) : NULL;
 	struct file *f = NULL;
 
 	if (files && fd_next(files, fd, &f) != (int)fd && f) {
@@ -434,7 +434,7 @@ static int fd_readdir(struct file *f, struct dir_sink *sink)
 	if (!dots_emit(f, sink))
 		return 0;
 	t = pid_node_thread(n);
-	files = t ? thread_files(t) : NULL;
+	files = t ? thread_files(n->p, t) : NULL;
 	while (files && (fd = fd_next(files, f->pos - 2, &open)) >= 0) {
 		int len = snprintf(name, sizeof(name), "%d", fd);
 

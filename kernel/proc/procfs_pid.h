@@ -32,9 +32,9 @@ struct pid_entry {
 
 /* The thread that a node speaks of, referenced; NULL: gone. */
 struct thread *pid_node_thread(const struct pid_node *n);
-/* Of a thread that may be ending: referenced, or NULL. Any context. */
-struct fd_table *thread_files(struct thread *t);
-struct fs_context *thread_fs(struct thread *t);
+/* Of a thread of p that may be ending, and is nobody's then: referenced, or NULL. Any context. */
+struct fd_table *thread_files(struct process *p, struct thread *t);
+struct fs_context *thread_fs(struct process *p, struct thread *t);
 
 void pid_stat_show(struct text_out *t, void *node);
 void pid_status_show(struct text_out *t, void *node);

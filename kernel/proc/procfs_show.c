@@ -223,7 +223,7 @@ void pid_status_show(struct text_out *t, void *node)
 {
 	struct pid_node *n = node;
 	struct thread *thread = pid_node_thread(n);
-	struct fs_context *fs = thread ? thread_fs(thread) : NULL;
+	struct fs_context *fs = thread ? thread_fs(n->p, thread) : NULL;
 	struct view v;
 
 	view_get(n, &v);
@@ -365,7 +365,7 @@ static void mounts_each(const struct pid_node *n, struct text_out *t,
 {
 	char *buf = kmalloc(PATH_MAX_LEN), *where;
 	struct thread *thread = pid_node_thread(n);
-	struct fs_context *fs = thread ? thread_fs(thread) : NULL;
+	struct fs_context *fs = thread ? thread_fs(n->p, thread) : NULL;
 	struct mount *m = NULL;
 	struct path root;
 
