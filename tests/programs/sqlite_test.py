@@ -21,7 +21,7 @@ def transactions(mode):
             {mode}
             1000|500500
             ok
-            $ for w in p q; do bash /root/add $w | sqlite3 db & done; wait %1 && wait %2
+            $ for w in p q; do bash /root/add $w | sqlite3 db & writers+=" $!"; done; for w in $writers; do wait $w || echo $?; done
             $ sqlite3 db 'pragma integrity_check; select substr(b, 1, 1) as w, count(*) from t group by w order by w'
             ok
             p|200

@@ -8,6 +8,7 @@
 #include "base/cksum.h"
 #include "irq/irq.h"
 #include "net/ip_config.h"
+#include "net/netlink.h"
 
 const u8 our_mac[6] = { 0x52, 0x54, 0, 0, 0, 1 }, peer_mac[6] = { 0x52, 0x54, 0, 0, 0, 2 };
 struct netif nic;
@@ -24,6 +25,7 @@ int fd_install(struct file *f, u32 min, bool cloexec) { return -EMFILE; }
 void net_sysfs_add(struct netif *nif) { }
 void net_sysfs_remove(const char *name) { }
 void socket_unix_init(void) { }
+const struct netlink_kind *netlink_diag_kind(const struct netlink_request *r) { return NULL; }
 bool irq_masks_while_polling(struct irq *irq) { return false; }
 void irq_mask(struct irq *irq) { }
 void irq_unmask(struct irq *irq) { }
