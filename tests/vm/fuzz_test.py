@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""Any system call with any arguments, thousands of times: the machine goes on. DUNLIN_SEED repeats a run."""
+"""Any system call with any arguments, thousands of times: the machine goes on. DUNLIN_SEED chooses another run."""
 import os
-import random
 
 from vmtest import Vm, main
 
-SEED = int(os.environ.get("DUNLIN_SEED") or random.randrange(1 << 30))
+SEED = int(os.environ.get("DUNLIN_SEED") or 20261121)
 
 
 def test_any_call():
