@@ -15,7 +15,7 @@
 #define CACHE_MAX	64u		/* pages a CPU keeps */
 #define CACHE_BATCH	32u		/* moved at once between it and the zone */
 #define RESERVE_PAGES	32u		/* kept back for PA_NOFAIL_RESERVE: a turn of receive buffers */
-#define KERNEL_SHARE	128u		/* one page in so many is for who can't wait: the kernel's own objects */
+#define KERNEL_PAGES	64u		/* kept for who can't wait: the kernel's own objects, a few forks' worth */
 
 struct page_cache {
 	u32 count;			/* [own CPU, interrupts masked] */
@@ -138,7 +138,7 @@ static struct page *take(u32 order, u32 flags)
 	struct page *p = NULL;
 
 	/* Who can wait leaves some: else, while a program takes all it can, no other could fork. */
-	if ((flags & PA_RECLAIM) && READ_ONCE(page_zone.free_pages) <= page_zone.managed / KERNEL_SHARE)
+	if ((flags & PA_RECLAIM) && READ_ONCE(page_zone.free_pages) <= RESERVE_PAGES + KERNEL_PAGES)
 		return NULL;
 	irq = irq_save();
 	if (order == 0)
