@@ -18,6 +18,10 @@ def test_timers():
     checks("timers")
 
 
+def test_posix_timers():
+    checks("posixtimers")
+
+
 def test_signals_and_processes_as_descriptors():
     checks("descriptors")
 
