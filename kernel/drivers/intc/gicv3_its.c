@@ -60,7 +60,7 @@
 #define COMMAND_DISCARD		0x0f
 #define COMMAND_VALID		(1ull << 63)
 #define COMMAND_SIZE		32
-#define QUEUE_SIZE		PAGE_SIZE
+#define QUEUE_SIZE		0x10000ul	/* and so aligned: bits [15:12] of its address must be zero (12.19, GITS_CBASER) */
 
 #define ANSWER_NS		NSEC_PER_SEC
 #define EVENTS_MIN		32u	/* room in a device's table, so that a driver may come back for more */
@@ -435,7 +435,7 @@ static u64 its_table_register(struct its *its, u32 reg, u64 value)
 	return mmio_read64(its->regs + reg);
 }
 
-/* The size of page that this table's register takes: the largest that sticks. */
+/* The size of page that this table is made of: 4 KiB, unless the register has another one fixed. */
 static u64 its_page_size(struct its *its, u32 reg)
 {
 	u64 old = mmio_read64(its->regs + reg) & ~(TABLE_VALID | 3ull << 8);
