@@ -57,6 +57,18 @@ void futex_key_drop(struct futex_key *k)
 		vm_object_put(k->object);
 }
 
+int futex_keys_make(u64 a, u64 b, bool shared, struct futex_key *ka, struct futex_key *kb)
+{
+	int err = futex_key_make(a, shared, ka);
+
+	if (err)
+		return err;
+	err = futex_key_make(b, shared, kb);
+	if (err)
+		futex_key_drop(ka);
+	return err;
+}
+
 struct futex_bucket *futex_bucket_of(const struct futex_key *k)
 {
 	return &buckets[hash_u64((u64)k->base ^ k->offset << 20 ^ k->offset >> 2) % BUCKETS];
@@ -307,14 +319,9 @@ int futex_requeue(u64 from, u64 to, bool shared, u32 wake, u32 requeue, const u3
 
 	if ((s32)wake < 0 || (s32)requeue < 0)
 		return -EINVAL;
-	r = futex_key_make(from, shared, &k1);
+	r = futex_keys_make(from, to, shared, &k1, &k2);
 	if (r)
 		return r;
-	r = futex_key_make(to, shared, &k2);
-	if (r) {
-		futex_key_drop(&k1);
-		return r;
-	}
 	b1 = futex_bucket_of(&k1);
 	b2 = futex_bucket_of(&k2);
 	for (;;) {
@@ -417,14 +424,9 @@ int futex_wake_op(u64 a1, u64 a2, bool shared, u32 wake1, u32 wake2, u32 op)
 
 	if ((op >> 24 & 15) > FUTEX_OP_CMP_GE || (op >> 28 & 7) > FUTEX_OP_XOR)
 		return -ENOSYS;
-	r = futex_key_make(a1, shared, &k1);
+	r = futex_keys_make(a1, a2, shared, &k1, &k2);
 	if (r)
 		return r;
-	r = futex_key_make(a2, shared, &k2);
-	if (r) {
-		futex_key_drop(&k1);
-		return r;
-	}
 	b1 = futex_bucket_of(&k1);
 	b2 = futex_bucket_of(&k2);
 	for (;;) {

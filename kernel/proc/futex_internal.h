@@ -38,6 +38,8 @@ struct futex_waiter {
 
 /* The name of a word. 0, -EINVAL, -EFAULT. */
 int futex_key_make(u64 address, bool shared, struct futex_key *k);
+/* Of two words: both or none. */
+int futex_keys_make(u64 a, u64 b, bool shared, struct futex_key *ka, struct futex_key *kb);
 void futex_key_drop(struct futex_key *k);
 static inline bool futex_key_equal(const struct futex_key *a, const struct futex_key *b)
 {

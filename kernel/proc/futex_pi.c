@@ -447,14 +447,9 @@ int futex_requeue_pi(u64 from, u64 lock, bool shared, u32 wake, u32 requeue, u32
 
 	if (wake != 1 || (s32)requeue < 0 || from == lock)
 		return -EINVAL;
-	r = futex_key_make(from, shared, &k1);
+	r = futex_keys_make(from, lock, shared, &k1, &k2);
 	if (r)
 		return r;
-	r = futex_key_make(lock, shared, &k2);
-	if (r) {
-		futex_key_drop(&k1);
-		return r;
-	}
 	b1 = futex_bucket_of(&k1);
 	b2 = futex_bucket_of(&k2);
 	for (;;) {
