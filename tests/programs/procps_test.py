@@ -44,7 +44,7 @@ def test_top():
             2
             2
             /Tasks: +\d+ total, +\d+ running, +\d+ sleeping, +\d+ stopped, +\d+ zombie/
-            /%Cpu\(s\): *[\d.]+ us, +[\d.]+ sy, +[\d.]+ ni, *[\d.]+ id, +[\d.]+ wa, .*/
+            /%Cpu\(s\): *[\d.]+ us, *[\d.]+ sy, *[\d.]+ ni, *[\d.]+ id, *[\d.]+ wa, .*/
             /MiB Mem : +[\d.]+ total, +[\d.]+ free, +[\d.]+ used, +[\d.]+ buff.cache */
             /MiB Swap: .*/
             $ top -b -n 1 -H -p $P | tail -n 1 | awk -v p=$P '{ print $1 == p, NF, $2, $NF }'
