@@ -116,6 +116,7 @@ static void unix_release(struct socket *s)
 	if (s->filter)
 		socket_filter_free(s->filter);
 	unix_put(u);
+	unix_rights_collect();
 }
 
 static const struct socket_ops unix_ops;
@@ -131,6 +132,8 @@ static struct unix_socket *unix_new(u16 type)
 	list_init(&u->queue);
 	list_init(&u->pending);
 	list_init(&u->pending_node);
+	list_init(&u->rights);
+	list_init(&u->flying_node);
 	wait_queue_init(&u->room_wait, "unix.room");
 	mutex_init(&u->read_mutex, "unix.read");
 	spin_lock(&unix_lock);
@@ -259,6 +262,7 @@ static int pair_make(struct unix_socket *u, struct unix_socket *listener, struct
 	u->connected = made->connected = true;
 	unix_self(&made->peer_id);
 	u->peer_id = listener->peer_id;
+	made->listener = listener;
 	list_push_back(&listener->pending, &made->pending_node);
 	listener->pending_count++;
 	return 0;
@@ -328,8 +332,10 @@ static int unix_accept(struct socket *s, struct socket **out, bool nonblock)
 	for (;;) {
 		spin_lock(&unix_lock);
 		n = list_pop_front(&u->pending);
-		if (n)
+		if (n) {
 			u->pending_count--;
+			unix_rights_accepted(list_entry(n, struct unix_socket, pending_node));
+		}
 		spin_unlock(&unix_lock);
 		if (n)
 			break;
@@ -384,6 +390,8 @@ static int message_queue(struct unix_socket *to, struct unix_message *x, bool st
 		err = -EAGAIN;
 	if (!err) {
 		list_push_back(&to->queue, &x->node);
+		if (x->rights)
+			unix_rights_queued(to, x);
 		to->queued += x->len + MESSAGE_COST;
 		to->readable += x->len;
 	}
@@ -567,7 +575,7 @@ static void message_consume(struct unix_socket *u, struct unix_message *x, u32 n
 /* Messages with other rights or senders end a read of a stream. */
 static bool may_join(const struct unix_socket *u, const struct unix_cred *from, const struct unix_message *next)
 {
-	return !next->file_count && (!u->s.passcred || !memcmp(from, &next->cred, sizeof(*from)));
+	return !next->rights && (!u->s.passcred || !memcmp(from, &next->cred, sizeof(*from)));
 }
 
 /* What a peek looks at after x. Only readers take messages away, and we are the one. */

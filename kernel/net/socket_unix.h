@@ -13,10 +13,19 @@ struct unix_message {
 	struct list_node node;		/* the receiver's queue [X] */
 	struct unix_socket *from;	/* the sender, if it has a name; referenced */
 	struct unix_cred cred;
-	struct file **files;		/* descriptors on their way, referenced; NULL: none */
-	u32 file_count;
+	struct unix_rights *rights;	/* descriptors on their way; NULL: none */
 	u32 len, start;			/* bytes; start: read already [X] */
 	u8 data[];
+};
+
+/* The descriptors that a message carries. */
+struct unix_rights {
+	struct list_node node;		/* the rights of the socket whose reader gets them, if sockets are among them [X] */
+	struct unix_message *message;	/* whose they are [X] */
+	u32 uid;			/* the user who pays for them */
+	bool sockets;			/* local ones are among them */
+	u32 count;
+	struct file *files[];		/* referenced */
 };
 
 struct unix_socket {
@@ -38,8 +47,14 @@ struct unix_socket {
 	struct mutex read_mutex;	/* readers don't interleave */
 	struct list_node pending;	/* of a listener: made, not accepted [X] */
 	struct list_node pending_node;
+	struct unix_socket *listener;	/* in whose pending list it is [X] */
 	u32 pending_count, backlog;	/* [X] */
 	struct unix_cred peer_id;	/* SO_PEERCRED [X] */
+	struct list_node rights;	/* those whose message waits here, or with one that is pending here [X] */
+	u32 flying;			/* messages that carry its file [X] */
+	u32 unseen;			/* the collector's */
+	bool suspect;			/* the collector's */
+	struct list_node flying_node;	/* those that fly; then a list of the collector's [X] */
 };
 
 extern struct spinlock unix_lock;
@@ -56,11 +71,17 @@ struct unix_socket *unix_target(const u8 *addr, u32 len);
 /* u NULL: no name. */
 void unix_address_fill(const struct unix_socket *u, u8 *addr, u32 *len);
 
-/* Take descriptors and credentials out of a sendmsg's control: 0, -EINVAL, -EBADF, -EPERM, -ENOMEM. */
+/* Take descriptors and credentials out of a sendmsg's control: 0, -EINVAL, -EBADF, -EPERM, -ETOOMANYREFS, -ENOMEM. */
 int unix_rights_take(struct unix_message *x, const struct socket_msg *m);
 /* Hand them to the receiver as control messages; peek: they stay as well. */
 void unix_rights_give(struct unix_socket *u, struct unix_message *x, struct socket_msg *m, u32 room, bool peek);
 void unix_rights_drop(struct unix_message *x);
+/* x is in the queue of `to` now. [X] held. */
+void unix_rights_queued(struct unix_socket *to, struct unix_message *x);
+/* u is pending no more, but accepted: what waits in its queue waits for its own reader. [X] held. */
+void unix_rights_accepted(struct unix_socket *u);
+/* A socket is closed: end those that nobody can reach any more, if there may be any. */
+void unix_rights_collect(void);
 
 /* Every local socket, under the lock: no sleep. */
 void unix_for_each(void (*fn)(struct unix_socket *u, void *arg), void *arg);

@@ -9,7 +9,7 @@
 #include "base/string.h"
 #include "mm/slab.h"
 #include "proc/internal.h"
-#include "proc/nproc.h"
+#include "sched/user.h"
 
 #define KEEP	(~0u)
 /* What comes and goes with a file-system uid of 0 (capabilities(7)). */
@@ -24,12 +24,12 @@ int cred_publish(struct cred *c)
 	u64 flags = spin_lock_irqsave(&pids_lock);
 
 	if (c->uid != old->uid) {
-		if (!nproc_add_locked(c->uid, ~0ull)) {
+		if (!user_charge(c->uid, USER_PROCESSES, 1, ~0ull)) {
 			spin_unlock_irqrestore(&pids_lock, flags);
 			cred_put(c);
 			return -EAGAIN;
 		}
-		nproc_drop_locked(old->uid);
+		user_release(old->uid, USER_PROCESSES, 1);
 	}
 	t->cred = c;
 	/* Of another user now: no parent's death ends it any more, and nobody else looks into it, until it executes. */

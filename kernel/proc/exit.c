@@ -19,8 +19,8 @@
 #include "mm/slab.h"
 #include "proc/futex.h"
 #include "proc/internal.h"
-#include "proc/nproc.h"
 #include "proc/posix_timer.h"
+#include "sched/user.h"
 #include "vm/vm_space.h"
 
 void exit_release_space(struct thread *t)
@@ -139,7 +139,7 @@ void process_notify_parent(struct process *p, s32 code, u32 status)
 void process_forget_locked(struct process *p)
 {
 	if (p->zombie)
-		nproc_drop_locked(p->zombie_uid);
+		user_release(p->zombie_uid, USER_PROCESSES, 1);
 	list_remove(&p->sibling);
 	pid_leave_locked(&p->sig);
 	p->sig.pid->process = NULL;
@@ -323,7 +323,7 @@ noreturn void exit_thread(u32 status)
 	if (last)
 		p->zombie_uid = cred->uid;
 	else
-		nproc_drop_locked(cred->uid);
+		user_release(cred->uid, USER_PROCESSES, 1);
 	if (last)
 		process_die_locked(p, &forgotten);
 	else if (stop_complete)

@@ -19,8 +19,8 @@
 #include "mm/slab.h"
 #include "proc/internal.h"
 #include "proc/pidfd.h"
-#include "proc/nproc.h"
 #include "sched/fp.h"
+#include "sched/user.h"
 #include "vm/vm_space.h"
 
 #define CLONE_NAMESPACES (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | \
@@ -260,11 +260,7 @@ static u64 nproc_limit(void)
 /* Seen at once, before anything is copied; process_attach_thread has the last word. */
 static bool too_many(void)
 {
-	u64 flags = spin_lock_irqsave(&pids_lock);
-	bool r = nproc_reached_locked(current()->cred->uid, nproc_limit());
-
-	spin_unlock_irqrestore(&pids_lock, flags);
-	return r;
+	return user_reached(current()->cred->uid, USER_PROCESSES, nproc_limit());
 }
 
 static void vfork_put(struct vfork_wait *v)

@@ -12,8 +12,8 @@
 #include "mm/slab.h"
 #include "proc/futex.h"
 #include "proc/internal.h"
-#include "proc/nproc.h"
 #include "sched/fp.h"
+#include "sched/user.h"
 #include "vm/vm_space.h"
 
 struct process *init_process;
@@ -106,7 +106,7 @@ int process_attach_thread(struct process *p, struct thread *t, struct pid *tid, 
 	spin_lock(&p->sig.lock);
 	if (p->sig.group_exit || p->sig.only)
 		err = -ERESTARTNOINTR;
-	else if (!nproc_add_locked(t->cred->uid, limit))
+	else if (!user_charge(t->cred->uid, USER_PROCESSES, 1, limit))
 		err = -EAGAIN;
 	if (err) {
 		spin_unlock(&p->sig.lock);

@@ -12,4 +12,11 @@ def test_sockets():
             line for line in out.splitlines() if not line.startswith("ok "))
 
 
+def test_descriptors_on_their_way():
+    with Vm(net="none", guest=True, mem="128M") as vm:
+        vm.boot()
+        out, status = vm.sh("/bin/rights", 600)
+        assert status == 0 and ", 0 failed" in out.splitlines()[-1], out
+
+
 main()

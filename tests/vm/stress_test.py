@@ -27,7 +27,7 @@ def test_memory():
 
 
 def test_descriptors():
-    storms("pipes", "descriptors_run_out", "descriptors_on_the_way", "watchers_in_circles")
+    storms("pipes", "descriptors_run_out", "descriptors_on_the_way", "descriptors_in_circles", "watchers_in_circles")
 
 
 def test_terminals_and_sockets():

@@ -480,6 +480,93 @@ STORM(descriptors_on_the_way, 10)
 	close(p[1]);
 }
 
+/* Sockets that nobody can receive any more are looked for when others are closed. */
+static void look_for_lost_sockets(void)
+{
+	for (int i = 0; i < 100; i++)
+		close(socket(AF_UNIX, SOCK_DGRAM, 0));
+}
+
+#define TRAVELLERS 24
+
+/* Takes what comes by s, if anything, in place of others of its own. */
+static void take(int s, int *own, int flags)
+{
+	char control[CMSG_SPACE(4 * sizeof(int))], byte;
+	struct iovec v = { &byte, 1 };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct cmsghdr *h;
+	int fds[4];
+
+	if (recvmsg(s, &m, MSG_DONTWAIT | flags) != 1 || !(h = CMSG_FIRSTHDR(&m)))
+		return;
+	memcpy(fds, CMSG_DATA(h), h->cmsg_len - CMSG_LEN(0));
+	for (unsigned i = 0; i < (h->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
+		unsigned at = any(TRAVELLERS);
+
+		close(own[at]);
+		own[at] = fds[i];
+	}
+}
+
+static void traveller(int *own)
+{
+	for (int step = 0; step < 4000; step++) {
+		unsigned a = any(TRAVELLERS), b = any(TRAVELLERS);
+
+		switch (any(5)) {
+		case 0:
+		case 1:
+			pass(own[a], (int[]){ own[b], own[any(TRAVELLERS)], own[any(TRAVELLERS)] }, 1 + any(3));
+			break;
+		case 2:
+			take(own[a], own, any(3) ? 0 : MSG_PEEK);
+			break;
+		case 3:
+			close(own[a]);
+			own[a] = dup(own[b]);
+			break;
+		default:
+			if (a != b) {
+				int s[2];
+
+				EXPECT(socketpair(AF_UNIX, any(2) ? SOCK_STREAM : SOCK_DGRAM, 0, s) == 0);
+				close(own[a]);
+				close(own[b]);
+				own[a] = s[0];
+				own[b] = s[1];
+			}
+		}
+	}
+}
+
+/* Sockets through sockets through themselves, received or not, by several at once. */
+STORM(descriptors_in_circles, 4)
+{
+	pid_t pid = fork_or_end();
+
+	if (!pid) {
+		int own[TRAVELLERS];
+
+		signal(SIGPIPE, SIG_IGN);
+		for (int i = 0; i < TRAVELLERS; i += 2)
+			EXPECT(socketpair(AF_UNIX, SOCK_STREAM, 0, own + i) == 0);
+		for (int i = 0; i < 6; i++) {
+			seed++;
+			if (!fork_or_end()) {
+				traveller(own);
+				_exit(0);
+			}
+		}
+		for (int i = 0; i < TRAVELLERS; i++)
+			close(own[i]);
+		wait_all();
+		_exit(0);
+	}
+	child_ok(pid);
+	look_for_lost_sockets();
+}
+
 STORM(watchers_in_circles, 20)
 {
 	struct epoll_event e = { .events = EPOLLIN };
@@ -623,7 +710,7 @@ static void busy(void)
 			break;
 		case 4:
 			if (!socketpair(AF_UNIX, any(2) ? SOCK_STREAM : SOCK_DGRAM, 0, s)) {
-				pass(s[0], (int[]){ 0, 1 }, 2);
+				pass(s[0], (int[]){ 0, s[any(2)] }, 2);
 				write(s[0], buf, any(9000));
 				read(s[1], buf, 4000);
 				close(s[0]);
@@ -694,6 +781,7 @@ STORM(killed_at_any_moment, 4)
 		SAME(status & 0x7f, sig);
 		wait_all();
 	}
+	look_for_lost_sockets();
 	/* Names that the killed had not unlinked yet. */
 	SAME(system("rm -f /tmp/busy*"), 0);
 }

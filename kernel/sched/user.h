@@ -1,0 +1,17 @@
+/*
+ * What each user has of the things that are limited for all its processes together (getrlimit(2)), by real user id.
+ * A thread that lives counts for its user, a zombie as one until it is waited for: zombies take numbers and memory, too.
+ */
+#pragma once
+#include "base/defs.h"
+
+enum user_count {
+	USER_PROCESSES,			/* RLIMIT_NPROC: threads and zombies */
+	USER_RIGHTS,			/* RLIMIT_NOFILE: descriptors on their way between processes */
+	USER_COUNTS,
+};
+
+/* All in any context. n more for uid, or false: it has `limit` already, or no memory. */
+bool user_charge(u32 uid, enum user_count which, u64 n, u64 limit);
+void user_release(u32 uid, enum user_count which, u64 n);
+bool user_reached(u32 uid, enum user_count which, u64 limit);
