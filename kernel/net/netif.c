@@ -262,6 +262,15 @@ int netif_set_up(struct netif *nif, bool up)
 	return err;
 }
 
+struct netif_stats netif_stats_get(const struct netif *nif)
+{
+	struct netif_stats s = nif->stats;
+
+	if (nif->ops->add_stats)
+		nif->ops->add_stats(nif, &s);
+	return s;
+}
+
 int netif_set_mtu(struct netif *nif, u32 mtu)
 {
 	int err = 0;

@@ -14,6 +14,7 @@ enum { NETIF_F_CSUM = 1 /* finishes PKT_CSUM_PARTIAL */, NETIF_F_RXCSUM = 2, NET
 /* flags, values of IFF_* as Linux's ioctl shows them are made in the socket layer */
 enum { NETIF_UP = 1, NETIF_RUNNING = 2 /* has carrier */, NETIF_PROMISC = 4, NETIF_ALLMULTI = 8, NETIF_NOARP = 16, NETIF_BROADCAST = 32, NETIF_MULTICAST = 64 };
 
+struct netif_stats;
 struct netif_ops {
 	int (*open)(struct netif *);	/* ip link up: fill rings, enable vectors. Process context. -errno */
 	void (*stop)(struct netif *);
@@ -25,9 +26,11 @@ struct netif_ops {
 	void (*set_rx_mode)(struct netif *);			/* promiscuous, multicast list changed; NULL: nothing to do */
 	/* Reclaim sent packets now (someone waits for buffer space), and arm the transmit interrupt. NULL: nothing to do. */
 	void (*tx_reclaim)(struct netif *);
+	/* Add what the card itself has counted since it was registered. NULL: nothing. Process context. */
+	void (*add_stats)(const struct netif *, struct netif_stats *);
 };
 
-struct netif_stats { u64 rx_packets, rx_bytes, rx_errors, rx_dropped, tx_packets, tx_bytes, tx_errors, tx_dropped, multicast, rx_length_errors, rx_crc_errors, rx_fifo_errors; };
+struct netif_stats { u64 rx_packets, rx_bytes, rx_errors, rx_dropped, tx_packets, tx_bytes, tx_errors, tx_dropped, multicast, rx_length_errors, rx_crc_errors, rx_fifo_errors, rx_missed_errors /* by the card, for want of buffers */; };
 
 struct in_ifaddr {			/* one IPv4 address */
 	struct list_node node;		/* netif.addrs [config lock] */
@@ -84,6 +87,8 @@ extern struct netif *loopback_netif;
 
 /* The interface with the least index above after, referenced, or NULL: for walks that may sleep. */
 struct netif *netif_next(u32 after);
+/* The counters, with those of the card. Process context. */
+struct netif_stats netif_stats_get(const struct netif *nif);
 /* The rest is for the configuration's side. Process context; net_config_mutex held but for the two of waiting. */
 int netif_set_up_locked(struct netif *nif, bool up);
 int netif_set_mtu(struct netif *nif, u32 mtu);			/* -EINVAL */

@@ -51,13 +51,13 @@ static u8 operstate(const struct netif *nif)
 
 static void stats_put(struct netlink_out *o, const struct netif *nif)
 {
-	const struct netif_stats *s = &nif->stats;
+	const struct netif_stats stats = netif_stats_get(nif), *s = &stats;
 	struct rtnl_link_stats64 big = {
 		.rx_packets = s->rx_packets, .tx_packets = s->tx_packets, .rx_bytes = s->rx_bytes,
 		.tx_bytes = s->tx_bytes, .rx_errors = s->rx_errors, .tx_errors = s->tx_errors,
 		.rx_dropped = s->rx_dropped, .tx_dropped = s->tx_dropped, .multicast = s->multicast,
 		.rx_length_errors = s->rx_length_errors, .rx_crc_errors = s->rx_crc_errors,
-		.rx_fifo_errors = s->rx_fifo_errors,
+		.rx_fifo_errors = s->rx_fifo_errors, .rx_missed_errors = s->rx_missed_errors,
 	};
 	struct rtnl_link_stats small = {
 		.rx_packets = s->rx_packets, .tx_packets = s->tx_packets, .rx_bytes = s->rx_bytes,

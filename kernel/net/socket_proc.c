@@ -34,12 +34,13 @@ static void dev_show(struct text_out *t)
 		    " face |bytes    packets errs drop fifo frame compressed multicast|"
 		    "bytes    packets errs drop fifo colls carrier compressed\n");
 	for (u32 index = 0; (nif = netif_next(index)); netif_put(nif)) {
-		const struct netif_stats *s = &nif->stats;
+		const struct netif_stats stats = netif_stats_get(nif), *s = &stats;
 
 		index = nif->index;
 		text_printf(t, "%6s: %7llu %7llu %4llu %4llu %4llu %5llu %10u %9llu %8llu %7llu %4llu %4llu %4u %5u %7u %10u\n",
-			    nif->name, ULL(s->rx_bytes), ULL(s->rx_packets), ULL(s->rx_errors), ULL(s->rx_dropped),
-			    ULL(s->rx_fifo_errors), ULL(s->rx_length_errors + s->rx_crc_errors), 0, ULL(s->multicast),
+			    nif->name, ULL(s->rx_bytes), ULL(s->rx_packets), ULL(s->rx_errors),
+			    ULL(s->rx_dropped + s->rx_missed_errors), ULL(s->rx_fifo_errors),
+			    ULL(s->rx_length_errors + s->rx_crc_errors), 0, ULL(s->multicast),
 			    ULL(s->tx_bytes), ULL(s->tx_packets), ULL(s->tx_errors), ULL(s->tx_dropped), 0, 0, 0, 0);
 	}
 }

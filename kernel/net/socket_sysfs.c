@@ -14,7 +14,7 @@ static const char *const attribute_names[] = { "address", "broadcast", "mtu", "o
 static const struct { const char *name; u16 offset; } statistics[] = {
 #define S(field) { #field, offsetof(struct netif_stats, field) }
 	S(rx_packets), S(rx_bytes), S(rx_errors), S(rx_dropped), S(tx_packets), S(tx_bytes), S(tx_errors), S(tx_dropped),
-	S(multicast), S(rx_length_errors), S(rx_crc_errors), S(rx_fifo_errors),
+	S(multicast), S(rx_length_errors), S(rx_crc_errors), S(rx_fifo_errors), S(rx_missed_errors),
 #undef S
 };
 
@@ -80,11 +80,13 @@ static void attribute_show(struct text_out *t, void *key)
 static void statistic_show(struct text_out *t, void *key)
 {
 	struct netif *nif = netif_of(key);
+	struct netif_stats s;
 	u64 v;
 
 	if (!nif)
 		return;
-	memcpy(&v, (const u8 *)&nif->stats + statistics[(u64)key & 0xff].offset, sizeof(v));
+	s = netif_stats_get(nif);
+	memcpy(&v, (const u8 *)&s + statistics[(u64)key & 0xff].offset, sizeof(v));
 	text_printf(t, "%llu\n", (unsigned long long)v);
 	netif_put(nif);
 }
