@@ -9,6 +9,7 @@ from netns import Net, Vm, main, only_ours
 MODERN = "virtio-net-pci,disable-legacy=on"
 LEGACY = "virtio-net-pci,disable-modern=on"
 TRANSITIONAL = "virtio-net-pci"
+E1000E = {"nic": "e1000e", "driver": "e1000e"}
 IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2
 
 
@@ -26,13 +27,13 @@ def serve(net, vm):
     net.echo(20, 1000)
 
 
-def step(how, nic=TRANSITIONAL, append="", **machine):
+def step(how, nic=TRANSITIONAL, append="", driver="virtio-net-pci", **machine):
     """Boot with this card and these words, serve; (the moved counters, /proc/interrupts)."""
     with Net() as net:
         net.nginx()
         with Vm(ns=net, nic=nic, append=append, files={"www/page": bytes(i % 251 for i in range(300000))}, **machine) as vm:
             if how:
-                vm.wait(rf"virtio-net-pci: {how}")
+                vm.wait(rf"{driver}: {how}")
             vm.boot()
             vm.run("httpd -p 80 -h /www")
             before = vm.stat()
@@ -41,19 +42,23 @@ def step(how, nic=TRANSITIONAL, append="", **machine):
             return {k: v - before.get(k, 0) for k, v in after.items()}, vm.run("cat /proc/interrupts")
 
 
-def by_msix(moved, interrupts, names=("virtio0-config", "virtio0-input.0", "virtio0-output.0"), domain="GICv2m-MSIX"):
+def by_messages(moved, interrupts, names, domain):
     for name in names:
         assert re.search(rf"{domain}\s+\d+\s+Edge\s+{re.escape(name)}$", interrupts, re.M), interrupts
     assert moved["net_msi_irqs"] > 20 and moved["net_rx_timer_polls"] == 0 and moved["net_rx_packets"] > 500, moved
 
 
-def by_line(moved, interrupts, domain="GICv2"):
-    assert re.search(rf"{domain}\s+3[5-8]\s+Level\s+.*virtio0$", interrupts, re.M), interrupts
+def by_msix(moved, interrupts, names=("virtio0-config", "virtio0-input.0", "virtio0-output.0"), domain="GICv2m-MSIX"):
+    by_messages(moved, interrupts, names, domain)
+
+
+def by_line(moved, interrupts, domain="GICv2", name="virtio0"):
+    assert re.search(rf"{domain}\s+3[5-8]\s+Level\s+.*{name}$", interrupts, re.M), interrupts
     assert moved["net_msi_irqs"] == 0 and moved["net_rx_timer_polls"] == 0 and moved["net_rx_packets"] > 500, moved
 
 
-def by_timer(moved, interrupts):
-    assert "virtio0" not in interrupts, interrupts
+def by_timer(moved, interrupts, name="virtio0"):
+    assert name not in interrupts, interrupts
     assert moved["net_msi_irqs"] == 0 and moved["net_rx_timer_polls"] > 10 and moved["net_rx_packets"] > 500, moved
 
 
@@ -101,6 +106,48 @@ def test_gicv3():
         by_line(*step(r"INTx, GICv3 \d+ \(", nic, gic="3", machine="its=off"), domain="GICv3")
     by_msix(*step("MSI-X", gic="3", append="napi.mask_irq=1"), domain="ITS-MSI")
     by_line(*step(r"INTx, GICv3 \d+ \(", gic="3", append="pci=nomsi"), domain="GICv3")
+
+
+def test_e1000e_msix():
+    only_ours()
+    names = ("eth0-rx-0", "eth0-tx-0", "eth0")
+    by_messages(*step(r"MSI-X, 3 vectors via GICv2m, SPI 80-82$", **E1000E), names, "GICv2m-MSIX")
+    by_messages(*step(r"MSI-X, 3 vectors via ITS, LPI 8192-8194$", gic="3", **E1000E), names, "ITS-MSI")
+
+
+def test_e1000e_msi():
+    """The step that virtio has not: one message from configuration space."""
+    only_ours()
+    by_messages(*step(r"MSI, 1 vector via GICv2m, SPI 80 \(MSI-X: pci=nomsix\)$", append="pci=nomsix", **E1000E),
+                ["eth0"], "GICv2m-MSI")
+    by_messages(*step(r"MSI, 1 vector via ITS, LPI 8192 \(", append="pci=nomsix", gic="3", **E1000E), ["eth0"], "ITS-MSI")
+
+
+def test_e1000e_line_and_timer():
+    only_ours()
+    by_line(*step(r"INTx, GICv2 \d+ \(MSI-X: pci=nomsi; MSI: pci=nomsi\)$", append="pci=nomsi", **E1000E), name="eth0")
+    by_timer(*step(r"polling at 100 Hz \(pci=noirq\)$", append="pci=noirq", **E1000E), name="eth0")
+
+
+def test_e1000e_masking_at_the_controller():
+    only_ours()
+    for words in ("", " pci=nomsix"):
+        by_messages(*step("MSI", append="napi.mask_irq=1" + words, **E1000E), ["eth0"], "GICv2m-MSIX?")
+
+
+def test_e1000():
+    """Both of the family: a wire, or the timer."""
+    only_ours()
+    for nic in ("e1000", "e1000-82545em"):
+        card = {"nic": nic, "driver": "e1000"}
+        by_line(*step(r"INTx, GICv2 \d+ \(MSI-X: no capability; MSI: no capability\)$", **card), name="eth0")
+        by_timer(*step(r"polling at 100 Hz \(pci=noirq\)$", append="pci=noirq", **card), name="eth0")
+
+
+def test_other_cards_serve():
+    """The one test of the Intel cards that another kernel has as well."""
+    for nic in ("e1000e", "e1000"):
+        step(None, nic)
 
 
 def test_few_vectors():

@@ -1,0 +1,375 @@
+/*
+ * Intel gigabit cards: interrupts, the poll, receiving and transmitting. e1000.c sets all of it up.
+ *
+ * A ring belongs to the card from its head to its tail register; we write the tail. What is done has DD in its
+ * descriptor, so that no register is read on the way of a packet.
+ *
+ * Causes of interrupts are latched in ICR while IMS masks them: what comes between the poll's last look and the
+ * unmasking raises its interrupt then, so nothing can be missed but by whoever clears ICR. With MSI-X a message clears
+ * and masks just its own cause (EIAC, IAM) and no register is touched in a handler. A line's handler has to read ICR,
+ * which clears all causes, also one that is masked for the poll and came too late for it: the poll therefore looks
+ * again when it has armed.
+ *
+ * What was sent is taken back on the way of other work, as virtio_net_tx.c tells: the transmit interrupt is off until
+ * the ring is full or somebody waits for buffer space.
+ *
+ * Order against the card:
+ *   write, then tell	descriptors and frames before the tail register: mmio_wmb
+ *   look, then take	DD before the frame: dma_rmb
+ */
+#include "drivers/net/e1000.h"
+#include "base/errno.h"
+#include "core/clock.h"
+#include "mm/dma.h"
+
+#define SLOT(i)		((i) % E1000_RING)
+#define TX_PARTS	32		/* pieces of a frame at most; more are not made by the stack, and refused */
+
+/* ---- interrupts ---------------------------------------------------------------------------------- */
+
+enum irq_result e1000_queue_irq(void *arg)
+{
+	struct e1000 *c = arg;
+
+	napi_schedule(&c->nic.napi);
+	return IRQ_HANDLED;
+}
+
+/* Its cause is masked now; the work unmasks it when it has looked. */
+enum irq_result e1000_other_irq(void *arg)
+{
+	struct e1000 *c = arg;
+
+	work_queue(&c->nic.link);
+	return IRQ_HANDLED;
+}
+
+enum irq_result e1000_line_irq(void *arg)
+{
+	struct e1000 *c = arg;
+	u32 cause = e1000_read(c, E1000_ICR), queues = c->rx_cause | c->tx_cause;
+
+	if (cause & CAUSE_LSC)		/* also of ~0: the work sees that nobody is there */
+		work_queue(&c->nic.link);
+	if (cause & queues) {
+		e1000_write(c, E1000_IMC, queues);
+		napi_schedule(&c->nic.napi);
+	}
+	/* A message is nobody else's, even if its cause has gone meanwhile. */
+	return cause & (queues | CAUSE_LSC) || c->nic.pci->irq_type == PCI_IRQ_MSI ? IRQ_HANDLED : IRQ_NONE;
+}
+
+/* ---- receiving ----------------------------------------------------------------------------------- */
+
+static inline bool e1000_rx_waits(const struct e1000 *c)
+{
+	return c->rx_taken != c->rx_given && READ_ONCE(c->rx[SLOT(c->rx_taken)].done) & RX_DD && !c->broken;
+}
+
+static void e1000_rx_bad(struct e1000 *c, struct pkt *p, bool length)
+{
+	c->nic.nif.stats.rx_errors++;
+	c->nic.nif.stats.rx_length_errors += length;
+	pkt_free(p);
+}
+
+/*
+ * A piece of a frame in several buffers: the frame, once its end is there, else NULL. All pieces but the last are full,
+ * and a frame has a largest size: that bounds the chain whatever the card says.
+ */
+static noinline struct pkt *e1000_join(struct e1000 *c, struct pkt *p, bool end)
+{
+	struct pkt *first = c->rx_chain;
+
+	if (!first) {
+		c->rx_chain = first = p;
+		c->rx_chain_bad = false;
+	} else if (c->rx_chain_bad || first->len + p->len > E1000_FRAME_MAX) {
+		c->rx_chain_bad = true;
+		pkt_free(p);
+	} else {
+		*c->rx_chain_end = p;
+		first->len += p->len;
+	}
+	if (!c->rx_chain_bad) {
+		c->rx_chain_end = &p->frag;
+		c->rx_chain_bad = !end && pkt_linear(p) != E1000_RX_LARGE;
+	}
+	if (!end)
+		return NULL;
+	c->rx_chain = NULL;
+	if (!c->rx_chain_bad)
+		return first;
+	e1000_rx_bad(c, first, true);
+	return NULL;
+}
+
+/* A buffer came back, and its descriptor said this: the frame up the stack. */
+static always_inline void e1000_frame(struct e1000 *c, struct pkt *p, u64 done)
+{
+	u32 len = done & RX_LENGTH;
+
+	if (unlikely(len > E1000_RX_ROOM)) {
+		e1000_rx_bad(c, p, true);
+		e1000_break(c, "a frame of a length of", len);
+		return;
+	}
+	p->tail = p->data + len;
+	p->len = len;
+	if (unlikely(!(done & RX_EOP) || c->rx_chain)) {
+		p = e1000_join(c, p, done & RX_EOP);
+		if (!p)
+			return;
+	}
+	if (unlikely(done & RX_ERRORS || p->len < ETH_HLEN)) {
+		e1000_rx_bad(c, p, p->len < ETH_HLEN);
+		return;
+	}
+	/* A wrong sum is the transport's to find and count. */
+	if ((done & (RX_IXSM | RX_TCPCS | RX_TCPE | RX_IPE)) == RX_TCPCS)
+		p->flags = PKT_CSUM_VALID;
+	netif_rx(&c->nic.nif, p);
+}
+
+static int e1000_receive(struct e1000 *c, int budget)
+{
+	int done = 0;
+
+	for (; done < budget && e1000_rx_waits(c); done++) {
+		u32 at = SLOT(c->rx_taken);
+		u64 said = READ_ONCE(c->rx[at].done);
+
+		dma_rmb();		/* look, then take */
+		c->rx_taken++;
+		e1000_frame(c, c->rx_pkts[at], said);
+	}
+	return done;
+}
+
+void e1000_refill(struct e1000 *c)
+{
+	/* A full ring would look like an empty one: one place stays free. */
+	while (c->rx_given - c->rx_taken < E1000_RING - 1) {
+		struct pkt *p = pkt_alloc(NIC_IP_AT - ETH_HLEN);
+		u32 at = SLOT(c->rx_given);
+
+		if (unlikely(!p))
+			break;
+		c->rx[at] = (struct e1000_rx_desc){ .addr = dma_addr(p->data) };
+		c->rx_pkts[at] = p;
+		c->rx_given++;
+	}
+	if (c->rx_told != c->rx_given) {
+		mmio_wmb();		/* write, then tell */
+		e1000_write(c, E1000_RDT, SLOT(c->rx_given));
+		c->rx_told = c->rx_given;
+	}
+	/* With a buffer left in the ring the next frame brings us back here; with none nothing would. */
+	if (unlikely(c->rx_given == c->rx_taken) && c->nic.up)
+		timer_set(&c->nic.refill, clock_ns() + NIC_REFILL_NS);
+}
+
+/* ---- transmitting -------------------------------------------------------------------------------- */
+
+/* Is the oldest frame sent? Its last descriptor says so. Only a look, also without the lock. */
+static inline bool e1000_tx_waits(const struct e1000 *c)
+{
+	u32 oldest = READ_ONCE(c->tx_done);
+
+	return oldest != READ_ONCE(c->tx_next) &&
+	       READ_ONCE(c->tx[SLOT(oldest + c->tx_slots[SLOT(oldest)].count - 1)].status) & TX_DD;
+}
+
+/* Take back what the card has sent. [tx_lock] */
+static void e1000_collect(struct e1000 *c)
+{
+	while (e1000_tx_waits(c)) {
+		struct e1000_tx_slot *s = &c->tx_slots[SLOT(c->tx_done)];
+		struct pkt *p = s->pkt;
+
+		s->pkt = NULL;
+		c->tx_done += s->count;
+		pkt_free(p);
+	}
+}
+
+/* [tx_lock] */
+static void e1000_tx_put(struct e1000 *c, struct e1000_tx_desc d)
+{
+	c->tx[SLOT(c->tx_next++)] = d;
+}
+
+/*
+ * The context for the checksum that p wants: where it starts and where it goes, to the end of the frame. The card keeps
+ * the last one. 0: it has no place in a context.
+ */
+static u32 e1000_context(const struct pkt *p)
+{
+	u32 at = p->csum_start + p->csum_offset;
+
+	return at > 0xff ? 0 : p->csum_start | at << 8;
+}
+
+static int e1000_add(struct e1000 *c, struct pkt *p)
+{
+	struct e1000_tx_slot *slot = &c->tx_slots[SLOT(c->tx_next)];
+	u32 command = TX_IFCS, status = 0, context = 0, parts = 0, n;
+
+	if (p->flags & PKT_CSUM_PARTIAL) {
+		context = e1000_context(p);
+		if (context) {
+			command |= TX_DEXT | TX_DATA;
+			status = TX_TXSM;
+		} else {
+			pkt_csum_finish(p);
+		}
+	}
+	for (struct pkt *part = p; part; part = part->frag)
+		parts += pkt_linear(part) != 0;
+	n = parts + (context != c->tx_context && context);
+	if (unlikely(!parts || parts > TX_PARTS))
+		return -EMSGSIZE;
+	if (unlikely(c->tx_next - c->tx_done + n >= E1000_RING))
+		return -ENOSPC;
+	if (unlikely(c->broken))
+		return -EIO;
+	if (n > parts) {
+		e1000_tx_put(c, (struct e1000_tx_desc){ .addr = (u64)context << 32, .command = TX_DEXT });
+		c->tx_context = context;
+	}
+	for (struct pkt *part = p; part; part = part->frag) {
+		if (!pkt_linear(part))
+			continue;
+		parts--;
+		e1000_tx_put(c, (struct e1000_tx_desc){
+			.addr = dma_addr(part->data),
+			.command = command | pkt_linear(part) | (parts ? 0 : TX_EOP | TX_RS),
+			.status = status,
+		});
+	}
+	*slot = (struct e1000_tx_slot){ p, n };
+	return 0;
+}
+
+/* [tx_lock] */
+static void e1000_tx_tell(struct e1000 *c)
+{
+	if (c->tx_told == c->tx_next || unlikely(c->broken))
+		return;
+	mmio_wmb();		/* write, then tell */
+	e1000_write(c, E1000_TDT, SLOT(c->tx_next));
+	c->tx_told = c->tx_next;
+}
+
+/* The transmit interrupt on, for this reason. What was sent meanwhile is latched and raises it at once. [tx_lock] */
+static void e1000_tx_arm(struct e1000 *c, u8 why)
+{
+	WRITE_ONCE(c->nic.tx_armed, c->nic.tx_armed | why);
+	e1000_write(c, E1000_IMS, c->tx_cause);
+}
+
+int e1000_xmit(struct netif *nif, struct pkt *p)
+{
+	struct e1000 *c = nif->priv;
+	int err;
+
+	/* A quarter of the ring used: what is sent of it goes back to where packets are taken from. */
+	if (c->tx_next - c->tx_done > E1000_RING / 4)
+		e1000_collect(c);
+	err = e1000_add(c, p);
+	if (unlikely(err == -ENOSPC)) {
+		e1000_tx_tell(c);
+		e1000_collect(c);
+		err = e1000_add(c, p);
+		if (err == -ENOSPC) {
+			e1000_tx_arm(c, TX_ARMED_FULL);
+			return -ENOBUFS;
+		}
+	}
+	if (unlikely(err))
+		return err;
+	if (!net_defer(&c->nic.tx_kick))
+		e1000_tx_tell(c);
+	return 0;
+}
+
+/* The end of a batch: one doorbell for all of it. */
+void e1000_tx_kick(struct net_deferred *d)
+{
+	struct e1000 *c = container_of(d, struct e1000, nic.tx_kick);
+
+	spin_lock_bh(&c->nic.nif.tx_lock);
+	e1000_tx_tell(c);
+	spin_unlock_bh(&c->nic.nif.tx_lock);
+}
+
+void e1000_tx_reclaim(struct netif *nif)
+{
+	struct e1000 *c = nif->priv;
+
+	spin_lock_bh(&nif->tx_lock);
+	e1000_collect(c);
+	if (c->nic.up && c->tx_done != c->tx_next)
+		e1000_tx_arm(c, TX_ARMED_WAITER);
+	spin_unlock_bh(&nif->tx_lock);
+}
+
+/* Mostly there is nothing, or nothing that hurries. True if somebody still wants the transmit interrupt. */
+static bool e1000_tx_poll(struct e1000 *c)
+{
+	if (e1000_tx_waits(c) || c->nic.nif.tx_stopped) {
+		spin_lock_bh(&c->nic.nif.tx_lock);
+		e1000_collect(c);
+		spin_unlock_bh(&c->nic.nif.tx_lock);
+		netif_tx_wake(&c->nic.nif);
+	}
+	if (likely(!READ_ONCE(c->nic.tx_armed)))
+		return false;
+	/* For a full ring until the interface's queue is sent; for a sender, of whom we don't know how much it needs, until all is. */
+	spin_lock_bh(&c->nic.nif.tx_lock);
+	if (!c->nic.nif.tx_stopped)
+		c->nic.tx_armed &= ~TX_ARMED_FULL;
+	if (c->tx_done == c->tx_next)
+		c->nic.tx_armed &= ~TX_ARMED_WAITER;
+	spin_unlock_bh(&c->nic.nif.tx_lock);
+	return c->nic.tx_armed;
+}
+
+/* ---- the poll ------------------------------------------------------------------------------------ */
+
+int e1000_poll(struct napi *n, int budget)
+{
+	struct e1000 *c = container_of(n, struct e1000, nic.napi);
+	int done = e1000_receive(c, budget);
+	bool armed = e1000_tx_poll(c);
+
+	if (c->rx_given - c->rx_taken < E1000_RING - E1000_RX_BATCH && likely(!c->broken))
+		e1000_refill(c);
+	if (done == budget)
+		return done;		/* there may be more: we stay scheduled */
+	napi_complete(n);
+	if (unlikely(c->nic.timer_polled)) {
+		if (e1000_read(c, E1000_ICR) & CAUSE_LSC)
+			work_queue(&c->nic.link);
+		return done;
+	}
+	if (unlikely(c->broken))
+		return done;
+	e1000_write(c, E1000_IMS, c->rx_cause | (armed ? c->tx_cause : 0));
+	/* Armed, then look. */
+	if (unlikely(e1000_rx_waits(c) || (armed && e1000_tx_waits(c))) && napi_schedule(n)) {
+		e1000_write(c, E1000_IMC, c->rx_cause | c->tx_cause);
+		napi_note_rearm_race();
+	}
+	return done;
+}
+
+void e1000_rings_free(struct e1000 *c)
+{
+	for (u32 i = c->rx_taken; i != c->rx_given; i++)
+		pkt_free(c->rx_pkts[SLOT(i)]);
+	for (u32 i = c->tx_done; i != c->tx_next; i += c->tx_slots[SLOT(i)].count)
+		pkt_free(c->tx_slots[SLOT(i)].pkt);
+	if (c->rx_chain)
+		pkt_free(c->rx_chain);
+}

@@ -1,0 +1,50 @@
+/*
+ * What every network card's driver here has and does alike: an interface, one poll context for a receive
+ * and a transmit queue, vectors or a timer in their place, up and down, the link. A driver embeds a struct
+ * nic, fills its rings and registers; the rest of it is what its card does in its own way.
+ */
+#pragma once
+#include "drivers/pci/pci.h"
+#include "net/napi.h"
+#include "net/netif.h"
+#include "sched/softirq.h"
+#include "sched/timer.h"
+
+#define NIC_VECTORS	3		/* receive, transmit, and the rest */
+#define ETH_HLEN	14u
+#define ETH_DATA	1500u
+#define NIC_IP_AT	64u		/* where in a receive buffer the frame's IP header falls: aligned, and with room in front */
+#define NIC_REFILL_NS	(10 * NSEC_PER_MSEC)
+
+/* Who wants the transmit interrupt. */
+#define TX_ARMED_FULL	1	/* the ring was full */
+#define TX_ARMED_WAITER	2	/* a sender waits for buffer space */
+
+struct nic {
+	struct netif nif;
+	struct napi napi;		/* owns the receive queue by its scheduled bit */
+	struct pci_device *pci;
+	u32 vectors;			/* that we have, at most NIC_VECTORS */
+	bool timer_polled;		/* no interrupt: the last step of the ladder */
+	bool up;			/* the rings are filled, the vectors open [process context, under the config mutex] */
+	u8 tx_armed;			/* TX_ARMED_* [nif.tx_lock] */
+	struct net_deferred tx_kick;	/* the doorbell, at the end of a batch */
+	struct timer refill;		/* the receive ring is empty for want of memory: try again */
+	struct work link;		/* the card says that its link has changed */
+	char names[NIC_VECTORS][24];	/* of the vectors, for /proc/interrupts */
+};
+
+/* The vectors were asked for: err is what pci_irq_alloc gave. Only with MSI-X do a card's vectors tell what it is. Probe. */
+void nic_vectors(struct nic *n, int err);
+/* A handler for a vector, by "NAMEwhat" in /proc/interrupts: 0 or -errno. Process context. */
+must_check int nic_attach(struct nic *n, u32 vector, irq_handler handler, void *arg, const char *name, const char *what);
+/* From all vectors; one that nobody attached to is left as it is. Process context. */
+void nic_detach(struct nic *n, void *arg);
+
+/* netif_ops.open, once the ring is filled: opens the vectors, polls once for what came before, looks at the link. */
+void nic_up(struct nic *n);
+/* netif_ops.stop: when it returns no handler, poll or timer runs. */
+void nic_down(struct nic *n);
+
+/* The last step of a probe: the interface, the line of the boot log, the link. 0 or -errno. */
+must_check int nic_register(struct nic *n, const char *driver);
