@@ -3,6 +3,9 @@
  * bytes come and freed when they have been read, so that an idle pipe costs
  * only its structure.
  *
+ * With O_DIRECT each write of up to PIPE_BUF bytes is a packet. It has a page to itself, which notes where it ends;
+ * the rest of that page, and of one of bytes before it, is jumped over.
+ *
  * A write of up to PIPE_BUF bytes is never split; readers and writers sleep
  * apart, each woken with the events that pollers ask for. Called by pipe2,
  * by open of a fifo, as file operations, and by splice.c, which moves bytes
@@ -32,10 +35,13 @@
 
 #define FIRST_PAGES	16u		/* 64 KiB, pipe(7) */
 #define NO_DELAY	(O_NONBLOCK)
+#define PACKET		(1u << 16)	/* in a page's note, beside the offset where its bytes end; a note of 0: at its end */
+#define ONE_PACKET	0		/* bytes that a writer waits for room for */
 
 struct pipe {
 	struct mutex lock;		/* all of it */
-	u64 head, tail;			/* bytes ever written and read */
+	u64 head, tail;			/* bytes ever written and read, and jumped over */
+	u64 tail_mask;			/* of what the room is counted from: whole pages while pages have notes */
 	u64 reserved;			/* room that a splice into it will fill */
 	bool claimed;			/* a splice out of it is on: other readers wait */
 	u32 page_count;			/* a power of two */
@@ -70,6 +76,7 @@ static struct pipe *pipe_new(void)
 	wait_queue_init(&p->write_wait, "pipe writers");
 	p->page_count = FIRST_PAGES;
 	p->pages = p->first_pages;
+	p->tail_mask = ~0ull;
 	return p;
 }
 
@@ -89,7 +96,19 @@ static void pipe_free(struct pipe *p)
 
 static inline u64 pipe_used(const struct pipe *p) { return READ_ONCE(p->head) - READ_ONCE(p->tail); }
 static inline u64 pipe_capacity(const struct pipe *p) { return (u64)READ_ONCE(p->page_count) * PAGE_SIZE; }
-static inline u64 pipe_room(const struct pipe *p) { return pipe_capacity(p) - pipe_used(p) - READ_ONCE(p->reserved); }
+static inline u64 pipe_room(const struct pipe *p)
+{
+	return pipe_capacity(p) - (READ_ONCE(p->head) - (READ_ONCE(p->tail) & READ_ONCE(p->tail_mask))) - READ_ONCE(p->reserved);
+}
+
+/* Room for want bytes, or for ONE_PACKET? */
+static bool pipe_fits(const struct pipe *p, u64 want)
+{
+	if (want != ONE_PACKET)
+		return pipe_room(p) >= want;
+	return ALIGN_UP(READ_ONCE(p->head), PAGE_SIZE) + PAGE_SIZE + READ_ONCE(p->reserved) <=
+	       ALIGN_DOWN(READ_ONCE(p->tail), PAGE_SIZE) + pipe_capacity(p);
+}
 
 static struct page **pipe_slot(struct pipe *p, u64 position)
 {
@@ -123,13 +142,16 @@ static int read_wait(struct pipe *p, bool no_delay)
 	return 1;
 }
 
-/* The bytes at the reader's end that lie in one piece. */
-static size_t front(struct pipe *p, u64 position, char **data)
+/* The bytes at a position that lie in one piece; *packet: they are (the rest of) one. */
+static size_t front(struct pipe *p, u64 position, char **data, bool *packet)
 {
 	u64 offset = position & PAGE_MASK;
+	struct page *page = *pipe_slot(p, position);
+	u64 note = (u64)page->owner;
 
-	*data = (char *)page_to_virt(*pipe_slot(p, position)) + offset;
-	return MIN(PAGE_SIZE - offset, p->head - position);
+	*data = (char *)page_to_virt(page) + offset;
+	*packet = note & PACKET;
+	return unlikely(note) ? (note & ~(u64)PACKET) - offset : MIN(PAGE_SIZE - offset, p->head - position);
 }
 
 /*
@@ -142,9 +164,13 @@ static void consume(struct pipe *p, size_t n)
 	struct page **slot = pipe_slot(p, p->tail);
 
 	p->tail += n;
+	if (unlikely((*slot)->owner) && !(((u64)(*slot)->owner ^ p->tail) & PAGE_MASK))
+		p->tail = ALIGN_UP(p->tail, PAGE_SIZE);
 	if (p->tail == p->head || (!(p->tail & PAGE_MASK) && p->head - (p->tail - PAGE_SIZE) <= pipe_capacity(p))) {
-		if (p->tail == p->head)
+		if (p->tail == p->head) {
 			p->head = p->tail = ALIGN_UP(p->tail, PAGE_SIZE);
+			p->tail_mask = ~0ull;
+		}
 		if (p->spare)
 			page_put(*slot);
 		else
@@ -167,9 +193,10 @@ static void readers_wake(struct pipe *p)
 		wait_wake_events(&p->read_wait, EPOLLIN | EPOLLRDNORM, false);
 }
 
-s64 pipe_take(struct file *f, struct uio *u, bool no_delay)
+/* packets: the reader gets one at most, and what it has no room for is gone. */
+static s64 read_common(struct pipe *p, struct uio *u, bool no_delay, bool packets)
 {
-	struct pipe *p = f->priv;
+	bool packet = false;
 	s64 done;
 	int err;
 
@@ -182,18 +209,18 @@ s64 pipe_take(struct file *f, struct uio *u, bool no_delay)
 		return done;
 	}
 	done = 0;
-	while (u->left && pipe_used(p)) {
+	while (u->left && pipe_used(p) && !packet) {
 		char *data;
-		size_t n = front(p, p->tail, &data);
+		size_t have = front(p, p->tail, &data, &packet), n = MIN(have, u->left);
 
-		n = MIN(n, u->left);
+		packet &= packets;
 		err = uio_put(u, data, n);
 		if (err) {
 			if (!done)
 				done = err;
 			break;
 		}
-		consume(p, n);
+		consume(p, unlikely(packet) ? have : n);
 		done += n;
 	}
 	mutex_unlock(&p->lock);
@@ -202,9 +229,14 @@ s64 pipe_take(struct file *f, struct uio *u, bool no_delay)
 	return done;
 }
 
+s64 pipe_take(struct file *f, struct uio *u, bool no_delay)
+{
+	return read_common(f->priv, u, no_delay, false);
+}
+
 static s64 pipe_read(struct file *f, struct uio *u, u64 *pos)
 {
-	return pipe_take(f, u, f->flags & NO_DELAY);
+	return read_common(f->priv, u, f->flags & NO_DELAY, true);
 }
 
 /* A page for the slot that position lies in. 0, -ENOMEM. */
@@ -217,15 +249,18 @@ static int page_provide(struct pipe *p, u64 position)
 	if (p->spare) {
 		*slot = p->spare;
 		p->spare = NULL;
-		return 0;
+	} else {
+		*slot = page_alloc(0, PA_RECLAIM);
+		if (!*slot)
+			return -ENOMEM;
 	}
-	*slot = page_alloc(0, PA_RECLAIM);
-	return *slot ? 0 : -ENOMEM;
+	(*slot)->owner = NULL;
+	return 0;
 }
 
 static bool can_write(struct pipe *p, u64 want)
 {
-	return pipe_room(p) >= want || !READ_ONCE(p->readers);
+	return pipe_fits(p, want) || !READ_ONCE(p->readers);
 }
 
 /* Bytes behind the last one, as many as u has and room is for: how many; *err says why no more. [lock] held. */
@@ -249,10 +284,36 @@ static s64 append(struct pipe *p, struct uio *u, u64 room, s64 *err)
 	return done;
 }
 
-/* once: be content with some of the bytes; otherwise all are written, up to PIPE_BUF of them in one piece. */
-static s64 write_common(struct pipe *p, struct uio *u, bool no_delay, bool once)
+/* Packets, as many as u has bytes and there is room for: bytes. [lock] held. */
+static s64 append_packets(struct pipe *p, struct uio *u, s64 *err)
 {
-	u64 whole = !once && u->left <= PIPE_BUF ? u->left : 1;
+	s64 done = 0;
+
+	while (u->left && pipe_fits(p, ONE_PACKET)) {
+		u64 at = ALIGN_UP(p->head, PAGE_SIZE), n = MIN(u->left, (u64)PIPE_BUF);
+
+		*err = page_provide(p, at);
+		if (!*err)
+			*err = uio_get(u, page_to_virt(*pipe_slot(p, at)), n);
+		if (*err)
+			break;
+		if (at != p->head)
+			(*pipe_slot(p, p->head))->owner = (void *)(p->head & PAGE_MASK);
+		(*pipe_slot(p, at))->owner = (void *)(n | PACKET);
+		p->tail_mask = ~PAGE_MASK;
+		p->head = at + PAGE_SIZE;
+		done += n;
+	}
+	return done;
+}
+
+/*
+ * once: be content with some of the bytes; otherwise all are written, up to PIPE_BUF of them in one piece.
+ * packets: in pieces that are read as such.
+ */
+static s64 write_common(struct pipe *p, struct uio *u, bool no_delay, bool once, bool packets)
+{
+	u64 whole = packets ? ONE_PACKET : !once && u->left <= PIPE_BUF ? u->left : 1;
 	s64 done = 0, err = 0;
 
 	if (!u->left)
@@ -266,7 +327,9 @@ static s64 write_common(struct pipe *p, struct uio *u, bool no_delay, bool once)
 			err = -EPIPE;
 			break;
 		}
-		if (pipe_room(p) >= whole)
+		if (unlikely(packets))
+			done += n = append_packets(p, u, &err);
+		else if (pipe_room(p) >= whole)
 			done += n = append(p, u, pipe_room(p), &err);
 		if (err || !u->left || (once && done))
 			break;
@@ -292,12 +355,12 @@ static s64 write_common(struct pipe *p, struct uio *u, bool no_delay, bool once)
 
 static s64 pipe_write(struct file *f, struct uio *u, u64 *pos)
 {
-	return write_common(f->priv, u, f->flags & NO_DELAY, false);
+	return write_common(f->priv, u, f->flags & NO_DELAY, false, f->flags & O_DIRECT);
 }
 
-s64 pipe_put(struct file *f, struct uio *u, bool no_delay)
+s64 pipe_put(struct file *f, struct uio *u, bool no_delay, bool packets)
 {
-	return write_common(f->priv, u, no_delay, true);
+	return write_common(f->priv, u, no_delay, true, packets);
 }
 
 s64 pipe_reserve(struct file *f, size_t want, bool no_delay)
@@ -357,16 +420,47 @@ s64 pipe_claim(struct file *f, bool no_delay)
 	return r;
 }
 
-size_t pipe_front(struct file *f, u64 offset, char **data)
+/* The piece that holds the byte at an offset from the reader's end, from there on. 0: none. [lock] held. */
+static size_t piece_at(struct pipe *p, u64 offset, char **data, bool *packet)
+{
+	size_t n;
+
+	for (u64 at = p->tail; at < p->head; at = ALIGN_UP(at + 1, PAGE_SIZE)) {
+		n = front(p, at, data, packet);
+		if (offset < n) {
+			*data += offset;
+			return n - offset;
+		}
+		offset -= n;
+	}
+	return 0;
+}
+
+size_t pipe_front(struct file *f, u64 offset, char **data, bool *packet)
 {
 	struct pipe *p = f->priv;
-	size_t n = 0;
+	size_t n;
 
 	mutex_lock(&p->lock);
-	if (offset < pipe_used(p))
-		n = front(p, p->tail + offset, data);
+	n = piece_at(p, offset, data, packet);
 	mutex_unlock(&p->lock);
 	return n;
+}
+
+/* How many bytes a reader could get. */
+static u64 pipe_bytes(struct pipe *p)
+{
+	u64 sum = 0, n;
+	bool packet;
+	char *data;
+
+	if (READ_ONCE(p->tail_mask) == ~0ull)
+		return pipe_used(p);
+	mutex_lock(&p->lock);
+	while ((n = piece_at(p, sum, &data, &packet)))
+		sum += n;
+	mutex_unlock(&p->lock);
+	return sum;
 }
 
 void pipe_consume(struct file *f, size_t n)
@@ -404,7 +498,7 @@ static u32 pipe_poll(struct file *f, struct poll_table *t)
 	}
 	if (file_writable(f)) {
 		poll_wait(t, &p->write_wait);
-		if (pipe_room(p) >= PIPE_BUF)
+		if (pipe_fits(p, f->flags & O_DIRECT ? ONE_PACKET : PIPE_BUF))
 			events |= EPOLLOUT | EPOLLWRNORM;
 		if (!READ_ONCE(p->readers))
 			events |= EPOLLERR;
@@ -415,7 +509,7 @@ static u32 pipe_poll(struct file *f, struct poll_table *t)
 static long pipe_ioctl(struct file *f, u32 cmd, u64 arg)
 {
 	if (cmd == FIONREAD)
-		return put_user_u32(arg, pipe_used(f->priv));
+		return put_user_u32(arg, pipe_bytes(f->priv));
 	return -ENOTTY;
 }
 
@@ -466,14 +560,13 @@ int pipe_make(struct file *ends[2], u32 flags)
 
 	if (!p)
 		return -ENOMEM;
-	flags &= NO_DELAY;
 	p->readers = p->writers = p->reader_opens = p->writer_opens = 1;
-	ends[0] = file_new_anonymous(&pipe_ops, p, O_RDONLY | flags);
+	ends[0] = file_new_anonymous(&pipe_ops, p, O_RDONLY | (flags & NO_DELAY));
 	if (!ends[0]) {
 		pipe_free(p);
 		return -ENOMEM;
 	}
-	ends[1] = file_new_anonymous(&pipe_ops, p, O_WRONLY | flags);
+	ends[1] = file_new_anonymous(&pipe_ops, p, O_WRONLY | (flags & (NO_DELAY | O_DIRECT)));
 	if (!ends[1]) {
 		p->writers = 0;
 		file_put(ends[0]);

@@ -91,15 +91,16 @@ s64 pipe_to_file(struct file *pipe, struct file *to, u64 *pos, size_t count, u32
 	s64 n = pipe_claim(pipe, no_delay), done = 0;
 	char *data;
 	size_t have;
+	bool packet;
 
 	if (n <= 0)
 		return n;
-	while ((size_t)done < count && (have = pipe_front(pipe, keep ? done : 0, &data))) {
+	while ((size_t)done < count && (have = pipe_front(pipe, keep ? done : 0, &data, &packet))) {
 		struct uio u;
 
 		have = MIN(have, count - done);
 		uio_kernel(&u, data, have);
-		n = into_pipe ? pipe_put(to, &u, no_delay || done) : file_write(to, &u, pos);
+		n = into_pipe ? pipe_put(to, &u, no_delay || done, packet) : file_write(to, &u, pos);
 		if (n <= 0)
 			break;
 		if (!keep)

@@ -162,7 +162,7 @@ SYSCALL(pwritev2)
 
 static s64 splice_memory(struct file *f, struct uio *u, bool no_delay)
 {
-	return !file_is_pipe(f) ? -EBADF : file_writable(f) ? pipe_put(f, u, no_delay) : pipe_take(f, u, no_delay);
+	return !file_is_pipe(f) ? -EBADF : file_writable(f) ? pipe_put(f, u, no_delay, f->flags & O_DIRECT) : pipe_take(f, u, no_delay);
 }
 
 static s64 splice_memory_wait(struct file *f, struct uio *u, u64 *pos)
@@ -258,8 +258,7 @@ SYSCALL(pipe2)
 	s32 fds[2];
 	int err;
 
-	/* No packets: without O_DIRECT, as before Linux 3.4. */
-	if (flags & ~(u32)(O_CLOEXEC | O_NONBLOCK))
+	if (flags & ~(u32)(O_CLOEXEC | O_NONBLOCK | O_DIRECT))
 		return -EINVAL;
 	err = pipe_make(ends, flags);
 	if (err)

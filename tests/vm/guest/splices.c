@@ -4,8 +4,10 @@
  */
 #include "check.h"
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -441,4 +443,139 @@ CHECK(readers_of_every_kind_share_a_pipe)
 	SAME(total, 1000000);
 	for (int kind = 0, status; kind < 4; kind++)
 		EXPECT(wait(&status) > 0 && status == 0);
+}
+
+/* ---- packets ---------------------------------------------------------------------- */
+
+static ssize_t readable(int fd)
+{
+	int n;
+
+	SAME(ioctl(fd, FIONREAD, &n), 0);
+	return n;
+}
+
+static void packets(int p[2])
+{
+	SAME(pipe2(p, O_DIRECT | O_NONBLOCK), 0);
+}
+
+static void say(int fd, const char *text)
+{
+	SAME(write(fd, text, strlen(text)), strlen(text));
+}
+
+/* A read of up to n bytes gives just these. */
+static void hear(int fd, size_t n, const char *text)
+{
+	char buf[100] = "";
+
+	SAME(read(fd, buf, n), strlen(text));
+	EXPECT(!memcmp(buf, text, strlen(text)));
+}
+
+CHECK(a_packet_is_read_by_itself)
+{
+	char big[10000] = "";
+	int p[2];
+
+	packets(p);
+	SAME(fcntl(p[0], F_GETFL), O_RDONLY | O_NONBLOCK);
+	SAME(fcntl(p[1], F_GETFL) & O_DIRECT, O_DIRECT);
+	say(p[1], "one");
+	say(p[1], "two");
+	say(p[1], "x");
+	SAME(readable(p[0]), 7);
+	hear(p[0], 100, "one");
+	/* What there is no room for is gone. */
+	hear(p[0], 1, "t");
+	hear(p[0], 100, "x");
+	FAILS(read(p[0], big, 1), EAGAIN);
+	SAME(write(p[1], big, 0), 0);
+	FAILS(read(p[0], big, 1), EAGAIN);
+	/* Longer ones are cut into several. */
+	SAME(write(p[1], big, sizeof(big)), sizeof(big));
+	SAME(read(p[0], big, sizeof(big)), 4096);
+	SAME(read(p[0], big, sizeof(big)), 4096);
+	SAME(read(p[0], big, sizeof(big)), sizeof(big) - 2 * 4096);
+	FAILS(read(p[0], big, 1), EAGAIN);
+}
+
+CHECK(a_pipe_takes_as_many_packets_as_pages)
+{
+	struct pollfd out;
+	int p[2];
+
+	packets(p);
+	out = (struct pollfd){ p[1], POLLOUT, 0 };
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 16; i++) {
+			SAME(poll(&out, 1, 0), 1);
+			say(p[1], "1");
+		}
+		FAILS(write(p[1], "1", 1), EAGAIN);
+		SAME(poll(&out, 1, 0), 0);
+		SAME(readable(p[0]), 16);
+		for (int i = 0; i < 16 - round; i++)
+			hear(p[0], 9, "1");
+		for (int i = 0; i < 16 - round; i++)
+			say(p[1], "1");
+		FAILS(write(p[1], "1", 1), EAGAIN);
+		for (int i = 0; i < 16; i++)
+			hear(p[0], 9, "1");
+		FAILS(read(p[0], &out, 1), EAGAIN);
+	}
+}
+
+CHECK(packets_and_then_bytes)
+{
+	int p[2];
+
+	SAME(pipe2(p, O_NONBLOCK), 0);
+	for (int i = 0; i < 40; i++) {
+		SAME(fcntl(p[1], F_SETFL, O_NONBLOCK | O_DIRECT), 0);
+		say(p[1], "packet");
+		SAME(fcntl(p[1], F_SETFL, O_NONBLOCK), 0);
+		say(p[1], "c");
+		say(p[1], "d");
+		SAME(readable(p[0]), 8);
+		hear(p[0], 5, "packe");
+		if (i & 1)
+			hear(p[0], 5, "cd");
+		else
+			hear(p[0], 1, "c"), hear(p[0], 1, "d");
+	}
+}
+
+CHECK(packets_through_splice_and_tee)
+{
+	char name[] = "/tmp/packets", buf[100];
+	int p[2], q[2], r[2], f = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+	packets(p);
+	SAME(pipe2(q, O_NONBLOCK), 0);
+	SAME(pipe2(r, O_NONBLOCK), 0);
+	say(p[1], "one");
+	say(p[1], "two");
+	SAME(tee(p[0], q[1], 100, 0), 6);
+	SAME(readable(p[0]), 6);
+	hear(q[0], 100, "one");
+	hear(q[0], 100, "two");
+	/* A part of one is one, and so is the rest. */
+	SAME(splice(p[0], NULL, q[1], NULL, 5, 0), 5);
+	SAME(tee(p[0], r[1], 100, 0), 1);
+	hear(q[0], 100, "one");
+	hear(q[0], 100, "tw");
+	hear(p[0], 100, "o");
+	hear(r[0], 100, "o");
+	/* A file has bytes. */
+	say(p[1], "one");
+	say(p[1], "two");
+	SAME(splice(p[0], NULL, f, NULL, 100, 0), 6);
+	SAME(pread(f, buf, 100, 0), 6);
+	EXPECT(!memcmp(buf, "onetwo", 6));
+	SAME(splice(f, &(loff_t){ 0 }, p[1], NULL, 6, 0), 6);
+	hear(p[0], 2, "on");
+	hear(p[0], 9, "etwo");
+	unlink(name);
 }
