@@ -19,6 +19,9 @@ struct chardev {
 /* The structure stays the caller's until unregister. 0, -EEXIST, -ENOMEM. Process context. */
 int chardev_register(struct chardev *dev);
 void chardev_unregister(struct chardev *dev);
+/* May the current thread read the log (plain), or change what is shown of it (syslog(2))? */
+bool log_allowed(bool plain);
+extern u32 log_restricted;		/* kernel.dmesg_restrict: reading takes CAP_SYSLOG, too */
 /* Open a node of devtmpfs by its name there, mounted or not. 0 or -errno. Process context. */
 int devfs_open(const char *name, u32 oflags, struct file **out);
 int chardev_open(struct vnode *v, struct file *f);	/* fs/: -ENXIO when nobody has the number */

@@ -27,6 +27,7 @@ struct fs_context *fs_context_current(void)
 static void context_start(struct fs_context *c)
 {
 	c->refs = 1;
+	c->shared = false;
 	spin_init(&c->lock, "fs context");
 	c->umask = 022;
 	c->root = c->cwd = (struct path){ mount_root, mount_root->root };
@@ -48,6 +49,7 @@ struct fs_context *fs_context_copy(struct fs_context *c)
 	if (!n)
 		return NULL;
 	n->refs = 1;
+	n->shared = false;
 	spin_init(&n->lock, "fs context");
 	spin_lock(&c->lock);
 	n->root = c->root;

@@ -10,6 +10,7 @@ struct fs_context {
 	struct spinlock lock;		/* [l] */
 	struct path root, cwd;		/* [l] */
 	u32 umask;			/* [l] */
+	bool shared;			/* by another process, now or before: no program gets rights here [a] */
 	struct list_node node;		/* all of them [contexts lock] */
 };
 

@@ -2,6 +2,7 @@
  * The devices that need no hardware: null, zero, full, random, urandom, kmsg;
  * mem(4), null(4), random(4), full(4).
  */
+#include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/random.h>
 #include "arch/arm64/ucopy.h"
@@ -11,6 +12,7 @@
 #include "core/log.h"
 #include "core/random.h"
 #include "fs/devfs.h"
+#include "fs/file.h"
 #include "fs/init.h"
 #include "fs/poll_events.h"
 #include "fs/tmpfs.h"
@@ -132,6 +134,18 @@ static long random_ioctl(struct file *f, u32 cmd, u64 arg)
 	return -EINVAL;
 }
 
+u32 log_restricted = 1;			/* as Debian has it */
+
+bool log_allowed(bool plain)
+{
+	return (plain && !READ_ONCE(log_restricted)) || current_capable(CAP_SYSLOG) || current_capable(CAP_SYS_ADMIN);
+}
+
+static int kmsg_open(struct file *f, struct chardev *dev)
+{
+	return file_readable(f) && !log_allowed(true) ? -EPERM : 0;
+}
+
 /* One line of the log a read, as "level,sequence,microseconds,-;text\n". */
 static s64 kmsg_read(struct file *f, struct uio *u, u64 *pos)
 {
@@ -223,7 +237,7 @@ static struct chardev devices[] = {
 	{ .name = "full", .major = MEM_MAJOR, .minor = 7, .mode = 0666, .ops = &full_ops },
 	{ .name = "random", .major = MEM_MAJOR, .minor = 8, .mode = 0666, .ops = &random_ops },
 	{ .name = "urandom", .major = MEM_MAJOR, .minor = 9, .mode = 0666, .ops = &urandom_ops },
-	{ .name = "kmsg", .major = MEM_MAJOR, .minor = 11, .mode = 0644, .ops = &kmsg_ops },
+	{ .name = "kmsg", .major = MEM_MAJOR, .minor = 11, .mode = 0644, .ops = &kmsg_ops, .open = kmsg_open },
 };
 
 int memdev_init(void)

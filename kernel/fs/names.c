@@ -180,7 +180,7 @@ int path_link(const struct path *from, const struct path *at, const char *name)
 	if (err)
 		return err;
 	err = last.special ? -EEXIST : last.must_be_dir ? -ENOENT :
-		dir.mount != from->mount ? -EXDEV : S_ISDIR(v->mode) ? -EPERM : 0;
+		dir.mount != from->mount ? -EXDEV : S_ISDIR(v->mode) || !vnode_may_be_linked(v) ? -EPERM : 0;
 	if (err)
 		goto out;
 	parent = dir.dentry->vnode;

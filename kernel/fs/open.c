@@ -206,7 +206,8 @@ static int open_creating(const struct path *at, const char *name, u32 oflags, u3
 		if (err)
 			break;
 		if (!created && S_ISLNK(p.dentry->vnode->mode)) {
-			err = oflags & O_NOFOLLOW || links >= LINKS_MAX ? -ELOOP : 0;
+			err = oflags & O_NOFOLLOW || links >= LINKS_MAX ? -ELOOP :
+				vnode_link_followed(dir.dentry->vnode, p.dentry->vnode) ? 0 : -EACCES;
 			if (!err && p.dentry->vnode->ops->follow) {
 				/* A link to a place: it exists, so there is nothing to make. */
 				path_put(&p);

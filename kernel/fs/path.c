@@ -199,6 +199,14 @@ static int walk_follow(struct walk *w, struct dentry *d, const char *rest)
 static bool is_dot(const char *s, u32 len) { return len == 1 && s[0] == '.'; }
 static bool is_dotdot(const char *s, u32 len) { return len == 2 && s[0] == '.' && s[1] == '.'; }
 
+/* Nothing but slashes is left. */
+static bool is_end(const char *s)
+{
+	while (*s == '/')
+		s++;
+	return !*s;
+}
+
 static void last_fill(struct path_last *last, const char *name, u32 len, bool slash)
 {
 	memcpy(last->name, name, len);
@@ -238,15 +246,9 @@ static int walk_steps(struct walk *w)
 			return -ENOTDIR;
 		if (!root_user && vnode_permission(w->dentry->vnode, 1))
 			return -EACCES;
-		if (w->last) {
-			const char *end = next;
-
-			while (*end == '/')
-				end++;
-			if (!*end) {
-				last_fill(w->last, name, len, end != next);
-				return 0;
-			}
+		if (w->last && is_end(next)) {
+			last_fill(w->last, name, len, *next);
+			return 0;
 		}
 		w->rest = next;
 		if (unlikely(name[0] == '.')) {
@@ -268,7 +270,7 @@ static int walk_steps(struct walk *w)
 		mount = w->mount;
 		mounts_cross(&mount, &d);
 		if (unlikely(S_ISLNK(d->vnode->mode)) && (*next || (w->flags & LOOKUP_FOLLOW))) {
-			err = walk_follow(w, d, next);
+			err = is_end(next) && !vnode_link_followed(w->dentry->vnode, d->vnode) ? -EACCES : walk_follow(w, d, next);
 			if (err)
 				return err;
 			continue;

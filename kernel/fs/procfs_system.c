@@ -13,6 +13,7 @@
 #include "core/random.h"
 #include "core/uts.h"
 #include "fs/attrfs.h"
+#include "fs/devfs.h"
 #include "fs/inotify.h"
 #include "fs/pipe.h"
 #include "fs/procfs_internal.h"
@@ -427,8 +428,9 @@ static const struct entry entries[] = {
 	{ "sys/fs/file-max", { .show = number_show }, (void *)0x7fffffff },
 	{ "sys/fs/file-nr", { .show = file_nr_show }, NULL },
 	{ "sys/fs/suid_dumpable", { .show = number_show }, (void *)0 },
-	{ "sys/fs/protected_hardlinks", { .show = number_show }, (void *)0 },
-	{ "sys/fs/protected_symlinks", { .show = number_show }, (void *)0 },
+	{ "sys/fs/protected_hardlinks", { SETTABLE }, SETTING(vnode_protected_hardlinks, 1) },
+	{ "sys/fs/protected_symlinks", { SETTABLE }, SETTING(vnode_protected_symlinks, 1) },
+	{ "sys/kernel/dmesg_restrict", { SETTABLE }, SETTING(log_restricted, 1) },
 	{ "sys/fs/overflowuid", { .show = number_show }, (void *)65534 },
 	{ "sys/fs/overflowgid", { .show = number_show }, (void *)65534 },
 	{ "sys/fs/nr_open", { .show = number_show }, (void *)(1 << 18) },

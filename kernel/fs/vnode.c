@@ -160,6 +160,25 @@ bool vnode_is_group_member(const struct vnode *v)
 	return current_capable(CAP_FSETID) || c->fsgid == v->gid || cred_in_group(c, v->gid);
 }
 
+u32 vnode_protected_symlinks = 1, vnode_protected_hardlinks = 1;	/* as Debian has them */
+
+bool vnode_link_followed(const struct vnode *dir, const struct vnode *link)
+{
+	const struct cred *c = current()->cred;
+
+	return (dir->mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH) || !c || link->uid == c->fsuid || link->uid == dir->uid ||
+		!READ_ONCE(vnode_protected_symlinks);
+}
+
+bool vnode_may_be_linked(const struct vnode *v)
+{
+	const struct cred *c = current()->cred;
+
+	return !c || c->fsuid == v->uid || cred_capable(c, CAP_FOWNER) || !READ_ONCE(vnode_protected_hardlinks) ||
+		(S_ISREG(v->mode) && !(v->mode & S_ISUID) && (v->mode & (S_ISGID | S_IXGRP)) != (S_ISGID | S_IXGRP) &&
+		 !vnode_permission(v, 6));
+}
+
 /* What is left of the mode when somebody else's rights are not to be had any more. */
 static u32 mode_without_ids(const struct vnode *v)
 {

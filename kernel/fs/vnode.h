@@ -173,6 +173,13 @@ int vnode_setattr(struct vnode *v, struct vnode_attr *a);
 /* Its contents change: the set-id bits go unless the current thread is privileged. [v] held. */
 void vnode_privilege_drop(struct vnode *v);
 bool vnode_is_group_member(const struct vnode *v);	/* the current thread is in v's group, or need not be */
+/*
+ * proc_sys_fs(5), protected_symlinks and protected_hardlinks: what others put into a directory for everybody is not
+ * followed at the end of a path; and only what one could write to anyway gets one's own name.
+ */
+extern u32 vnode_protected_symlinks, vnode_protected_hardlinks;
+bool vnode_link_followed(const struct vnode *dir, const struct vnode *link);
+bool vnode_may_be_linked(const struct vnode *v);
 /* The bytes that files of the current process may have (RLIMIT_FSIZE): proc/ sets it at boot. docs/floors.md. */
 extern u64 (*vnode_size_limit)(void);
 /*

@@ -10,6 +10,7 @@
  * That the answer holds needs what is done under unix_lock: counting what flies, and taking a reference out of a message
  * (unix_rights_give). Nobody else can reach the file of a suspect.
  */
+#include <linux/capability.h>
 #include "base/errno.h"
 #include "base/string.h"
 #include "fs/fdtable.h"
@@ -273,7 +274,7 @@ static int files_take(struct unix_message *x, const u8 *data, u32 len)
 	return 0;
 }
 
-/* Another's identity may be claimed by root only. */
+/* Another's identity: each part of it may be claimed by who could take it. */
 static int cred_take(struct unix_message *x, const u8 *data, u32 len)
 {
 	const struct cred *own = current()->cred;
@@ -282,9 +283,9 @@ static int cred_take(struct unix_message *x, const u8 *data, u32 len)
 	if (len != sizeof(c))
 		return -EINVAL;
 	memcpy(&c, data, sizeof(c));
-	if (!cred_privileged(own) &&
-	    (c.pid != pid_current() || (c.uid != own->uid && c.uid != own->euid && c.uid != own->suid) ||
-	     (c.gid != own->gid && c.gid != own->egid && c.gid != own->sgid)))
+	if ((c.pid != pid_current() && !cred_privileged(own)) ||
+	    (c.uid != own->uid && c.uid != own->euid && c.uid != own->suid && !cred_capable(own, CAP_SETUID)) ||
+	    (c.gid != own->gid && c.gid != own->egid && c.gid != own->sgid && !cred_capable(own, CAP_SETGID)))
 		return -EPERM;
 	x->cred = (struct unix_cred){ c.pid, c.uid, c.gid };
 	return 0;

@@ -33,7 +33,8 @@ int cred_publish(struct cred *c)
 	}
 	t->cred = c;
 	/* Of another user now: no parent's death ends it any more, and nobody else looks into it, until it executes. */
-	if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid || c->fsgid != old->fsgid) {
+	if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid || c->fsgid != old->fsgid ||
+	    (c->cap_permitted & ~old->cap_permitted)) {
 		p->death_signal = 0;
 		p->dumpable = false;
 	}

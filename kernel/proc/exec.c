@@ -19,6 +19,7 @@
 #include "base/string.h"
 #include "core/random.h"
 #include "fs/fdtable.h"
+#include "fs/fs_context.h"
 #include "mm/page.h"
 #include "mm/slab.h"
 #include "proc/elf.h"
@@ -56,6 +57,7 @@ struct exec {
 	struct signal_actions *actions;	/* of its own, if they were shared; else NULL */
 	struct fd_table *files;		/* likewise */
 	bool secure;
+	bool set_ids;			/* the file says whose rights it has */
 	bool secret;			/* the script, or one of them, could not be read by the caller */
 };
 
@@ -246,7 +248,7 @@ static int space_make(struct exec *x)
 {
 	struct process *p = process_current();
 	u64 stack_limit = process_rlimit(p, RLIMIT_STACK), gap;
-	bool shuffle = !(p->personality & ADDR_NO_RANDOMIZE);
+	bool shuffle = x->set_ids || !(p->personality & ADDR_NO_RANDOMIZE);
 	u64 entropy[3] = { 0 };
 
 	x->space = vm_space_new();
@@ -376,11 +378,12 @@ static int cred_prepare(struct exec *x)
 	bool set_uid = v->mode & S_ISUID, set_gid = (v->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
 	u64 effective, permitted;
 
-	if ((x->binary.path.mount->flags & MNT_NOSUID) || process_current()->no_new_privs)
+	if ((x->binary.path.mount->flags & MNT_NOSUID) || process_current()->no_new_privs || READ_ONCE(current()->fs->shared))
 		set_uid = set_gid = false;
+	x->set_ids = set_uid || set_gid;
 	cred_exec_caps(c, &effective, &permitted);
-	if (set_uid || set_gid || c->euid != c->suid || c->egid != c->sgid || c->keep_caps ||
-	    c->cap_effective != effective || c->cap_permitted != permitted) {
+	if (set_uid || set_gid || c->euid != c->suid || c->egid != c->sgid || c->euid != c->fsuid || c->egid != c->fsgid ||
+	    c->keep_caps || c->cap_effective != effective || c->cap_permitted != permitted) {
 		x->cred = cred_copy(c);
 		if (!x->cred)
 			return -ENOMEM;
@@ -471,6 +474,10 @@ static void process_change(struct exec *x, struct path *exe)
 	}
 	posix_timers_end(p);
 	fd_table_close_on_exec(t->files);
+	if (x->set_ids)
+		p->personality &= ~(u32)PER_CLEAR_ON_SETID;
+	/* First this: new credentials may take it back. */
+	p->dumpable = !x->secure && !x->secret && !x->binary.unreadable;
 	if (x->cred)
 		cred_publish(x->cred);
 	x->cred = NULL;
@@ -481,7 +488,6 @@ static void process_change(struct exec *x, struct path *exe)
 	spin_unlock(&p->sig.lock);
 	p->execed = true;
 	p->exit_signal = SIGCHLD;	/* whoever the program was made by, it is another now */
-	p->dumpable = !x->secure && !x->secret && !x->binary.unreadable;
 	spin_unlock_irqrestore(&pids_lock, flags);
 	path_free(old_exe);
 	strlcpy(t->name, base ? base + 1 : x->name, sizeof(t->name));
@@ -548,9 +554,9 @@ int exec_program(const struct exec_request *r, struct trap_frame *frame)
 	if (!err)
 		err = scripts_resolve(x, &holder);
 	if (!err)
-		err = space_make(x);
-	if (!err)
 		err = cred_prepare(x);
+	if (!err)
+		err = space_make(x);
 	if (!err)
 		err = elf_load(x->space, &x->binary, x->random, &x->image);
 	if (!err)

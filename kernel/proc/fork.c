@@ -6,6 +6,7 @@
  * Everything that can fail is made first; then the child is linked in under
  * the locks, and from there nothing fails.
  */
+#include <linux/capability.h>
 #include <linux/resource.h>
 #include <linux/sched.h>
 #include <linux/signal.h>
@@ -92,6 +93,8 @@ static int copy_files(struct thread *t, u64 flags)
 	}
 	if (flags & CLONE_FS) {
 		fs_context_get(me->fs);
+		if (!(flags & CLONE_THREAD))
+			WRITE_ONCE(me->fs->shared, true);
 		t->fs = me->fs;
 	} else {
 		t->fs = fs_context_copy(me->fs);
@@ -254,7 +257,7 @@ static u64 nproc_limit(void)
 {
 	const struct cred *c = current()->cred;
 
-	return cred_privileged(c) || c->uid == 0 ? RLIM_INFINITY : process_rlimit(process_current(), RLIMIT_NPROC);
+	return cred_privileged(c) || cred_capable(c, CAP_SYS_RESOURCE) || c->uid == 0 ? RLIM_INFINITY : process_rlimit(process_current(), RLIMIT_NPROC);
 }
 
 /* Seen at once, before anything is copied; process_attach_thread has the last word. */

@@ -6,6 +6,7 @@
  *
  * Called by fs/procfs.c through proc_pid_ops.
  */
+#include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 #include "base/errno.h"
@@ -77,11 +78,11 @@ bool process_may_look(struct process *p)
 	bool ok;
 	u64 flags;
 
-	if (!c || cred_privileged(c) || p == process_current())
+	if (!c || cred_capable(c, CAP_SYS_PTRACE) || p == process_current())
 		return true;
 	flags = spin_lock_irqsave(&pids_lock);
 	of = p->cred;
-	ok = of && p->dumpable && c->fsuid == of->uid && c->fsuid == of->euid && c->fsuid == of->suid;
+	ok = of && p->dumpable && cred_is(of, c->fsuid, c->fsgid) && !(of->cap_permitted & ~c->cap_effective);
 	spin_unlock_irqrestore(&pids_lock, flags);
 	return ok;
 }
@@ -186,21 +187,21 @@ static const struct vnode_ops link_ops = { .follow = entry_follow, .release = no
 /* ---- the directory of a process, and of a thread ---- */
 
 #define FILE(nm, md, fn)	{ .name = nm, .mode = S_IFREG | (md), .show = fn }
-#define INNER(nm, fn)		{ .name = nm, .mode = S_IFREG | 0444, .looks = true, .show = fn }
+#define INNER(nm, md, fn)	{ .name = nm, .mode = S_IFREG | (md), .looks = true, .show = fn }
 #define LINK(nm, fn)		{ .name = nm, .mode = S_IFLNK | 0777, .follow = fn }
 #define DIR(nm, md, ops, fops)	{ .name = nm, .mode = S_IFDIR | (md), .dir = &ops, .dir_fops = &fops }
 
 /* The last is for processes only: a thread has no tasks of its own. */
 static const struct pid_entry entries[] = {
 	FILE("stat", 0444, pid_stat_show), FILE("status", 0444, pid_status_show), FILE("statm", 0444, pid_statm_show),
-	FILE("cmdline", 0444, pid_cmdline_show), FILE("environ", 0400, pid_environ_show),
-	FILE("auxv", 0400, pid_auxv_show),
+	FILE("cmdline", 0444, pid_cmdline_show), INNER("environ", 0400, pid_environ_show), INNER("auxv", 0400, pid_auxv_show),
 	{ .name = "comm", .mode = S_IFREG | 0644, .show = pid_comm_show, .store = pid_comm_store },
-	INNER("maps", pid_maps_show), INNER("smaps", pid_smaps_show), INNER("smaps_rollup", pid_smaps_rollup_show),
+	INNER("maps", 0444, pid_maps_show), INNER("smaps", 0444, pid_smaps_show),
+	INNER("smaps_rollup", 0444, pid_smaps_rollup_show),
 	FILE("limits", 0444, pid_limits_show),
 	FILE("mounts", 0444, pid_mounts_show), FILE("mountinfo", 0444, pid_mountinfo_show),
 	FILE("cgroup", 0444, pid_cgroup_show), FILE("wchan", 0444, pid_wchan_show),
-	{ .name = "io", .mode = S_IFREG | 0400, .looks = true, .show = pid_io_show },
+	INNER("io", 0400, pid_io_show),
 	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = pid_oom_score_adj_show, .store = pid_oom_score_adj_store },
 	FILE("oom_score", 0444, pid_oom_score_show),
 	LINK("exe", exe_follow), LINK("cwd", cwd_follow), LINK("root", root_follow),
@@ -228,6 +229,15 @@ static bool is_alive(const struct pid_node *n)
 	return same;
 }
 
+/* Once more at each reading: an exec since the opening may have given the process other rights. */
+static void inner_show(struct text_out *t, void *node)
+{
+	struct pid_node *n = node;
+
+	if (process_may_look(n->p))
+		n->entry->show(t, n);
+}
+
 static struct dentry *dir_lookup(struct dentry *dir, const char *name, u32 len)
 {
 	struct pid_node *n = node_of(dir->vnode), *made;
@@ -245,7 +255,7 @@ static struct dentry *dir_lookup(struct dentry *dir, const char *name, u32 len)
 		if (!is_err(d)) {
 			made = node_of(d->vnode);
 			made->entry = e;
-			made->source = (struct text_source){ e->show, e->store, made };
+			made->source = (struct text_source){ e->looks ? inner_show : e->show, e->store, made };
 		}
 		return d;
 	}

@@ -178,6 +178,8 @@ void pid_stat_show(struct text_out *t, void *node)
 	struct view v;
 
 	view_get(n, &v);
+	if (!process_may_look(p))
+		v.start_brk = v.arg_start = v.arg_end = v.env_start = v.env_end = v.exit_status = 0;
 	tty_of_session(v.session, &tty, &foreground);
 	text_printf(t, "%d (%s) %c %d %d %d %llu %d 0 %llu %llu %llu %llu ", v.pid, v.name, v.state, v.ppid, v.group,
 		    v.session, LL(tty), foreground, LL(v.usage.minflt), LL(p->child_minflt), LL(v.usage.majflt),

@@ -28,5 +28,10 @@ bool cred_in_group(const struct cred *c, u32 gid);
 static inline bool cred_capable(const struct cred *c, u32 cap) { return c->cap_effective >> cap & 1; }
 /* The current thread; the kernel's own may do everything. */
 static inline bool current_capable(u32 cap) { return !current()->cred || cred_capable(current()->cred, cap); }
+/* Real, effective and saved: all are these. */
+static inline bool cred_is(const struct cred *c, u32 uid, u32 gid)
+{
+	return c->uid == uid && c->euid == uid && c->suid == uid && c->gid == gid && c->egid == gid && c->sgid == gid;
+}
 /* For what no finer capability is named here. */
 static inline bool cred_privileged(const struct cred *c) { return cred_capable(c, CRED_SYS_ADMIN); }

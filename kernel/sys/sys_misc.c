@@ -2,6 +2,7 @@
  * The machine as a whole: its name, its memory, its log, its end; resource
  * limits; random bytes.
  */
+#include <linux/capability.h>
 #include <linux/random.h>
 #include <linux/reboot.h>
 #include <linux/resource.h>
@@ -13,6 +14,7 @@
 #include "core/panic.h"
 #include "core/random.h"
 #include "core/uts.h"
+#include "fs/devfs.h"
 #include "fs/fdtable.h"
 #include "fs/tmpfs.h"
 #include "mm/page.h"
@@ -87,7 +89,7 @@ SYSCALL(reboot)
 {
 	u32 magic2 = a[1];
 
-	if (!cred_privileged(current()->cred))
+	if (!cred_capable(current()->cred, CAP_SYS_BOOT))
 		return -EPERM;
 	if ((u32)a[0] != LINUX_REBOOT_MAGIC1 || (magic2 != LINUX_REBOOT_MAGIC2 && magic2 != LINUX_REBOOT_MAGIC2A &&
 						 magic2 != LINUX_REBOOT_MAGIC2B && magic2 != LINUX_REBOOT_MAGIC2C))
@@ -154,7 +156,7 @@ SYSCALL(syslog)
 	u64 pos;
 	s64 got;
 
-	if (what != SYSLOG_READ_ALL && what != SYSLOG_SIZE_BUFFER && !cred_privileged(current()->cred))
+	if (!log_allowed(what == SYSLOG_READ_ALL || what == SYSLOG_SIZE_BUFFER))
 		return -EPERM;
 	if (reads && (!a[1] || n < 0))
 		return -EINVAL;
@@ -245,7 +247,7 @@ static s64 limit_set(struct process *p, u32 which, const u64 fresh[2])
 	if (which == RLIMIT_NOFILE && fresh[1] > 1048576)
 		return -EPERM;
 	flags = spin_lock_irqsave(&pids_lock);
-	if (fresh[1] > p->rlimits[which][1] && !cred_privileged(current()->cred)) {
+	if (fresh[1] > p->rlimits[which][1] && !cred_capable(current()->cred, CAP_SYS_RESOURCE)) {
 		err = -EPERM;
 	} else {
 		p->rlimits[which][0] = fresh[0];
@@ -255,6 +257,22 @@ static s64 limit_set(struct process *p, u32 which, const u64 fresh[2])
 	if (!err)
 		limit_spread(p, which, fresh[0]);
 	return err;
+}
+
+/* Limits of another process: all its ids are the caller's real ones. */
+static bool may_limit(struct process *p)
+{
+	const struct cred *c = current()->cred, *o;
+	bool ok = p == process_current() || cred_capable(c, CAP_SYS_RESOURCE);
+	u64 flags;
+
+	if (ok)
+		return true;
+	flags = spin_lock_irqsave(&pids_lock);
+	o = p->cred;
+	ok = cred_is(o, c->uid, c->gid);
+	spin_unlock_irqrestore(&pids_lock, flags);
+	return ok;
 }
 
 static s64 limits(s32 pid, u32 which, u64 fresh_at, u64 old_at)
@@ -271,7 +289,7 @@ static s64 limits(s32 pid, u32 which, u64 fresh_at, u64 old_at)
 	if (!p)
 		return -ESRCH;
 	memcpy(old, p->rlimits[which], sizeof(old));
-	if (p != process_current() && !cred_privileged(current()->cred) && current()->cred->uid != p->cred->suid)
+	if (!may_limit(p))
 		err = -EPERM;
 	else if (fresh_at)
 		err = limit_set(p, which, fresh);

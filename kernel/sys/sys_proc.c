@@ -294,7 +294,7 @@ SYSCALL(get_robust_list)
 		other = pid_find_thread(a[0]);
 		if (!other)
 			return -ESRCH;
-		if (!cred_privileged(t->cred)) {
+		if (!process_may_look(other->process)) {
 			thread_put(other);
 			return -EPERM;
 		}

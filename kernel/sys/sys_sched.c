@@ -1,6 +1,7 @@
 /*
  * Scheduling: yielding, priorities, policies, CPUs.
  */
+#include <linux/capability.h>
 #include <linux/resource.h>
 #include <linux/sched.h>
 #include <linux/sched/types.h>
@@ -28,12 +29,25 @@ static struct thread *thread_by(s32 tid)
 	return tid < 0 ? NULL : pid_find_thread(tid);
 }
 
-/* May the caller change how t is scheduled? */
+/* May the caller change how t is scheduled? The same user's, unless it can do more than the caller. */
 static bool may_change(struct thread *t)
 {
-	const struct cred *c = current()->cred, *o = t->cred;
+	const struct cred *c = current()->cred, *o;
+	u64 flags = spin_lock_irqsave(&pids_lock);
+	bool ok;
 
-	return cred_privileged(c) || t == current() || (o && (c->euid == o->euid || c->euid == o->uid));
+	o = t->cred;
+	ok = cred_capable(c, CAP_SYS_NICE) || (o && (c->euid == o->euid || c->euid == o->uid) &&
+					       !(o->cap_permitted & ~c->cap_permitted));
+	spin_unlock_irqrestore(&pids_lock, flags);
+	return ok;
+}
+
+/* May t have that nice value by its own limit (RLIMIT_NICE), or the caller give any? */
+static bool may_be_nice(struct thread *t, s32 nice)
+{
+	return cred_capable(current()->cred, CAP_SYS_NICE) ||
+		20 - nice <= (s32)MIN(process_rlimit(t->process, RLIMIT_NICE), 40ull);
 }
 
 /* ---- CPUs ---- */
@@ -92,6 +106,15 @@ SYSCALL(sched_setaffinity)
 
 struct priority_walk { s32 which, who, best, nice; s64 err; bool set; };
 
+static u32 thread_uid(struct thread *t)
+{
+	u64 flags = spin_lock_irqsave(&pids_lock);
+	u32 uid = t->cred->uid;
+
+	spin_unlock_irqrestore(&pids_lock, flags);
+	return uid;
+}
+
 static bool matches(struct priority_walk *w, struct thread *t)
 {
 	switch (w->which) {
@@ -100,14 +123,12 @@ static bool matches(struct priority_walk *w, struct thread *t)
 	case PRIO_PGRP:
 		return t->process && process_group_of(t->process) == w->who;
 	default:
-		return t->cred && t->cred->uid == (u32)w->who;
+		return thread_uid(t) == (u32)w->who;
 	}
 }
 
 static void priority_one(struct priority_walk *w, struct thread *t)
 {
-	struct process *me = process_current();
-
 	if (!w->set) {
 		w->best = MAX(w->best, 20 - t->nice);
 		w->err = 0;
@@ -115,8 +136,7 @@ static void priority_one(struct priority_walk *w, struct thread *t)
 	}
 	if (!may_change(t)) {
 		w->err = -EPERM;
-	} else if (w->nice < t->nice && !cred_privileged(current()->cred) &&
-		   20 - w->nice > (s32)MIN(process_rlimit(me, RLIMIT_NICE), 40ull)) {
+	} else if (w->nice < t->nice && !may_be_nice(t, w->nice)) {
 		w->err = -EACCES;
 	} else {
 		thread_set_nice(t, w->nice);
@@ -182,6 +202,18 @@ static bool policy_is_rt(u32 policy)
 	return policy == SCHED_FIFO || policy == SCHED_RR;
 }
 
+/* A real-time one and its priority by t's own limit; and out of the idle one only to what t's nice value allows. */
+static bool may_have_policy(struct thread *t, u32 policy, u32 prio)
+{
+	u64 limit = process_rlimit(t->process, RLIMIT_RTPRIO);
+
+	if (cred_capable(current()->cred, CAP_SYS_NICE))
+		return true;
+	if (policy_is_rt(policy) && ((policy != t->policy && !limit) || (prio > t->rt_priority && prio > limit)))
+		return false;
+	return t->policy != SCHED_IDLE || policy == SCHED_IDLE || may_be_nice(t, t->nice);
+}
+
 static s64 policy_set(s32 tid, s32 policy, u64 param)
 {
 	struct thread *t;
@@ -202,8 +234,7 @@ static s64 policy_set(s32 tid, s32 policy, u64 param)
 		err = -EINVAL;
 	else if (policy_is_rt(policy) ? prio < 1 || prio > RT_MAX : prio != 0)
 		err = -EINVAL;
-	else if (!may_change(t) || (policy_is_rt(policy) && !cred_privileged(current()->cred) &&
-				    prio > process_rlimit(process_current(), RLIMIT_RTPRIO)))
+	else if (!may_change(t) || !may_have_policy(t, policy, prio))
 		err = -EPERM;
 	else
 		thread_set_policy(t, policy, prio);

@@ -1,6 +1,7 @@
 /*
  * Time: reading and setting clocks, sleeping, interval timers.
  */
+#include <linux/capability.h>
 #include <linux/time.h>
 #include <linux/timex.h>
 #include "arch/arm64/trap.h"
@@ -89,7 +90,7 @@ SYSCALL(clock_getres)
 
 static s64 realtime_set(u64 ns)
 {
-	if (!cred_privileged(current()->cred))
+	if (!cred_capable(current()->cred, CAP_SYS_TIME))
 		return -EPERM;
 	/* As on Linux, the machine was not started before 1970. */
 	if (ns < clock_ns())
@@ -122,7 +123,7 @@ SYSCALL(settimeofday)
 	int err;
 
 	if (!a[0])
-		return cred_privileged(current()->cred) ? 0 : -EPERM;
+		return cred_capable(current()->cred, CAP_SYS_TIME) ? 0 : -EPERM;
 	err = user_timeval_get(&ns, a[0]);
 	return err ? err : realtime_set(ns);
 }

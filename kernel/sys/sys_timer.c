@@ -2,6 +2,7 @@
  * Timers that programs own: timerfd_create and its kin, timer_create and its
  * kin. fs/timerfd.c and proc/posix_timer.c keep them.
  */
+#include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/signal.h>
 #include <linux/time.h>
@@ -22,7 +23,7 @@ int clock_waits(s32 *clock)
 	switch (*clock) {
 	case CLOCK_REALTIME_ALARM:
 	case CLOCK_BOOTTIME_ALARM:
-		if (!cred_privileged(current()->cred))
+		if (!cred_capable(current()->cred, CAP_WAKE_ALARM))
 			return -EPERM;
 		*clock = *clock == CLOCK_REALTIME_ALARM ? CLOCK_REALTIME : CLOCK_BOOTTIME;
 		return 0;

@@ -1,0 +1,18 @@
+#!/usr/bin/env python3
+"""Users and what keeps them apart: the check programs of tests/vm/guest, as root, who starts processes of others."""
+from vmtest import Vm, main
+
+
+def checks(name, mem="256M"):
+    with Vm(net="none", guest=True, mem=mem) as vm:
+        vm.boot()
+        out, status = vm.sh(f"/bin/{name}", 300)
+        assert status == 0 and ", 0 failed" in out.splitlines()[-1], "\n".join(
+            line for line in out.splitlines() if not line.startswith("ok "))
+
+
+def test_processes_of_others():
+    checks("users")
+
+
+main()
