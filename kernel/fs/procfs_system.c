@@ -199,7 +199,7 @@ static void interrupts_show(struct text_out *t)
 	}
 }
 
-static void slabinfo_show(struct text_out *t)
+static void slabinfo_show(struct text_out *t, void *arg)
 {
 	struct slab_info s;
 
@@ -405,6 +405,7 @@ struct entry {
 
 #define SETTABLE .show = setting_show, .store = setting_store
 static const struct entry entries[] = {
+	{ "slabinfo", { .mode = 0400, .show = slabinfo_show }, NULL },
 	{ "sys/kernel/ostype", { .show = field_show }, (void *)offsetof(struct uts, sysname) },
 	{ "sys/kernel/osrelease", { .show = field_show }, (void *)offsetof(struct uts, release) },
 	{ "sys/kernel/version", { .show = field_show }, (void *)offsetof(struct uts, version) },
@@ -451,7 +452,7 @@ static const struct entry entries[] = {
 static const struct { const char *path; void (*show)(struct text_out *); } files[] = {
 	{ "version", version_show }, { "cmdline", cmdline_show }, { "uptime", uptime_show },
 	{ "loadavg", loadavg_show }, { "meminfo", meminfo_show }, { "cpuinfo", cpuinfo_show },
-	{ "stat", stat_show }, { "interrupts", interrupts_show }, { "slabinfo", slabinfo_show },
+	{ "stat", stat_show }, { "interrupts", interrupts_show },
 	{ "vmstat", vmstat_show }, { "partitions", nothing_show }, { "swaps", swaps_show },
 	{ "diskstats", nothing_show }, { "modules", nothing_show },
 	{ "filesystems", filesystems_show }, { "devices", devices_show },

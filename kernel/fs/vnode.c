@@ -126,38 +126,32 @@ void vnode_put(struct vnode *v)
 	}
 }
 
-int vnode_permission_cred(const struct vnode *v, u32 mask, const struct cred *c, bool real_ids)
-{
-	u32 uid = real_ids ? c->uid : c->fsuid, gid = real_ids ? c->gid : c->fsgid;
-	u64 caps = !real_ids ? c->cap_effective : uid == 0 ? c->cap_permitted : 0;
-	u32 mode = v->mode, read_search = S_ISDIR(mode) ? 5 : 4;
-
-	if (uid == v->uid)
-		mode >>= 6;
-	else if (gid == v->gid || cred_in_group(c, v->gid))
-		mode >>= 3;
-	if ((mode & mask) == mask)
-		return 0;
-	if ((caps >> CAP_DAC_READ_SEARCH & 1) && !(mask & ~read_search))
-		return 0;
-	/* Everything, but only what somebody may execute is executed. */
-	if ((caps >> CAP_DAC_OVERRIDE & 1) && (!(mask & 1) || S_ISDIR(mode) || (v->mode & 0111)))
-		return 0;
-	return -EACCES;
-}
-
 int vnode_permission(const struct vnode *v, u32 mask)
 {
 	const struct cred *c = current()->cred;
+	u32 mode = v->mode, read_search = S_ISDIR(mode) ? 5 : 4;
 
-	return c ? vnode_permission_cred(v, mask, c, false) : 0;
+	if (!c)
+		return 0;
+	if (c->fsuid == v->uid)
+		mode >>= 6;
+	else if (cred_in_group(c, v->gid))
+		mode >>= 3;
+	if ((mode & mask) == mask)
+		return 0;
+	if (cred_capable(c, CAP_DAC_READ_SEARCH) && !(mask & ~read_search))
+		return 0;
+	/* Everything, but only what somebody may execute is executed. */
+	if (cred_capable(c, CAP_DAC_OVERRIDE) && (!(mask & 1) || S_ISDIR(v->mode) || (v->mode & 0111)))
+		return 0;
+	return -EACCES;
 }
 
 bool vnode_is_group_member(const struct vnode *v)
 {
 	const struct cred *c = current()->cred;
 
-	return current_capable(CAP_FSETID) || c->fsgid == v->gid || cred_in_group(c, v->gid);
+	return current_capable(CAP_FSETID) || cred_in_group(c, v->gid);
 }
 
 u32 vnode_protected_symlinks = 1, vnode_protected_hardlinks = 1;	/* as Debian has them */
@@ -200,7 +194,7 @@ static int setattr_check(const struct vnode *v, struct vnode_attr *a)
 	if ((a->valid & ATTR_UID) && !chown && !(owns && a->uid == v->uid))
 		return -EPERM;
 	if ((a->valid & ATTR_GID) && !chown &&
-	    !(owns && (a->gid == v->gid || a->gid == c->fsgid || cred_in_group(c, a->gid))))
+	    !(owns && (a->gid == v->gid || cred_in_group(c, a->gid))))
 		return -EPERM;
 	if ((a->valid & ATTR_MODE) && !owner)
 		return -EPERM;
@@ -213,7 +207,7 @@ static int setattr_check(const struct vnode *v, struct vnode_attr *a)
 	if (a->valid & ATTR_MODE) {
 		u32 gid = a->valid & ATTR_GID ? a->gid : v->gid;
 
-		if (!cred_capable(c, CAP_FSETID) && gid != c->fsgid && !cred_in_group(c, gid))
+		if (!cred_capable(c, CAP_FSETID) && !cred_in_group(c, gid))
 			a->mode &= ~(u32)S_ISGID;
 	} else if ((a->valid & (ATTR_UID | ATTR_GID)) && !S_ISDIR(v->mode) &&
 		   (v->mode & (S_ISUID | S_ISGID))) {

@@ -165,9 +165,6 @@ static inline void vnode_get(struct vnode *v) { ref_get(&v->refs); }
 void vnode_put(struct vnode *v);
 /* May the current thread's credentials do this? mask: 4 read, 2 write, 1 execute/search. 0 or -EACCES. Any context. */
 int vnode_permission(const struct vnode *v, u32 mask);
-/* The same by real ids, for access(2). */
-struct cred;
-int vnode_permission_cred(const struct vnode *v, u32 mask, const struct cred *c, bool real_ids);
 /* Apply checked attributes: rights, set-id bits, times. 0, -EPERM, -EROFS by the caller. Process context. */
 int vnode_setattr(struct vnode *v, struct vnode_attr *a);
 /* Its contents change: the set-id bits go unless the current thread is privileged. [v] held. */

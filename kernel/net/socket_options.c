@@ -114,7 +114,7 @@ static int option_set_special(struct socket *s, int name, const u8 *value, u32 l
 
 static int option_set_int(struct socket *s, int name, s32 v)
 {
-	bool on = v, root = cred_capable(current()->cred, CAP_NET_ADMIN);
+	bool on = v, root = cred_capable(current()->cred, CAP_NET_ADMIN), raw = root || cred_capable(current()->cred, CAP_NET_RAW);
 	struct netif *nif;
 
 	switch (name) {
@@ -161,12 +161,12 @@ static int option_set_int(struct socket *s, int name, s32 v)
 		s->rcvlowat = v < 0 ? 0x7fffffff : v ? v : 1;
 		return 0;
 	case SO_PRIORITY:
-		if ((v < 0 || v > 6) && !root)
+		if ((v < 0 || v > 6) && !raw)
 			return -EPERM;
 		s->priority = v;
 		return 0;
 	case SO_MARK:
-		if (!root)
+		if (!raw)
 			return -EPERM;
 		s->mark = v;
 		return 0;
@@ -182,7 +182,7 @@ static int option_set_int(struct socket *s, int name, s32 v)
 	case SO_DEBUG:
 	case SO_NO_CHECK:
 	case SO_RXQ_OVFL:
-		return on && name == SO_RXQ_OVFL ? -ENOPROTOOPT : 0;
+		return on && name == SO_DEBUG && !root ? -EACCES : on && name == SO_RXQ_OVFL ? -ENOPROTOOPT : 0;
 	case SO_TYPE:
 	case SO_PROTOCOL:
 	case SO_DOMAIN:

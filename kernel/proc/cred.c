@@ -16,6 +16,17 @@
 #define CAPS_OF_FILES	(1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_FOWNER | \
 			 1ull << CAP_FSETID | 1ull << CAP_LINUX_IMMUTABLE | 1ull << CAP_MKNOD | 1ull << CAP_MAC_OVERRIDE)
 
+const struct cred *cred_swap(const struct cred *c)
+{
+	struct thread *t = current();
+	u64 flags = spin_lock_irqsave(&pids_lock);
+	const struct cred *old = t->cred;
+
+	t->cred = c;
+	spin_unlock_irqrestore(&pids_lock, flags);
+	return old;
+}
+
 int cred_publish(struct cred *c)
 {
 	struct thread *t = current();

@@ -42,7 +42,7 @@ bool cred_in_group(const struct cred *c, u32 gid)
 {
 	u32 low = 0, high = c->group_count;
 
-	if (c->fsgid == gid || c->egid == gid)
+	if (c->fsgid == gid)
 		return true;
 	while (low < high) {
 		u32 mid = (low + high) / 2;

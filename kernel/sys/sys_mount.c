@@ -104,14 +104,10 @@ SYSCALL(umount2)
 
 	if (a[1] & ~(u64)UMOUNT_FLAGS)
 		return -EINVAL;
-	if (!cred_privileged(current()->cred))
-		return -EPERM;
-	if (a[1] & UMOUNT_EXPIRE)
-		return -EINVAL;
 	r = user_lookup((u64)AT_FDCWD, a[0], a[1] & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW, &at);
 	if (r)
 		return r;
-	r = mount_remove(&at, a[1]);
+	r = !cred_privileged(current()->cred) ? -EPERM : a[1] & UMOUNT_EXPIRE ? -EINVAL : mount_remove(&at, a[1]);
 	path_put(&at);
 	return r;
 }

@@ -13,7 +13,7 @@
 #include "core/clock.h"
 #include "fs/fs_context.h"
 #include "mm/slab.h"
-#include "sched/cred.h"
+#include "proc/cred.h"
 #include "sys/sys.h"
 #include "sys/user_path.h"
 
@@ -224,27 +224,52 @@ SYSCALL(readlinkat)
 	return n;
 }
 
-static s64 access_at(u64 fd, u64 name, u32 mode, u32 flags)
+/* access(2) asks for the real ids: with their credentials in the place of the caller's, which are in *old then. */
+static int real_ids_begin(const struct cred **old)
 {
 	const struct cred *c = current()->cred;
+	u64 caps = c->uid ? 0 : c->cap_permitted;
+	struct cred *n;
+
+	if (c->fsuid == c->uid && c->fsgid == c->gid && c->cap_effective == caps)
+		return 0;
+	n = cred_copy(c);
+	if (!n)
+		return -ENOMEM;
+	n->fsuid = c->uid;
+	n->fsgid = c->gid;
+	n->cap_effective = caps;
+	*old = cred_swap(n);
+	return 0;
+}
+
+static s64 access_at(u64 fd, u64 name, u32 mode, u32 flags)
+{
+	const struct cred *old = NULL;
 	struct path p;
 	s64 r;
 
 	if ((mode & ~R_OK_W_OK_X_OK) || (flags & ~(u32)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)))
 		return -EINVAL;
-	r = user_lookup(fd, name, AT_SYMLINK_LOOKUP(flags) | AT_EMPTY_LOOKUP(flags), &p);
+	r = flags & AT_EACCESS ? 0 : real_ids_begin(&old);
 	if (r)
 		return r;
+	r = user_lookup(fd, name, AT_SYMLINK_LOOKUP(flags) | AT_EMPTY_LOOKUP(flags), &p);
+	if (r)
+		goto out;
 	if (mode) {
 		struct vnode *v = p.dentry->vnode;
 
-		r = vnode_permission_cred(v, mode, c, !(flags & AT_EACCESS));
+		r = vnode_permission(v, mode);
 		if (!r && (mode & 2) && (S_ISREG(v->mode) || S_ISDIR(v->mode) || S_ISLNK(v->mode)))
 			r = path_writable(&p);
 		if (!r && (mode & 1) && S_ISREG(v->mode) && (p.mount->flags & MNT_NOEXEC))
 			r = -EACCES;
 	}
 	path_put(&p);
+out:
+	if (old)
+		cred_put(cred_swap(old));
 	return r;
 }
 

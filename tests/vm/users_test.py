@@ -15,4 +15,8 @@ def test_processes_of_others():
     checks("users")
 
 
+def test_capabilities():
+    checks("usercaps")
+
+
 main()
