@@ -19,4 +19,8 @@ def test_capabilities():
     checks("usercaps")
 
 
+def test_files_of_others():
+    checks("userfiles")
+
+
 main()
