@@ -257,7 +257,8 @@ static u64 nproc_limit(void)
 {
 	const struct cred *c = current()->cred;
 
-	return cred_privileged(c) || cred_capable(c, CAP_SYS_RESOURCE) || c->uid == 0 ? RLIM_INFINITY : process_rlimit(process_current(), RLIMIT_NPROC);
+	return cred_privileged(c) || cred_capable(c, CAP_SYS_RESOURCE) || c->uid == 0 ? RLIM_INFINITY :
+		process_rlimit(process_current(), RLIMIT_NPROC);
 }
 
 /* Seen at once, before anything is copied; process_attach_thread has the last word. */

@@ -275,7 +275,7 @@ TEST(rights_are_those_of_the_file)
 	become(0);
 	/* Root executes what somebody may execute, and nothing else. */
 	REQUIRE(!path_lookup(NULL, "/private/x", 0, &p));
-	EXPECT_EQ(vnode_permission_cred(p.dentry->vnode, 1, &cred_root, false), -EACCES);
+	EXPECT_EQ(vnode_permission(p.dentry->vnode, 1), -EACCES);
 	path_put(&p);
 }
 

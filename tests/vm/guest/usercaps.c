@@ -551,6 +551,9 @@ CHECK(settings_are_roots)
 		"/proc/sys/fs/pipe-max-size", "/proc/sys/fs/inotify/max_user_watches", "/proc/sys/kernel/printk",
 		"/proc/sys/fs/protected_hardlinks", "/proc/sys/fs/protected_symlinks", "/proc/sys/kernel/dmesg_restrict",
 	};
+	static const char *const devices[] = {
+		"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/ptmx",
+	};
 	static const char *const memory[] = { "/dev/kmsg", "/proc/slabinfo", "/proc/1/environ", "/proc/1/maps" };
 
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
@@ -561,8 +564,8 @@ CHECK(settings_are_roots)
 		AS(ALICE, SAME(open(memory[i], O_RDONLY), -1); EXPECT(errno == EACCES || errno == EPERM));
 	AS(ALICE, FAILS(open("/dev/kmsg", O_WRONLY), EACCES));
 	/* These are for everybody. */
-	for (const char **d = (const char *[]){ "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/ptmx", NULL }; *d; d++)
-		AS(ALICE, SAME(closed(open(*d, O_RDWR | O_NOCTTY)), 0));
+	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
+		AS(ALICE, SAME(closed(open(devices[i], O_RDWR | O_NOCTTY)), 0));
 	/* The console is root's. */
 	AS(ALICE, FAILS(open("/dev/console", O_RDWR | O_NOCTTY), EACCES));
 }
