@@ -144,7 +144,7 @@ TEST(a_frame_that_slips_in_is_not_left_lying)
 		EXPECT_EQ(stack.nif->ops->open(stack.nif), 0);
 		host_run();
 		napi_stats_get(&before);
-		card.on_unmask = slip_in;
+		bus.on_unmask = slip_in;
 		make_frame(f, 60, 5);
 		EXPECT(card_receive(f, 60));
 		host_run();
@@ -323,7 +323,7 @@ static void serves_traffic(struct virtio_net *v, u64 wait)
 	}
 	card.link = false;
 	card.isr |= VIRTIO_ISR_CONFIG;
-	line_raise(card.irq_type == PCI_IRQ_MSIX ? card.config_vector : 0);
+	line_raise(bus.type == PCI_IRQ_MSIX ? card.config_vector : 0);
 	host_clock_advance(wait);
 	EXPECT(!stack.carrier);
 }
@@ -588,7 +588,8 @@ TEST(no_memory_at_probe_leaves_nothing_behind)
 	end(begin(ALL_FEATURES));
 	live = host_alloc_live();
 	for (u32 nth = 1; nth <= 12; nth++) {
-		card = (struct card){ .offered = ALL_FEATURES, .irq_type = PCI_IRQ_MSIX, .irq_count = 0, .link = true };
+		card = (struct card){ .offered = ALL_FEATURES, .link = true };
+		lines_begin(PCI_IRQ_MSIX, 0, 0);
 		device = (struct virtio_device){ .transport = &card_transport, .pci = &pci, .name = "virtio0", .modern = true };
 		host_alloc_fail(nth);
 		if (virtio_net_probe(&device) == 0) {
