@@ -15,7 +15,6 @@
  */
 #include "drivers/net/virtio_net.h"
 #include "base/errno.h"
-#include "base/printf.h"
 #include "base/string.h"
 #include "core/log.h"
 #include "core/random.h"
@@ -25,9 +24,6 @@
 
 #define QUEUE_RX	0	/* 5.1.2 */
 #define QUEUE_TX	1
-#define ETH_HLEN	14
-#define ETH_DATA	1500
-#define IP_ALIGNED_AT	64	/* where in a receive buffer the frame's IP header falls */
 
 #define WANTED (VIRTIO_F_COMMON | VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_MTU | VIRTIO_NET_F_MAC | \
 		VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS)
@@ -39,7 +35,7 @@ static enum irq_result virtio_net_rx_irq(void *arg)
 	struct virtio_net *v = arg;
 
 	virtqueue_disable_cb(&v->rx);
-	napi_schedule(&v->napi);
+	napi_schedule(&v->nic.napi);
 	return IRQ_HANDLED;
 }
 
@@ -48,7 +44,7 @@ static enum irq_result virtio_net_tx_irq(void *arg)
 	struct virtio_net *v = arg;
 
 	virtqueue_disable_cb(&v->tx);
-	napi_schedule(&v->napi);
+	napi_schedule(&v->nic.napi);
 	return IRQ_HANDLED;
 }
 
@@ -56,7 +52,7 @@ static enum irq_result virtio_net_config_irq(void *arg)
 {
 	struct virtio_net *v = arg;
 
-	work_queue(&v->link);
+	work_queue(&v->nic.link);
 	return IRQ_HANDLED;
 }
 
@@ -84,7 +80,7 @@ static enum irq_result virtio_net_wire_irq(void *arg)
 
 static int virtio_net_poll(struct napi *n, int budget)
 {
-	struct virtio_net *v = container_of(n, struct virtio_net, napi);
+	struct virtio_net *v = container_of(n, struct virtio_net, nic.napi);
 	int done = virtio_net_receive(v, budget);
 
 	virtio_net_tx_poll(v);
@@ -93,9 +89,9 @@ static int virtio_net_poll(struct napi *n, int budget)
 	if (done == budget)
 		return done;		/* there may be more: we stay scheduled */
 	napi_complete(n);
-	if (unlikely(v->timer_polled)) {
+	if (unlikely(v->nic.timer_polled)) {
 		if (v->device->transport->isr(v->device) & VIRTIO_ISR_CONFIG)
-			work_queue(&v->link);
+			work_queue(&v->nic.link);
 		return done;
 	}
 	/* Both are armed, whichever of them saw work. */
@@ -110,9 +106,9 @@ static int virtio_net_poll(struct napi *n, int budget)
 /* The ring was empty and there was no memory: the poll tries again. */
 static void virtio_net_refill_timer(struct timer *t)
 {
-	struct virtio_net *v = container_of(t, struct virtio_net, refill);
+	struct virtio_net *v = container_of(t, struct virtio_net, nic.refill);
 
-	if (napi_schedule(&v->napi))
+	if (napi_schedule(&v->nic.napi))
 		virtqueue_disable_cb(&v->rx);
 }
 
@@ -120,12 +116,12 @@ static void virtio_net_refill_timer(struct timer *t)
 
 static void virtio_net_link_work(struct work *w)
 {
-	struct virtio_net *v = container_of(w, struct virtio_net, link);
+	struct virtio_net *v = container_of(w, struct virtio_net, nic.link);
 	u16 status = VIRTIO_NET_S_LINK_UP;
 
 	if (virtio_has(v->device, VIRTIO_NET_F_STATUS))
 		virtio_config_read(v->device, VIRTIO_NET_CONFIG_STATUS, &status, 2);
-	netif_carrier(&v->nif, status & VIRTIO_NET_S_LINK_UP && !v->rx.broken && !v->tx.broken);
+	netif_carrier(&v->nic.nif, status & VIRTIO_NET_S_LINK_UP && !v->rx.broken && !v->tx.broken);
 }
 
 /* A queue is out of service: so is the card. */
@@ -134,7 +130,7 @@ static void virtio_net_broken(struct virtqueue *vq)
 	struct virtio_net *v = vq->index == QUEUE_RX ? container_of(vq, struct virtio_net, rx) :
 						       container_of(vq, struct virtio_net, tx);
 
-	work_queue(&v->link);
+	work_queue(&v->nic.link);
 }
 
 /* ---- up and down --------------------------------------------------------------------------------- */
@@ -143,27 +139,14 @@ static int virtio_net_open(struct netif *nif)
 {
 	struct virtio_net *v = nif->priv;
 
-	v->up = true;
 	virtqueue_disable_cb(&v->tx);
 	local_bh_disable();
 	virtio_net_refill(v);
 	local_bh_enable();
-	if (!v->rx.in_flight && !v->rx.broken) {
-		timer_cancel_sync(&v->refill);
-		v->up = false;
+	if (!v->rx.in_flight && !v->rx.broken)
 		return -ENOMEM;
-	}
-	napi_enable(&v->napi);
-	for (u32 i = 0; i < v->vectors; i++)
-		pci_irq_enable(v->device->pci, i);
-	if (v->timer_polled)
-		napi_poll_by_timer(&v->napi, true);
-	/* Frames that came while the vectors were shut: the poll looks, and arms. */
-	local_bh_disable();
 	virtqueue_disable_cb(&v->rx);
-	napi_schedule(&v->napi);
-	local_bh_enable();
-	work_queue(&v->link);
+	nic_up(&v->nic);
 	return 0;
 }
 
@@ -172,17 +155,11 @@ static void virtio_net_stop(struct netif *nif)
 {
 	struct virtio_net *v = nif->priv;
 
-	if (v->timer_polled)
-		napi_poll_by_timer(&v->napi, false);
-	for (u32 i = 0; i < v->vectors; i++)
-		pci_irq_disable(v->device->pci, i);
-	napi_disable(&v->napi);
-	v->up = false;
-	timer_cancel_sync(&v->refill);
+	nic_down(&v->nic);
 	virtqueue_disable_cb(&v->rx);
 	spin_lock_bh(&nif->tx_lock);
 	virtqueue_disable_cb(&v->tx);
-	v->tx_armed = 0;
+	v->nic.tx_armed = 0;
 	spin_unlock_bh(&nif->tx_lock);
 }
 
@@ -206,50 +183,47 @@ static int virtio_net_configure(struct virtio_net *v)
 	/* Merged buffers always begin with the header; else old devices want it apart, unless they say otherwise. */
 	v->tx_inline_room = d->modern || virtio_has(d, VIRTIO_F_ANY_LAYOUT) ? sizeof(struct virtio_net_hdr) : ~0u;
 	v->rx_header_apart = v->tx_inline_room == ~0u && !v->mergeable;
-	v->rx_headroom = IP_ALIGNED_AT - ETH_HLEN - v->hdr_len;
+	v->rx_headroom = NIC_IP_AT - ETH_HLEN - v->hdr_len;
 	if (virtio_has(d, VIRTIO_NET_F_MAC)) {
-		virtio_config_read(d, VIRTIO_NET_CONFIG_MAC, v->nif.mac, ETH_ALEN);
+		virtio_config_read(d, VIRTIO_NET_CONFIG_MAC, v->nic.nif.mac, ETH_ALEN);
 	} else {
 		/* Ours to choose: locally administered, not a group. */
-		random_bytes(v->nif.mac, ETH_ALEN);
-		v->nif.mac[0] = (v->nif.mac[0] & ~1) | 2;
+		random_bytes(v->nic.nif.mac, ETH_ALEN);
+		v->nic.nif.mac[0] = (v->nic.nif.mac[0] & ~1) | 2;
 	}
-	if (v->nif.mac[0] & 1) {
-		log_err("%s: the address %pM is a group's", d->name, v->nif.mac);
+	if (v->nic.nif.mac[0] & 1) {
+		log_err("%s: the address %pM is a group's", d->name, v->nic.nif.mac);
 		return -EINVAL;
 	}
-	memcpy(v->nif.perm_mac, v->nif.mac, ETH_ALEN);
 	/* Without merged buffers a frame must fit one. */
-	v->nif.max_mtu = v->mergeable ? 65535 - ETH_HLEN : PKT_BUF_SIZE - IP_ALIGNED_AT;
-	v->nif.mtu = ETH_DATA;
+	v->nic.nif.max_mtu = v->mergeable ? 65535 - ETH_HLEN : PKT_BUF_SIZE - NIC_IP_AT;
+	v->nic.nif.mtu = ETH_DATA;
 	if (virtio_has(d, VIRTIO_NET_F_MTU)) {
 		virtio_config_read(d, VIRTIO_NET_CONFIG_MTU, &mtu, 2);
 		if (mtu < 68) {
 			log_err("%s: the device says an MTU of %u", d->name, mtu);
 			return -EINVAL;
 		}
-		v->nif.max_mtu = MIN(v->nif.max_mtu, (u32)mtu);
-		v->nif.mtu = MIN(v->nif.max_mtu, (u32)mtu);
+		v->nic.nif.max_mtu = MIN(v->nic.nif.max_mtu, (u32)mtu);
+		v->nic.nif.mtu = MIN(v->nic.nif.max_mtu, (u32)mtu);
 	}
-	v->nif.features = NETIF_F_SG;
+	v->nic.nif.features = NETIF_F_SG;
 	if (virtio_has(d, VIRTIO_NET_F_CSUM))
-		v->nif.features |= NETIF_F_CSUM;
+		v->nic.nif.features |= NETIF_F_CSUM;
 	if (virtio_has(d, VIRTIO_NET_F_GUEST_CSUM))
-		v->nif.features |= NETIF_F_RXCSUM;
+		v->nic.nif.features |= NETIF_F_RXCSUM;
 	return 0;
 }
 
 /* The vector of each purpose; 0 is the first. */
 static u32 vector_of(const struct virtio_net *v, u32 purpose)
 {
-	return v->vectors >= VECTORS ? purpose : v->vectors == 2 ? purpose != VECTOR_CONFIG : 0;
+	return v->nic.vectors >= VECTORS ? purpose : v->nic.vectors == 2 ? purpose != VECTOR_CONFIG : 0;
 }
 
 static int virtio_net_attach(struct virtio_net *v, u32 vector, irq_handler handler, const char *what)
 {
-	snprintf(v->names[vector], sizeof(v->names[vector]), "%s%s", v->device->name, what);
-	irq_count_as_net(pci_irq(v->device->pci, vector));
-	return pci_irq_attach(v->device->pci, vector, handler, v, v->names[vector]);
+	return nic_attach(&v->nic, vector, handler, v, v->device->name, what);
 }
 
 /* Undone by pci_irq_free's caller: detaching from a vector that nobody attached to does nothing. */
@@ -258,16 +232,16 @@ static int virtio_net_attach_all(struct virtio_net *v)
 	struct pci_device *pci = v->device->pci;
 	int err;
 
-	if (!v->vectors)
+	if (!v->nic.vectors)
 		return 0;
 	if (pci->irq_type != PCI_IRQ_MSIX)
 		return virtio_net_attach(v, 0, virtio_net_wire_irq, "");
-	if (v->vectors == 1)
+	if (v->nic.vectors == 1)
 		return virtio_net_attach(v, 0, virtio_net_shared_irq, "");
 	err = virtio_net_attach(v, VECTOR_CONFIG, virtio_net_config_irq, "-config");
 	if (err)
 		return err;
-	if (v->vectors == 2)
+	if (v->nic.vectors == 2)
 		return virtio_net_attach(v, VECTOR_RX, virtio_net_rx_irq, "-virtqueues");
 	err = virtio_net_attach(v, VECTOR_RX, virtio_net_rx_irq, "-input.0");
 	return err ? err : virtio_net_attach(v, VECTOR_TX, virtio_net_tx_irq, "-output.0");
@@ -306,8 +280,7 @@ static void virtio_net_release(struct virtio_net *v)
 	struct pci_device *pci = v->device->pci;
 
 	virtio_reset(v->device);
-	for (u32 i = 0; i < v->vectors; i++)
-		pci_irq_detach(pci, i, v);
+	nic_detach(&v->nic, v);
 	pci_irq_free(pci);
 	if (v->tx_headers)
 		dma_free(v->tx_headers, v->tx.size * TX_HEADER);
@@ -320,18 +293,17 @@ static int virtio_net_probe(struct virtio_device *d)
 {
 	struct virtio_net *v = kzalloc(sizeof(*v));
 	struct pci_device *pci = d->pci;
-	char how[160];
 	int err;
 
 	if (!v)
 		return -ENOMEM;
 	v->device = d;
-	v->nif.priv = v;
-	v->nif.ops = &virtio_net_ops;
-	v->nif.bus_info = pci->name;
-	v->link.fn = virtio_net_link_work;
-	v->tx_kick.fn = virtio_net_tx_kick;
-	timer_init(&v->refill, virtio_net_refill_timer);
+	v->nic.pci = pci;
+	v->nic.nif.priv = v;
+	v->nic.nif.ops = &virtio_net_ops;
+	v->nic.link.fn = virtio_net_link_work;
+	v->nic.tx_kick.fn = virtio_net_tx_kick;
+	timer_init(&v->nic.refill, virtio_net_refill_timer);
 
 	err = virtio_negotiate(d, WANTED);
 	if (err)
@@ -339,9 +311,7 @@ static int virtio_net_probe(struct virtio_device *d)
 	err = pci_irq_alloc(pci, 1, VECTORS, PCI_IRQ_MSIX | PCI_IRQ_MSI | PCI_IRQ_INTX);
 	if (err == -ENOMEM)
 		goto fail;
-	/* Only with MSI-X can the device tell its vectors apart. */
-	v->vectors = err < 0 ? 0 : pci->irq_type == PCI_IRQ_MSIX ? err : 1;
-	v->timer_polled = !v->vectors;
+	nic_vectors(&v->nic, err);
 	/* Past here the configuration lies where it stays: with MSI-X on, the legacy transport moves it. */
 	err = virtio_net_configure(v);
 	if (err)
@@ -350,19 +320,16 @@ static int virtio_net_probe(struct virtio_device *d)
 	if (err)
 		goto fail;
 	/* A line that others share is not ours to mask while we poll. */
-	napi_init(&v->napi, virtio_net_poll, pci->irq_type == PCI_IRQ_INTX ? NULL : pci_irq(pci, vector_of(v, VECTOR_RX)));
-	napi_disable(&v->napi);
+	napi_init(&v->nic.napi, virtio_net_poll, pci->irq_type == PCI_IRQ_INTX ? NULL : pci_irq(pci, vector_of(v, VECTOR_RX)));
+	napi_disable(&v->nic.napi);
 	err = virtio_net_start_queues(v);
 	if (err)
 		goto fail;
 	virtio_ready(d);
 	d->driver_data = v;
-	err = netif_register(&v->nif);
+	err = nic_register(&v->nic, "virtio-net-pci");
 	if (err)
 		goto fail;
-	pci_irq_describe(pci, how, sizeof(how));
-	log_info("virtio-net-pci: %s", how);
-	virtio_net_link_work(&v->link);
 	return 0;
 
 fail:

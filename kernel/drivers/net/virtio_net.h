@@ -5,11 +5,8 @@
  * Source: Virtio 1.2, 5.1.
  */
 #pragma once
+#include "drivers/net/nic.h"
 #include "drivers/virtio/virtio.h"
-#include "net/napi.h"
-#include "net/netif.h"
-#include "sched/softirq.h"
-#include "sched/timer.h"
 
 /* Feature bits, 5.1.3 */
 #define VIRTIO_NET_F_CSUM	(1ull << 0)
@@ -37,34 +34,21 @@ struct virtio_net_hdr {
 #define TX_INDIRECT		4	/* pieces of a frame that share a descriptor */
 #define TX_HEADER	16	/* a header that lies apart: at the end of so many bytes */
 
-#define TX_ARMED_FULL	1	/* the ring was full */
-#define TX_ARMED_WAITER	2	/* a sender waits for buffer space */
-
-enum { VECTOR_CONFIG, VECTOR_RX, VECTOR_TX, VECTORS };
+enum { VECTOR_CONFIG, VECTOR_RX, VECTOR_TX, VECTORS };	/* with fewer they are shared */
 
 struct virtio_net {
-	struct netif nif;
+	struct nic nic;
 	struct virtio_device *device;
 	u8 hdr_len;			/* 12, or 10 */
 	u8 rx_headroom;			/* of a receive buffer: the IP header of its frame is then aligned */
 	bool mergeable;
 	bool rx_header_apart;		/* an old device: its header needs a descriptor of its own (5.1.6.6) */
 	u32 tx_inline_room;		/* headroom from which on the header is put there; ~0: never, for the same reason */
-	bool timer_polled;		/* no interrupt: the last step of the ladder */
-	bool up;			/* the rings are filled, the vectors open [process context, under the config mutex] */
-	u32 vectors;			/* that we have; fewer than VECTORS are shared */
 
-	struct napi napi;
 	struct virtqueue rx;		/* [owner of the scheduled bit; process context while not up] */
-	struct timer refill;		/* the ring is empty for want of memory: try again */
 
-	struct virtqueue tx;		/* [nif.tx_lock] */
+	struct virtqueue tx;		/* [nic.nif.tx_lock] */
 	u8 *tx_headers;			/* TX_HEADER bytes a descriptor, for frames without room in front [tx_lock] */
-	u8 tx_armed;			/* TX_ARMED_*: who wants the transmit interrupt [tx_lock] */
-	struct net_deferred tx_kick;
-
-	struct work link;		/* the device's configuration changed */
-	char names[VECTORS][24];	/* of the vectors, for /proc/interrupts */
 };
 
 /* virtio_net_rx.c: from poll, or process context before the interface is up. */

@@ -16,8 +16,6 @@
 #include "core/log.h"
 #include "mm/dma.h"
 
-#define ETH_HLEN	14u
-#define REFILL_RETRY_NS	(10 * NSEC_PER_MSEC)
 
 /*
  * The frame's buffers beyond the first: full of data, no header. The device used them all in one go, so a number that
@@ -44,7 +42,7 @@ static noinline struct pkt *virtio_net_merge(struct virtio_net *v, struct pkt *f
 	if (buffers)
 		return first;
 	virtqueue_break(&v->rx, "a number of merged buffers:", buffers_said);
-	v->nif.stats.rx_errors++;
+	v->nic.nif.stats.rx_errors++;
 	pkt_free(first);
 	return NULL;
 }
@@ -71,8 +69,8 @@ static always_inline void virtio_net_frame(struct virtio_net *v, struct pkt *p, 
 	const struct virtio_net_hdr *h = (const struct virtio_net_hdr *)p->data;
 
 	if (unlikely(len < v->hdr_len + ETH_HLEN)) {
-		v->nif.stats.rx_errors++;
-		v->nif.stats.rx_length_errors++;
+		v->nic.nif.stats.rx_errors++;
+		v->nic.nif.stats.rx_length_errors++;
 		pkt_free(p);
 		return;
 	}
@@ -85,11 +83,11 @@ static always_inline void virtio_net_frame(struct virtio_net *v, struct pkt *p, 
 			return;
 	}
 	if (h->flags && unlikely(!virtio_net_checksum(p, h))) {
-		v->nif.stats.rx_errors++;
+		v->nic.nif.stats.rx_errors++;
 		pkt_free(p);
 		return;
 	}
-	netif_rx(&v->nif, p);
+	netif_rx(&v->nic.nif, p);
 }
 
 int virtio_net_receive(struct virtio_net *v, int budget)
@@ -138,8 +136,8 @@ void virtio_net_refill(struct virtio_net *v)
 	}
 	virtqueue_kick(&v->rx);
 	/* With a buffer left in the ring the next frame brings us back here; with none nothing would. */
-	if (unlikely(!v->rx.in_flight) && !v->rx.broken && v->up)
-		timer_set(&v->refill, clock_ns() + REFILL_RETRY_NS);
+	if (unlikely(!v->rx.in_flight) && !v->rx.broken && v->nic.up)
+		timer_set(&v->nic.refill, clock_ns() + NIC_REFILL_NS);
 }
 
 void virtio_net_rx_free(struct virtio_net *v)

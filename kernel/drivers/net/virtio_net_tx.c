@@ -97,7 +97,7 @@ static noinline int virtio_net_add_full(struct virtio_net *v, struct pkt *p)
 		err = virtio_net_add(v, p);
 		if (err != -ENOSPC)
 			return err;
-		v->tx_armed |= TX_ARMED_FULL;
+		v->nic.tx_armed |= TX_ARMED_FULL;
 		if (!virtqueue_enable_cb_delayed(&v->tx))
 			return -ENOBUFS;
 	}
@@ -116,7 +116,7 @@ int virtio_net_xmit(struct netif *nif, struct pkt *p)
 		err = virtio_net_add_full(v, p);
 	if (unlikely(err))
 		return err;
-	if (!net_defer(&v->tx_kick))
+	if (!net_defer(&v->nic.tx_kick))
 		virtqueue_kick(&v->tx);
 	return 0;
 }
@@ -124,11 +124,11 @@ int virtio_net_xmit(struct netif *nif, struct pkt *p)
 /* The end of a batch: one doorbell for all of it. */
 void virtio_net_tx_kick(struct net_deferred *d)
 {
-	struct virtio_net *v = container_of(d, struct virtio_net, tx_kick);
+	struct virtio_net *v = container_of(d, struct virtio_net, nic.tx_kick);
 
-	spin_lock_bh(&v->nif.tx_lock);
+	spin_lock_bh(&v->nic.nif.tx_lock);
 	virtqueue_kick(&v->tx);
-	spin_unlock_bh(&v->nif.tx_lock);
+	spin_unlock_bh(&v->nic.nif.tx_lock);
 }
 
 void virtio_net_tx_reclaim(struct netif *nif)
@@ -136,10 +136,10 @@ void virtio_net_tx_reclaim(struct netif *nif)
 	struct virtio_net *v = nif->priv;
 
 	spin_lock_bh(&nif->tx_lock);
-	if (v->up) {
+	if (v->nic.up) {
 		do {
 			virtio_net_collect(v);
-			v->tx_armed |= v->tx.in_flight ? TX_ARMED_WAITER : 0;
+			v->nic.tx_armed |= v->tx.in_flight ? TX_ARMED_WAITER : 0;
 		} while (v->tx.in_flight && virtqueue_enable_cb_delayed(&v->tx));
 	}
 	spin_unlock_bh(&nif->tx_lock);
@@ -148,12 +148,12 @@ void virtio_net_tx_reclaim(struct netif *nif)
 /* Mostly there is nothing, or nothing that hurries; a look is one load. */
 void virtio_net_tx_poll(struct virtio_net *v)
 {
-	if (!virtqueue_has_used(&v->tx) && !v->nif.tx_stopped)
+	if (!virtqueue_has_used(&v->tx) && !v->nic.nif.tx_stopped)
 		return;
-	spin_lock_bh(&v->nif.tx_lock);
+	spin_lock_bh(&v->nic.nif.tx_lock);
 	virtio_net_collect(v);
-	spin_unlock_bh(&v->nif.tx_lock);
-	netif_tx_wake(&v->nif);
+	spin_unlock_bh(&v->nic.nif.tx_lock);
+	netif_tx_wake(&v->nic.nif);
 }
 
 /*
@@ -164,18 +164,18 @@ bool virtio_net_tx_rearm(struct virtio_net *v)
 {
 	bool slipped = false;
 
-	if (likely(!READ_ONCE(v->tx_armed)))
+	if (likely(!READ_ONCE(v->nic.tx_armed)))
 		return false;
-	spin_lock_bh(&v->nif.tx_lock);
-	if (!v->nif.tx_stopped)
-		v->tx_armed &= ~TX_ARMED_FULL;
+	spin_lock_bh(&v->nic.nif.tx_lock);
+	if (!v->nic.nif.tx_stopped)
+		v->nic.tx_armed &= ~TX_ARMED_FULL;
 	if (!v->tx.in_flight)
-		v->tx_armed &= ~TX_ARMED_WAITER;
-	if (v->tx_armed)
+		v->nic.tx_armed &= ~TX_ARMED_WAITER;
+	if (v->nic.tx_armed)
 		slipped = virtqueue_enable_cb_delayed(&v->tx);
 	else
 		virtqueue_disable_cb(&v->tx);
-	spin_unlock_bh(&v->nif.tx_lock);
+	spin_unlock_bh(&v->nic.nif.tx_lock);
 	return slipped;
 }
 
@@ -185,5 +185,5 @@ void virtio_net_tx_free(struct virtio_net *v)
 
 	while ((p = virtqueue_take_back(&v->tx)))
 		pkt_free(p);
-	v->tx_armed = 0;
+	v->nic.tx_armed = 0;
 }

@@ -219,7 +219,7 @@ static struct virtio_net *begin(u64 features)
 
 static void end(struct virtio_net *v)
 {
-	if (v->up)
+	if (v->nic.up)
 		stack.nif->ops->stop(stack.nif);
 	host_run();
 	stack_end();

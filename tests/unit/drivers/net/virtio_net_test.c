@@ -3,7 +3,7 @@
  * only notes what it is given. The card reads and writes the rings as a device does and raises its
  * vectors when the driver asked for that.
  *
- * sources: drivers/net/virtio_net_rx.c drivers/net/virtio_net_tx.c drivers/virtio/virtqueue.c
+ * sources: drivers/net/virtio_net_rx.c drivers/net/virtio_net_tx.c drivers/net/nic.c drivers/virtio/virtqueue.c
  * sources: net/napi.c net/pkt.c irq/irq.c irq/domain.c core/trace.c
  */
 #include <errno.h>
