@@ -5,6 +5,7 @@
 #   make debug    build/debug/Image: lock checking and assertions on
 #   make swpan    build/swpan/Image: as debug, and user memory shut off by TTBR0 on CPUs without PAN
 #   make test     every test; make check: the quick ones; make unit: those on the host
+#   make test-linux   the tests on Debian's kernel, which prove themselves there
 #   make bench    the figures beside Linux's
 #   make kcc FILES="a.c b.c"   compile these alone, for their warnings
 #
@@ -157,7 +158,7 @@ $B/guest.cpio: tools/mkinitramfs tools/lib/cpio.py $(GUEST)
 
 IMAGES := $B/Image $B/initramfs.cpio $B/initramfs.cpio.gz
 
-.PHONY: all debug swpan run test check unit bench kcc floors tests-ready clean
+.PHONY: all debug swpan run test test-linux check unit bench kcc floors tests-ready clean
 all: $(IMAGES) floors
 debug: $B/debug/Image
 swpan: $B/swpan/Image
@@ -174,6 +175,9 @@ tests-ready: all debug swpan $B/guest.cpio
 	$(Q)tools/setup test
 test: tests-ready
 	$(Q)tests/run
+test-linux: tests-ready
+	$(Q)tools/setup linux
+	$(Q)tests/run --linux
 check: tests-ready
 	$(Q)tests/run --quick
 unit: $(READY)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # quick
+# ours: it starts no guest
 """The namespace and its peers work, and nothing of them is left behind."""
 import os
 import subprocess

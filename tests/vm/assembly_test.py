@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # quick
+# ours: it is of our kernel's own routines
 """The assembly of the lowest floors, which the host's unit tests cannot run."""
 import os
 import subprocess

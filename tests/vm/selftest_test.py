@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # quick
+# ours: the faults are built into our kernel
 """The kernel's guards: each fault on purpose (kernel/sys/selftest.c) is caught and named."""
 import os
 

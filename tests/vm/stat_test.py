@@ -19,8 +19,8 @@ def test_processes_and_switches():
     with Vm(net="none", guest=True) as vm:
         vm.boot()
         assert caused(vm, "forks", 25, "processes") == 25
-        # One to the child and one back; a time slice may end in between, which is one more there and back.
-        assert 2000 <= caused(vm, "switches", 1000, "ctxt") <= 2040
+        # One to the child and one back, and whatever else runs.
+        assert moved(vm, "switches", 1000)["ctxt"] >= 2000
 
 
 def test_our_own():
@@ -32,7 +32,9 @@ def test_our_own():
         assert caused(vm, "execs", 20, "forks") == 0
         assert caused(vm, "cow", 300, "cow_faults") == 300
         assert caused(vm, "syscalls", 1000, "syscalls") == 1000
-        assert 2000 <= caused(vm, "switches", 1000, "context_switches") <= 2040
+        # A time slice may end in between, which is one more there and back.
+        for name in ("context_switches", "ctxt"):
+            assert 2000 <= caused(vm, "switches", 1000, name) <= 2040, name
         still = moved(vm, "nothing", 0)
         for name in ("forks", "execs", "cow_faults", "context_switches", "net_msi_irqs", "net_rx_polls",
                      "net_rx_timer_polls", "net_rx_packets", "net_rx_rearm_races"):

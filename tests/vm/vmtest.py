@@ -19,7 +19,8 @@ only a broken guest reaches. A guest that ends or panics fails the wait at once,
 console's last lines. Every QEMU is killed with its test, however that ends.
 
 DUNLIN_TEST_KERNEL names another kernel to run the tests against: build/linux/Image, which
-`tools/setup linux` fetches, proves a test of what Linux has too. only_ours() skips the others there.
+`tools/setup linux` fetches, proves a test of what Linux has too; `make test-linux` does that with all of them.
+only_ours() skips the others there, and tests/run counts them.
 """
 import fcntl
 import json
@@ -161,12 +162,13 @@ class Vm(Console):
     append: words for the command line; files: {path: contents}, added to the initramfs;
     guest: also add the programs of tests/vm/guest; archives: paths of more to add;
     initrd: other archives instead of ours;
+    modules: what Debian's kernel has in modules and the test needs, in the order in which boot() loads them there;
     ns: a tests/net Net, whose tap the guest gets and in whose namespace QEMU runs;
     netdev: the text of QEMU's -netdev (id=net0) instead of a tap or net; args: more for QEMU.
     """
 
     def __init__(self, append="", files=None, guest=False, archives=(), initrd=None, ns=None, netdev=None,
-                 args=(), debug=True, kernel=None, net="user", **machine):
+                 args=(), debug=True, kernel=None, net="user", modules=(), **machine):
         super().__init__()
         self.dir = tempfile.mkdtemp(prefix="dunlin-vm-")
         self._tags = 0
@@ -180,7 +182,10 @@ class Vm(Console):
                 m.netdev = lambda: netdev
             qemu.check_kernel(m.kernel)
             more = []
+            self._modules = ()
             if initrd is None and linux.takes_part(m.kernel, m.append):
+                self._modules, found = modules, linux.modules(m.kernel, modules)
+                files = {**(files or {}), **{f"linux-modules/{name}.ko": _read(path) for name, path in found.items()}}
                 more, m.append = [linux.archive(m.kernel)], f"rdinit=/linux-init {m.append}"
             m.initrd = self._initrd(initrd, files, [*archives] + [qemu.built("guest.cpio")] * guest, more)
             cmd = m.command(["-chardev", "stdio,id=con,signal=off", "-serial", "chardev:con", "-monitor", "none",
@@ -241,6 +246,8 @@ class Vm(Console):
                   "while IFS= read -r tag && IFS= read -r line; do "
                   "eval \"$line\" </dev/null; echo \"$tag:$?\"; done'\n")
         self.wait(r"^shell-ready\n", timeout)
+        for name in self._modules:
+            self.run(f"busybox insmod /linux-modules/{name}.ko")
         return self
 
     def sh(self, command, timeout=LIMIT):

@@ -56,13 +56,13 @@ exec /init
 """
 
 
-def modules(kernel):
-    """{name: path} of the modules that belong to this kernel; empty if they are not beside it."""
+def modules(kernel, names=MODULES):
+    """{name: path} of those of these modules that belong to this kernel; empty if they are not beside it."""
     folder = os.path.dirname(os.path.abspath(kernel))
     found = {}
     for path in glob.glob(os.path.join(folder, "lib", "modules", "*", "kernel", "**", "*.ko"), recursive=True):
         name = os.path.basename(path)[:-3]
-        if name in MODULES:
+        if name in names:
             found[name] = path
     return found
 
