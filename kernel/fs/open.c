@@ -91,6 +91,8 @@ static int open_found(const struct path *p, u32 oflags, bool allowed, struct fil
 		if (err)
 			return err;
 	}
+	if (oflags & O_DIRECT)
+		return -EINVAL;		/* as of every file that lives in the page cache alone */
 	f = file_new_on_path(p, oflags & ~(u32)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC));
 	if (!f)
 		return -ENFILE;
@@ -272,7 +274,7 @@ static int open_tmpfile(const struct path *at, const char *name, u32 oflags, u32
 	err = -ENOMEM;
 	if (p.dentry) {
 		p.dentry->flags |= DENTRY_DEAD;
-		err = open_found(&p, oflags & ~(u32)O_TMPFILE, true, out);
+		err = open_found(&p, oflags, true, out);
 		dentry_put(p.dentry);
 	}
 out:

@@ -593,6 +593,8 @@ int pipe_open_fifo(struct vnode *v, struct file *f)
 	struct pipe *p;
 	int err = 0;
 
+	if (!reads && !writes)
+		return -EINVAL;
 	mutex_lock(&v->lock);
 	if (!v->pipe) {
 		p = pipe_new();

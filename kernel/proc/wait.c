@@ -53,10 +53,10 @@ static int wait_look(const struct wait_request *r, struct wait_result *out, stru
 	int found = -ECHILD;
 
 	list_for_each(c, &me->children, sibling) {
-		if (!child_matches(r, c))
+		if (!child_matches(r, c) || (c->zombie && !(r->options & WEXITED)))
 			continue;
 		found = 0;
-		if (c->zombie && (r->options & WEXITED)) {
+		if (c->zombie) {
 			u32 st = c->exit_status, signo = st & 0x7f;
 
 			result_fill(c, out, signo ? (st & 0x80 ? CLD_DUMPED : CLD_KILLED) : CLD_EXITED,
@@ -69,8 +69,6 @@ static int wait_look(const struct wait_request *r, struct wait_result *out, stru
 			found = 1;
 			break;
 		}
-		if (c->zombie)
-			continue;
 		if (c->stop_report && c->sig.stopped && (r->options & WSTOPPED)) {
 			result_fill(c, out, CLD_STOPPED, c->sig.stop_signo, c->sig.stop_signo << 8 | 0x7f);
 			if (!(r->options & WNOWAIT))

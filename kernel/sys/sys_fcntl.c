@@ -2,6 +2,7 @@
  * fcntl(2), ioctl(2), flock(2): what can be set and asked of an open file.
  */
 #include <asm/ioctls.h>
+#include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 #include <linux/sockios.h>
@@ -22,9 +23,12 @@
 static s64 flags_set(struct file *f, u32 flags)
 {
 	u32 old = READ_ONCE(f->flags);
-
 	s64 err;
 
+	if ((flags & O_DIRECT) && !file_is_pipe(f))
+		return -EINVAL;
+	if ((flags & ~old & O_NOATIME) && f->vnode && current()->cred->fsuid != f->vnode->uid && !current_capable(CAP_FOWNER))
+		return -EPERM;
 	if ((flags ^ old) & FASYNC && f->ops->async) {
 		err = file_async_enable(f, flags & FASYNC);
 		if (err)
@@ -88,8 +92,6 @@ static s64 range_of(struct file *f, const struct flock *l, struct flock_range *r
 {
 	s64 base = 0, start, end;
 
-	if (l->l_type != F_RDLCK && l->l_type != F_WRLCK && l->l_type != F_UNLCK)
-		return -EINVAL;
 	if (l->l_whence == SEEK_CUR)
 		base = f->pos;
 	else if (l->l_whence == SEEK_END)
@@ -108,7 +110,7 @@ static s64 range_of(struct file *f, const struct flock *l, struct flock_range *r
 	} else {
 		end = 0x7fffffffffffffff;
 	}
-	if (start < 0)
+	if (start < 0 || (l->l_type != F_RDLCK && l->l_type != F_WRLCK && l->l_type != F_UNLCK))
 		return -EINVAL;
 	*r = (struct flock_range){ .type = l->l_type, .start = start, .end = end, .pid = pid_current() };
 	return 0;

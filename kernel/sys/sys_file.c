@@ -449,7 +449,7 @@ SYSCALL(memfd_create)
 	err = tmpfs_unnamed(name, S_IFREG | 0777, a[1] & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL, &p);
 	if (err)
 		return err;
-	err = path_open_found(&p, O_RDWR, &f);
+	err = path_open_found(&p, O_RDWR | O_LARGEFILE, &f);
 	path_put(&p);
 	if (err)
 		return err;

@@ -30,7 +30,7 @@ static s64 watch(struct file *f, u64 name, u32 mask)
 	struct path p;
 	s64 r;
 
-	if (!inotify_is(f) || !(mask & KNOWN_BITS) || ((mask & IN_MASK_ADD) && (mask & IN_MASK_CREATE)))
+	if (!inotify_is(f) || !mask || (mask & ~(u32)KNOWN_BITS) || ((mask & IN_MASK_ADD) && (mask & IN_MASK_CREATE)))
 		return -EINVAL;
 	r = user_lookup((u64)AT_FDCWD, name, (mask & IN_DONT_FOLLOW ? 0 : LOOKUP_FOLLOW) |
 			(mask & IN_ONLYDIR ? LOOKUP_DIRECTORY : 0), &p);

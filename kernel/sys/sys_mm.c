@@ -23,7 +23,7 @@
 /* What MAP_SHARED_VALIDATE lets pass: all that MAP_SHARED has ever known (mmap(2)). */
 #define MAP_VALIDATED	(MAP_TYPE | MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | \
 			 MAP_UNINITIALIZED | MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | \
-			 MAP_STACK | MAP_HUGETLB | 63u << MAP_HUGE_SHIFT)
+			 MAP_STACK | MAP_HUGETLB | 31u << MAP_HUGE_SHIFT)
 
 static u32 prot_flags(u32 prot)
 {
@@ -57,7 +57,7 @@ static void lock_limit_update(struct vm_space *s)
 	s->lock_limit = current_capable(CAP_IPC_LOCK) ? ~0ull : process_rlimit(process_current(), RLIMIT_MEMLOCK);
 }
 
-struct map_request { u64 address, length, offset; u32 prot, flags; bool fixed, noreplace, shared; };
+struct map_request { u64 address, length, offset; u32 prot, flags; bool fixed, noreplace, shared, grows; };
 
 static s64 map_file(const struct map_request *m, u32 fd)
 {
@@ -73,6 +73,8 @@ static s64 map_file(const struct map_request *m, u32 fd)
 		goto out;
 	}
 	at = file_flags(r.file, m->prot, m->shared);
+	if (at >= 0 && m->grows)
+		at = -EINVAL;
 	if (at < 0)
 		goto out;
 	/* A seal against writing comes before this mapping, or finds it (F_ADD_SEALS). */
@@ -124,19 +126,20 @@ SYSCALL(mmap)
 	struct map_request m = {
 		.address = a[0], .length = a[1], .offset = a[5], .prot = a[2], .flags = prot_flags(a[2]),
 		.fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE), .noreplace = flags & MAP_FIXED_NOREPLACE,
-		.shared = type == MAP_SHARED || type == MAP_SHARED_VALIDATE,
+		.shared = type == MAP_SHARED || type == MAP_SHARED_VALIDATE, .grows = flags & MAP_GROWSDOWN,
 	};
 	struct vm_space *s = current()->space;
 	s64 at;
 
-	if (m.offset & PAGE_MASK || (m.prot & ~(PROT_KNOWN | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP)))
+	/* Unlike mprotect, mmap takes any bits for rights. */
+	if (m.offset & PAGE_MASK)
 		return -EINVAL;
 	if ((!m.shared && type != MAP_PRIVATE) || !m.length)
 		return -EINVAL;
 	if (m.length > USER_TOP)
 		return -ENOMEM;
-	if (flags & MAP_HUGETLB)
-		return -ENOMEM;		/* no such pages are set aside */
+	if (flags & MAP_HUGETLB)	/* no such pages are set aside, nor has any file some */
+		return flags & MAP_ANONYMOUS ? -ENOMEM : -EINVAL;
 	m.length = ALIGN_UP(m.length, PAGE_SIZE);
 	if (m.offset + m.length < m.offset)
 		return -EOVERFLOW;
@@ -154,8 +157,11 @@ SYSCALL(mmap)
 			return -EPERM;
 		m.flags |= flags & MAP_LOCKED ? VM_LOCKED : 0;
 	}
-	if ((flags & (MAP_GROWSDOWN | MAP_ANONYMOUS)) == (MAP_GROWSDOWN | MAP_ANONYMOUS) && !m.shared)
+	if (m.grows && (flags & MAP_ANONYMOUS)) {
+		if (m.shared)
+			return -EINVAL;
 		m.flags |= VM_GROWSDOWN;
+	}
 	at = flags & MAP_ANONYMOUS ? map_anonymous(&m) : map_file(&m, a[4]);
 	/* What can't be had now comes, or fails, when it is touched. */
 	if (at >= 0 && ((flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE || (m.flags & VM_LOCKED) ||

@@ -35,6 +35,8 @@ static s64 mount_do(const u64 a[6], struct words *w, const struct path *at)
 	struct path from;
 	s64 r;
 
+	if (flags & MS_NOUSER)
+		return -EINVAL;
 	if (flags & MS_REMOUNT)
 		return mount_remount(at, flags, w->data);
 	if (flags & (MS_BIND | MS_MOVE)) {
@@ -48,7 +50,7 @@ static s64 mount_do(const u64 a[6], struct words *w, const struct path *at)
 	if (flags & PROPAGATION)	/* what they are already, or what they cannot be */
 		return at->dentry != at->mount->root || (flags & MS_SHARED) ? -EINVAL : 0;
 	if (!a[2])
-		return -EFAULT;
+		return -EINVAL;
 	return mount_add(w->source[0] ? w->source : "none", at, w->type, flags, w->data);
 }
 

@@ -20,14 +20,23 @@
 #define AT_SYMLINK_LOOKUP(flags) ((flags) & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW)
 #define AT_EMPTY_LOOKUP(flags) ((flags) & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0)
 #define R_OK_W_OK_X_OK 7u
+#define O_PATH_FLAGS (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+/* What open(2) takes; other bits are dropped. */
+#define O_KNOWN_FLAGS (O_PATH_FLAGS | O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | \
+	O_SYNC | FASYNC | O_DIRECT | O_NOATIME | __O_TMPFILE)
 
 static s64 open_at(u64 fd, u64 name_at, u32 flags, u32 mode)
 {
 	struct user_path name;
 	struct at_dir at;
 	struct file *f;
-	s64 r = user_path_get(&name, name_at);
+	s64 r;
 
+	/* As F_GETFL shows them: every file may be large, and O_SYNC is O_DSYNC with one bit more. */
+	flags = flags & O_PATH ? flags & O_PATH_FLAGS : (flags & O_KNOWN_FLAGS) | O_LARGEFILE;
+	if (flags & __O_SYNC)
+		flags |= O_DSYNC;
+	r = user_path_get(&name, name_at);
 	if (r)
 		return r;
 	r = at_dir_get(&at, fd, name.name);
@@ -108,7 +117,7 @@ SYSCALL(mkdirat)
 
 SYSCALL(mknodat)
 {
-	u32 mode = a[2];
+	u32 mode = (u16)a[2];
 	struct one o;
 	s64 r;
 

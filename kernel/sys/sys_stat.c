@@ -126,7 +126,7 @@ SYSCALL(newfstatat)
 	struct facts s;
 	s64 r;
 
-	if (a[3] & ~(u64)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT))
+	if (a[3] & ~(u64)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE))
 		return -EINVAL;
 	r = facts_at(a[0], a[1], a[3], &s);
 	return r ? r : stat_put(&s, a[2]);

@@ -271,7 +271,7 @@ static long master_ioctl(struct file *f, u32 cmd, u64 arg)
 {
 	struct pty *p = f->priv;
 	struct file slave = { .flags = f->flags, .priv = p->tty };
-	u32 value;
+	u32 value, session;
 
 	switch (cmd) {
 	case TIOCGPTN:
@@ -292,7 +292,8 @@ static long master_ioctl(struct file *f, u32 cmd, u64 arg)
 	case TIOCGPGRP:
 		return put_user_u32(arg, READ_ONCE(p->tty->group));
 	case TIOCGSID:
-		return put_user_u32(arg, READ_ONCE(p->tty->session));
+		session = READ_ONCE(p->tty->session);
+		return session ? put_user_u32(arg, session) : -ENOTTY;
 	case TIOCSIG:
 		if (arg != SIGINT && arg != SIGQUIT && arg != SIGTSTP)
 			return -EINVAL;

@@ -15,6 +15,10 @@ def test_files():
     checks("files")
 
 
+def test_flags_bit_by_bit():
+    checks("flags")
+
+
 def test_splices():
     checks("splices")
 
