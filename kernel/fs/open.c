@@ -169,7 +169,7 @@ static int find_or_create(const struct path *dir, const struct path_last *last, 
 }
 
 /* A link where a file should be made: the text tells where to look instead. *dir and *last move there. */
-static int follow_last(struct path *dir, struct path_last *last, const struct path *link)
+static int follow_last(const struct path *scope, u32 lookup, struct path *dir, struct path_last *last, const struct path *link)
 {
 	char *text = kmalloc(PATH_MAX_LEN + 1);
 	struct path next;
@@ -180,7 +180,11 @@ static int follow_last(struct path *dir, struct path_last *last, const struct pa
 	n = path_readlink(link, text, PATH_MAX_LEN);
 	if (n >= 0) {
 		text[n] = '\0';
-		n = path_lookup_parent(dir, text, &next, last);
+		n = path_lookup_parent_within(scope, dir, text, lookup, &next, last);
+		if (!n && (lookup & LOOKUP_NO_XDEV) && next.mount != dir->mount) {
+			path_put(&next);
+			n = -EXDEV;
+		}
 		if (!n) {
 			path_put(dir);
 			*dir = next;
@@ -190,12 +194,12 @@ static int follow_last(struct path *dir, struct path_last *last, const struct pa
 	return n;
 }
 
-static int open_creating(const struct path *at, const char *name, u32 oflags, u32 mode, struct file **out)
+static int open_creating(const struct path *at, const char *name, u32 oflags, u32 mode, u32 lookup, struct file **out)
 {
 	struct path_last last;
 	struct path dir, p;
 	bool created;
-	int err = path_lookup_parent(at, name, &dir, &last);
+	int err = path_lookup_parent_within(at, at, name, lookup, &dir, &last);
 
 	if (err)
 		return err;
@@ -208,12 +212,12 @@ static int open_creating(const struct path *at, const char *name, u32 oflags, u3
 		if (err)
 			break;
 		if (!created && S_ISLNK(p.dentry->vnode->mode)) {
-			err = oflags & O_NOFOLLOW || links >= LINKS_MAX ? -ELOOP :
+			err = oflags & O_NOFOLLOW || lookup & LOOKUP_NO_SYMLINKS || links >= LINKS_MAX ? -ELOOP :
 				vnode_link_followed(dir.dentry->vnode, p.dentry->vnode) ? 0 : -EACCES;
 			if (!err && p.dentry->vnode->ops->follow) {
 				/* A link to a place: it exists, so there is nothing to make. */
 				path_put(&p);
-				err = path_lookup(&dir, last.name, LOOKUP_FOLLOW, &p);
+				err = path_lookup_within(at, &dir, last.name, lookup | LOOKUP_FOLLOW, &p);
 				if (!err) {
 					err = open_found(&p, oflags, false, out);
 					path_put(&p);
@@ -221,7 +225,7 @@ static int open_creating(const struct path *at, const char *name, u32 oflags, u3
 				break;
 			}
 			if (!err)
-				err = follow_last(&dir, &last, &p);
+				err = follow_last(at, lookup, &dir, &last, &p);
 			path_put(&p);
 			if (err)
 				break;
@@ -230,7 +234,7 @@ static int open_creating(const struct path *at, const char *name, u32 oflags, u3
 		if (!created && (p.dentry->flags & DENTRY_MOUNTED)) {
 			/* Walk once more, so that what is mounted there is seen. */
 			path_put(&p);
-			err = path_lookup(&dir, last.name, 0, &p);
+			err = path_lookup_within(at, &dir, last.name, lookup, &p);
 			if (err)
 				break;
 		}
@@ -243,7 +247,7 @@ static int open_creating(const struct path *at, const char *name, u32 oflags, u3
 }
 
 /* O_TMPFILE: name is the directory whose file system and owner's rules the new file without a name gets. */
-static int open_tmpfile(const struct path *at, const char *name, u32 oflags, u32 mode, struct file **out)
+static int open_tmpfile(const struct path *at, const char *name, u32 oflags, u32 mode, u32 lookup, struct file **out)
 {
 	struct path dir, p;
 	struct vnode *v;
@@ -252,7 +256,7 @@ static int open_tmpfile(const struct path *at, const char *name, u32 oflags, u32
 
 	if ((oflags & (O_TMPFILE | O_CREAT)) != O_TMPFILE || !(access_mask(oflags) & 2))
 		return -EINVAL;
-	err = path_lookup(at, name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &dir);
+	err = path_lookup_within(at, at, name, lookup | LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &dir);
 	if (err)
 		return err;
 	v = dir.dentry->vnode;
@@ -282,20 +286,20 @@ out:
 	return err;
 }
 
-int path_open_at(const struct path *at, const char *name, u32 oflags, u32 mode, struct file **out)
+int path_open_at(const struct path *at, const char *name, u32 oflags, u32 mode, u32 lookup, struct file **out)
 {
 	struct path p;
 	int err;
 
 	if ((oflags & __O_TMPFILE) && !(oflags & O_PATH))
-		return open_tmpfile(at, name, oflags, mode, out);
+		return open_tmpfile(at, name, oflags, mode, lookup, out);
 	if ((oflags & O_CREAT) && !(oflags & O_PATH)) {
 		if (oflags & O_DIRECTORY)
 			return -EINVAL;
-		return open_creating(at, name, oflags, mode, out);
+		return open_creating(at, name, oflags, mode, lookup, out);
 	}
-	err = path_lookup(at, name, (oflags & O_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
-			  (oflags & O_DIRECTORY ? LOOKUP_DIRECTORY : 0), &p);
+	err = path_lookup_within(at, at, name, lookup | (oflags & O_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
+				 (oflags & O_DIRECTORY ? LOOKUP_DIRECTORY : 0), &p);
 	if (err)
 		return err;
 	err = open_found(&p, oflags, false, out);
@@ -305,5 +309,5 @@ int path_open_at(const struct path *at, const char *name, u32 oflags, u32 mode, 
 
 int path_open(const char *name, u32 oflags, u32 mode, struct file **out)
 {
-	return path_open_at(NULL, name, oflags, mode, out);
+	return path_open_at(NULL, name, oflags, mode, 0, out);
 }

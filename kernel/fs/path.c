@@ -79,9 +79,13 @@ static bool at_root(const struct walk *w)
 	return w->dentry == w->root.dentry && w->mount == w->root.mount;
 }
 
-/* One step up, not past the root, out of mounts. [d] held. */
-static void walk_up(struct walk *w)
+/* One step up, not past the root, out of mounts. 0, or -EXDEV: not this walk. [d] held. */
+static int walk_up(struct walk *w)
 {
+	struct mount *from = w->mount;
+
+	if ((w->flags & LOOKUP_BENEATH) && at_root(w))
+		return -EXDEV;
 	for (;;) {
 		if (at_root(w))
 			break;
@@ -95,6 +99,28 @@ static void walk_up(struct walk *w)
 		w->mount = w->mount->parent;
 	}
 	mounts_cross(&w->mount, &w->dentry);
+	return (w->flags & LOOKUP_NO_XDEV) && w->mount != from ? -EXDEV : 0;
+}
+
+/*
+ * Does the root contain the place where the walk ended? With the lock let go on the way, a directory may have been moved
+ * out of it. [d] held.
+ */
+static bool is_within(const struct walk *w)
+{
+	struct walk up = *w;
+
+	while (!at_root(&up)) {
+		if (up.dentry != up.mount->root) {
+			up.dentry = up.dentry->parent;
+		} else {
+			if (up.mount->parent == up.mount || !up.mount->attached)
+				return false;
+			up.dentry = up.mount->mountpoint;
+			up.mount = up.mount->parent;
+		}
+	}
+	return true;
 }
 
 /* Hold on to where the walk stands and leave the lock. */
@@ -170,13 +196,19 @@ static int walk_follow(struct walk *w, struct dentry *d, const char *rest)
 	struct path to;
 	int err;
 
-	if (++w->links > LINKS_MAX)
+	if (++w->links > LINKS_MAX || (w->flags & LOOKUP_NO_SYMLINKS))
 		return -ELOOP;
+	if (link->ops->follow && (w->flags & (LOOKUP_NO_MAGICLINKS | LOOKUP_SCOPED | LOOKUP_CACHED)))
+		return w->flags & LOOKUP_NO_MAGICLINKS ? -ELOOP : w->flags & LOOKUP_SCOPED ? -EXDEV : -EAGAIN;
 	dentry_get(d);
 	/* A link that the file system made for this look-up is what the pin holds; the walk stands in its directory. */
 	walk_unlock_pinned(w);
 	if (link->ops->follow) {
 		err = link->ops->follow(link, &to);
+		if (!err && (w->flags & LOOKUP_NO_XDEV) && to.mount != w->mount) {
+			path_put(&to);
+			err = -EXDEV;
+		}
 		if (!err) {
 			path_put(&w->pin);
 			w->pin = to;
@@ -187,6 +219,8 @@ static int walk_follow(struct walk *w, struct dentry *d, const char *rest)
 	} else {
 		err = walk_splice(w, link, rest);
 		if (!err && w->rest[0] == '/') {
+			if ((w->flags & LOOKUP_BENEATH) || ((w->flags & LOOKUP_NO_XDEV) && w->mount != w->root.mount))
+				err = -EXDEV;
 			w->mount = w->root.mount;
 			w->dentry = w->root.dentry;
 		}
@@ -255,7 +289,9 @@ static int walk_steps(struct walk *w)
 			if (is_dot(name, len))
 				continue;
 			if (is_dotdot(name, len)) {
-				walk_up(w);
+				err = walk_up(w);
+				if (err)
+					return err;
 				continue;
 			}
 		}
@@ -263,12 +299,16 @@ static int walk_steps(struct walk *w)
 		if (unlikely(!d)) {
 			if (!w->dentry->vnode->ops->lookup)
 				return -ENOENT;
+			if (w->flags & LOOKUP_CACHED)
+				return -EAGAIN;
 			d = walk_lookup(w, name, len);
 			if (is_err(d))
 				return ptr_err(d);
 		}
 		mount = w->mount;
 		mounts_cross(&mount, &d);
+		if (unlikely(mount != w->mount) && (w->flags & LOOKUP_NO_XDEV))
+			return -EXDEV;
 		if (unlikely(S_ISLNK(d->vnode->mode)) && (*next || (w->flags & LOOKUP_FOLLOW))) {
 			err = is_end(next) && !vnode_link_followed(w->dentry->vnode, d->vnode) ? -EACCES : walk_follow(w, d, next);
 			if (err)
@@ -300,16 +340,22 @@ static bool context_borrow(struct fs_context *c, struct path *root, struct path 
 	return true;
 }
 
-static int walk(const struct path *at, const char *name, u32 flags, struct path *out, struct path_last *last)
+static int walk(const struct path *scope, const struct path *at, const char *name, u32 flags, struct path *out,
+		struct path_last *last)
 {
 	struct walk w = { .rest = name, .flags = flags, .last = last };
 	struct path cwd;
-	bool borrowed;
+	bool borrowed = false;
 	int err;
 
 	if (!*name && !(flags & LOOKUP_EMPTY))
 		return -ENOENT;
-	borrowed = context_borrow(fs_context_current(), &w.root, &cwd);
+	if (*name == '/' && (flags & LOOKUP_BENEATH))
+		return -EXDEV;
+	if (unlikely(flags & LOOKUP_SCOPED))
+		w.root = *scope;
+	else
+		borrowed = context_borrow(fs_context_current(), &w.root, &cwd);
 	if (*name == '/')
 		at = &w.root;
 	else if (!at)
@@ -321,6 +367,8 @@ static int walk(const struct path *at, const char *name, u32 flags, struct path 
 	err = walk_steps(&w);
 	if (!err && (flags & LOOKUP_DIRECTORY) && !S_ISDIR(w.dentry->vnode->mode))
 		err = -ENOTDIR;
+	if (!err && unlikely(flags & LOOKUP_SCOPED) && !is_within(&w))
+		err = -EXDEV;
 	if (!err) {
 		*out = (struct path){ w.mount, w.dentry };
 		path_get(out);
@@ -339,12 +387,23 @@ static int walk(const struct path *at, const char *name, u32 flags, struct path 
 
 int path_lookup(const struct path *at, const char *name, u32 flags, struct path *out)
 {
-	return walk(at, name, flags, out, NULL);
+	return walk(NULL, at, name, flags, out, NULL);
+}
+
+int path_lookup_within(const struct path *scope, const struct path *at, const char *name, u32 flags, struct path *out)
+{
+	return walk(scope, at, name, flags, out, NULL);
 }
 
 int path_lookup_parent(const struct path *at, const char *name, struct path *dir, struct path_last *last)
 {
-	return walk(at, name, LOOKUP_DIRECTORY, dir, last);
+	return walk(NULL, at, name, LOOKUP_DIRECTORY, dir, last);
+}
+
+int path_lookup_parent_within(const struct path *scope, const struct path *at, const char *name, u32 flags,
+			      struct path *dir, struct path_last *last)
+{
+	return walk(scope, at, name, flags | LOOKUP_DIRECTORY, dir, last);
 }
 
 /* Text is put in front of what stands at *at already. */

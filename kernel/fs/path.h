@@ -52,17 +52,30 @@ static inline bool path_equal(const struct path *a, const struct path *b)
 #define LOOKUP_DIRECTORY	2u	/* -ENOTDIR for anything else */
 #define LOOKUP_EMPTY		4u	/* "" is the starting point */
 #define LOOKUP_NO_AUTOMOUNT	8u
+/* RESOLVE_* of openat2(2), in their order: each ends the walk with its error. */
+#define LOOKUP_RESOLVE_SHIFT	8
+#define LOOKUP_NO_XDEV		0x0100u	/* -EXDEV: into another mount */
+#define LOOKUP_NO_MAGICLINKS	0x0200u	/* -ELOOP: a link to a place (/proc/PID/fd) */
+#define LOOKUP_NO_SYMLINKS	0x0400u	/* -ELOOP: any link */
+#define LOOKUP_BENEATH		0x0800u	/* -EXDEV: out of the starting point, even if it comes back */
+#define LOOKUP_IN_ROOT		0x1000u	/* the starting point is the root; -EXDEV: a link to a place */
+#define LOOKUP_CACHED		0x2000u	/* -EAGAIN: a name that the tree lacks */
+#define LOOKUP_SCOPED		(LOOKUP_BENEATH | LOOKUP_IN_ROOT)
 
+/* The last component of a name. special: it is nothing ("/"), "." or "..". must_be_dir: a slash followed it. */
+struct path_last { u32 len; bool special, must_be_dir; char name[NAME_MAX_LEN + 1]; };
 /*
  * Walk name from at (NULL: the working directory; ignored by absolute names).
  * 0 and a referenced path, or -ENOENT, -ENOTDIR, -EACCES, -ELOOP (40 links), -ENAMETOOLONG.
  */
 int path_lookup(const struct path *at, const char *name, u32 flags, struct path *out);
+/* The same within LOOKUP_NO_XDEV..CACHED; scope: the starting point of _SCOPED ones. path_lookup_parent likewise. */
+int path_lookup_within(const struct path *scope, const struct path *at, const char *name, u32 flags, struct path *out);
+int path_lookup_parent_within(const struct path *scope, const struct path *at, const char *name, u32 flags,
+			      struct path *dir, struct path_last *last);
 /*
  * Walk all but the last component: its directory, and a copy of the component.
- * special: it is nothing ("/"), "." or "..". must_be_dir: a slash followed it.
  */
-struct path_last { u32 len; bool special, must_be_dir; char name[NAME_MAX_LEN + 1]; };
 int path_lookup_parent(const struct path *at, const char *name, struct path *dir, struct path_last *last);
 
 /*
@@ -82,7 +95,8 @@ struct dentry *dentry_lookup(struct dentry *dir, const char *name, u32 len);
 
 /* open(2) for the kernel: relative to the current fs_context. 0 and a file with one reference, or -errno. */
 int path_open(const char *name, u32 oflags, u32 mode, struct file **out);
-int path_open_at(const struct path *at, const char *name, u32 oflags, u32 mode, struct file **out);
+/* lookup: LOOKUP_NO_XDEV..CACHED; at is not NULL for _SCOPED. */
+int path_open_at(const struct path *at, const char *name, u32 oflags, u32 mode, u32 lookup, struct file **out);
 /* An open of a place already found (exec of /proc/self/exe, opens of memory files). */
 int path_open_found(const struct path *p, u32 oflags, struct file **out);
 /* An open for execve, for reading: whether it may be executed was asked already, whether it may be read is not. */

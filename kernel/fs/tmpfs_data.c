@@ -330,7 +330,7 @@ static s64 tmpfs_write(struct file *f, struct uio *u, u64 *pos)
 	if (!u->left)
 		return 0;
 	mutex_lock(&v->lock);
-	at = f->flags & O_APPEND ? v->size : *pos;
+	at = u->append || (f->flags & O_APPEND) ? v->size : *pos;
 	end = at + u->left;
 	r = vnode_size_check(at, &end);
 	if (r)

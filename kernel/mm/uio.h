@@ -16,6 +16,7 @@ struct uio {
 	u64 done;			/* bytes used of *seg */
 	size_t left;			/* bytes left in all */
 	bool kernel;
+	bool append;			/* a write of it goes to the file's end (RWF_APPEND) */
 	struct uio_seg one;		/* storage for the plain case */
 };
 
@@ -25,7 +26,7 @@ static inline void uio_user(struct uio *u, u64 base, size_t len)
 	u->seg = &u->one;
 	u->done = 0;
 	u->left = len;
-	u->kernel = false;
+	u->kernel = u->append = false;
 }
 
 static inline void uio_kernel(struct uio *u, void *base, size_t len)

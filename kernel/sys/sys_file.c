@@ -77,7 +77,20 @@ SYSCALL(pwrite64)
 	return (s64)pos < 0 ? -EINVAL : transfer_one(a, file_write, &pos);
 }
 
-static s64 transfer_vector(const u64 a[6], transfer_fn fn, u64 *pos)
+/*
+ * What preadv2 and pwritev2 ask for beside (their man page). Every file system is memory: what was written is where it
+ * will stay (RWF_SYNC, RWF_DSYNC), and a regular file is not waited for (RWF_NOWAIT; other kinds can't tell).
+ */
+static s64 rwf_take(const struct file *f, struct uio *u, u32 flags)
+{
+	if ((flags & ~(u32)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND)) ||
+	    ((flags & RWF_NOWAIT) && !(f->vnode && S_ISREG(f->vnode->mode))))
+		return -EOPNOTSUPP;
+	u->append = flags & RWF_APPEND;
+	return 0;
+}
+
+static s64 transfer_vector(const u64 a[6], transfer_fn fn, u64 *pos, u32 flags)
 {
 	struct uio_seg few[IOV_STACK], *seg = few;
 	struct fd_ref r;
@@ -109,7 +122,9 @@ static s64 transfer_vector(const u64 a[6], transfer_fn fn, u64 *pos)
 	}
 	u.seg = seg;
 	u.left = left;
-	n = io_count(fn, fn(r.file, &u, pos));
+	n = flags ? rwf_take(r.file, &u, flags) : 0;
+	if (!n)
+		n = io_count(fn, fn(r.file, &u, pos));
 out:
 	if (seg != few)
 		kfree(seg);
@@ -120,44 +135,40 @@ out_file:
 
 SYSCALL(readv)
 {
-	return transfer_vector(a, file_read, NULL);
+	return transfer_vector(a, file_read, NULL, 0);
 }
 
 SYSCALL(writev)
 {
-	return transfer_vector(a, file_write, NULL);
+	return transfer_vector(a, file_write, NULL, 0);
 }
 
 SYSCALL(preadv)
 {
 	u64 pos = a[3];
 
-	return (s64)pos < 0 ? -EINVAL : transfer_vector(a, file_read, &pos);
+	return (s64)pos < 0 ? -EINVAL : transfer_vector(a, file_read, &pos, 0);
 }
 
 SYSCALL(pwritev)
 {
 	u64 pos = a[3];
 
-	return (s64)pos < 0 ? -EINVAL : transfer_vector(a, file_write, &pos);
+	return (s64)pos < 0 ? -EINVAL : transfer_vector(a, file_write, &pos, 0);
 }
 
 SYSCALL(preadv2)
 {
 	u64 pos = a[3];
 
-	if (a[5])
-		return -EOPNOTSUPP;
-	return transfer_vector(a, file_read, (s64)pos == -1 ? NULL : &pos);
+	return (s64)pos < -1 ? -EINVAL : transfer_vector(a, file_read, (s64)pos == -1 ? NULL : &pos, a[5]);
 }
 
 SYSCALL(pwritev2)
 {
 	u64 pos = a[3];
 
-	if (a[5])
-		return -EOPNOTSUPP;
-	return transfer_vector(a, file_write, (s64)pos == -1 ? NULL : &pos);
+	return (s64)pos < -1 ? -EINVAL : transfer_vector(a, file_write, (s64)pos == -1 ? NULL : &pos, a[5]);
 }
 
 static s64 splice_memory(struct file *f, struct uio *u, bool no_delay)
@@ -180,7 +191,7 @@ SYSCALL(vmsplice)
 {
 	if (a[3] & ~(u64)SPLICE_FLAGS)
 		return -EINVAL;
-	return transfer_vector(a, a[3] & SPLICE_NONBLOCK ? splice_memory_now : splice_memory_wait, NULL);
+	return transfer_vector(a, a[3] & SPLICE_NONBLOCK ? splice_memory_now : splice_memory_wait, NULL, 0);
 }
 
 SYSCALL(lseek)

@@ -207,6 +207,24 @@ SYSCALL(syslog)
 }
 
 
+s64 struct_from_user(void *dst, size_t known, u64 address, u64 size)
+{
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	memset(dst, 0, known);
+	if (copy_from_user(dst, address, MIN(size, (u64)known)))
+		return -EFAULT;
+	for (u64 at = known; at < size; at++) {
+		u8 v;
+
+		if (copy_from_user(&v, address + at, 1))
+			return -EFAULT;
+		if (v)
+			return -E2BIG;
+	}
+	return 0;
+}
+
 /* ---- limits and use ---- */
 
 /* What else keeps a copy of a limit. */

@@ -24,11 +24,17 @@
 /* What open(2) takes; other bits are dropped. */
 #define O_KNOWN_FLAGS (O_PATH_FLAGS | O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | \
 	O_SYNC | FASYNC | O_DIRECT | O_NOATIME | __O_TMPFILE)
+#define RESOLVE_ALL	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | \
+			 RESOLVE_IN_ROOT | RESOLVE_CACHED)
+_Static_assert(RESOLVE_NO_XDEV << LOOKUP_RESOLVE_SHIFT == LOOKUP_NO_XDEV &&
+	       RESOLVE_CACHED << LOOKUP_RESOLVE_SHIFT == LOOKUP_CACHED, "LOOKUP_* are RESOLVE_* in their order");
 
-static s64 open_at(u64 fd, u64 name_at, u32 flags, u32 mode)
+/* lookup: LOOKUP_NO_XDEV..CACHED. */
+static s64 open_at(u64 fd, u64 name_at, u32 flags, u32 mode, u32 lookup)
 {
 	struct user_path name;
 	struct at_dir at;
+	struct path cwd;
 	struct file *f;
 	s64 r;
 
@@ -39,13 +45,19 @@ static s64 open_at(u64 fd, u64 name_at, u32 flags, u32 mode)
 	r = user_path_get(&name, name_at);
 	if (r)
 		return r;
-	r = at_dir_get(&at, fd, name.name);
+	/* The scope of a walk is where it starts, of absolute names, too. */
+	r = at_dir_get(&at, fd, lookup & LOOKUP_SCOPED ? "." : name.name);
 	if (r)
 		goto out_name;
+	cwd.dentry = NULL;
+	if ((lookup & LOOKUP_SCOPED) && !at.path) {
+		fs_context_cwd(fs_context_current(), &cwd);
+		at.path = &cwd;
+	}
 	/* The number first: nothing is opened, waited for or created when there is none. */
 	r = fd_reserve(0, flags & O_CLOEXEC);
 	if (r >= 0) {
-		int err = path_open_at(at.path, name.name, flags, mode, &f);
+		int err = path_open_at(at.path, name.name, flags, mode, lookup, &f);
 
 		if (err) {
 			fd_unreserve(r);
@@ -54,6 +66,8 @@ static s64 open_at(u64 fd, u64 name_at, u32 flags, u32 mode)
 			fd_fill(r, f);
 		}
 	}
+	if (cwd.dentry)
+		path_put(&cwd);
 	at_dir_end(&at);
 out_name:
 	user_path_end(&name);
@@ -62,24 +76,28 @@ out_name:
 
 SYSCALL(openat)
 {
-	return open_at(a[0], a[1], a[2], a[3]);
+	return open_at(a[0], a[1], a[2], a[3], 0);
 }
 
 SYSCALL(openat2)
 {
 	struct open_how how;
+	s64 err;
 
 	if (a[3] < sizeof(how))
 		return -EINVAL;
-	if (a[3] > sizeof(how))
-		return -E2BIG;
-	if (copy_from_user(&how, a[2], sizeof(how)))
-		return -EFAULT;
-	if ((how.flags >> 32) || (how.mode & ~07777ull) || (how.mode && !(how.flags & (O_CREAT | __O_TMPFILE))))
+	err = struct_from_user(&how, sizeof(how), a[2], a[3]);
+	if (err)
+		return err;
+	if ((how.flags & ~(u64)(how.flags & O_PATH ? O_PATH_FLAGS : O_KNOWN_FLAGS | O_LARGEFILE)) ||
+	    (how.mode & ~07777ull) || (how.mode && !(how.flags & (O_CREAT | __O_TMPFILE))))
 		return -EINVAL;
-	if (how.resolve)
-		return -EOPNOTSUPP;
-	return open_at(a[0], a[1], how.flags, how.mode);
+	if ((how.resolve & ~(u64)RESOLVE_ALL) ||
+	    (how.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) == (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
+		return -EINVAL;
+	if ((how.resolve & RESOLVE_CACHED) && (how.flags & (O_TRUNC | O_CREAT | __O_TMPFILE)))
+		return -EAGAIN;
+	return open_at(a[0], a[1], how.flags, how.mode, how.resolve << LOOKUP_RESOLVE_SHIFT);
 }
 
 /* One name below one directory. */

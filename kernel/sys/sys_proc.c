@@ -43,24 +43,16 @@ SYSCALL(clone)
 
 SYSCALL(clone3)
 {
-	struct clone_args c = { 0 };
+	struct clone_args c;
 	struct clone_request r;
 	u64 size = a[1];
+	s64 err;
 
 	if (size < CLONE_ARGS_SIZE_VER0)
 		return -EINVAL;
-	if (size > PAGE_SIZE)
-		return -E2BIG;
-	if (copy_from_user(&c, a[0], MIN(size, sizeof(c))))
-		return -EFAULT;
-	for (u64 at = sizeof(c); at < size; at += 8) {
-		u64 v = 0;
-
-		if (copy_from_user(&v, a[0] + at, MIN(size - at, sizeof(v))))
-			return -EFAULT;
-		if (v)
-			return -E2BIG;	/* a wish that this version has no name for */
-	}
+	err = struct_from_user(&c, sizeof(c), a[0], size);
+	if (err)
+		return err;
 	if (c.set_tid_size || c.set_tid || (c.flags & CLONE_INTO_CGROUP))
 		return -EINVAL;
 	if ((c.flags & (CSIGNAL | CLONE_DETACHED)) || c.exit_signal > 64 || (!c.stack != !c.stack_size) ||

@@ -19,6 +19,10 @@ def test_flags_bit_by_bit():
     checks("flags")
 
 
+def test_walks():
+    checks("walks")
+
+
 def test_splices():
     checks("splices")
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/falloc.h>
+#include <linux/fs.h>
 #include <stdbool.h>
 #include <sys/fsuid.h>
 #include <sys/mman.h>
@@ -14,6 +15,7 @@
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #ifndef F_SEAL_FUTURE_WRITE
 #define F_SEAL_FUTURE_WRITE 0x10
@@ -381,6 +383,49 @@ static void write_set_id(void)
 	SAME(write(fd, "x", 1), 1);
 	SAME(fstat(fd, &st), 0);
 	SAME(st.st_mode & 07777, 0767);
+}
+
+/* By number: the C library answers for some of them itself. Of 64 bits the position is one argument. */
+static ssize_t writing(int fd, const char *text, off_t at, int flags)
+{
+	struct iovec v = { (void *)text, strlen(text) };
+
+	return syscall(SYS_pwritev2, fd, &v, 1, at, 0, flags);
+}
+
+static ssize_t reading(int fd, char *buf, size_t n, off_t at, int flags)
+{
+	struct iovec v = { buf, n };
+
+	return syscall(SYS_preadv2, fd, &v, 1, at, 0, flags);
+}
+
+CHECK(flags_of_one_read_or_write)
+{
+	int f = memfd_create("flags", 0), p[2];
+	char buf[32];
+
+	SAME(writing(f, "abcdef", 0, RWF_SYNC), 6);
+	SAME(writing(f, "X", 1, RWF_DSYNC | RWF_HIPRI), 1);
+	/* To the end, wherever that is; a position that was given leaves the file's own alone. */
+	SAME(writing(f, "gh", 0, RWF_APPEND), 2);
+	SAME(lseek(f, 0, SEEK_CUR), 0);
+	SAME(writing(f, "ij", -1, RWF_APPEND), 2);
+	SAME(lseek(f, 0, SEEK_CUR), 10);
+	SAME(lseek(f, 2, SEEK_SET), 2);
+	SAME(reading(f, buf, 3, -1, RWF_HIPRI), 3);
+	EXPECT(!memcmp(buf, "cde", 3));
+	SAME(lseek(f, 0, SEEK_CUR), 5);
+	SAME(reading(f, buf, sizeof(buf), 0, 0), 10);
+	EXPECT(!memcmp(buf, "aXcdefghij", 10));
+	FAILS(reading(f, buf, 1, 0, 1 << 20), EOPNOTSUPP);
+	FAILS(writing(f, "x", 0, 1 << 20), EOPNOTSUPP);
+	FAILS(writing(f, "x", -2, 0), EINVAL);
+	SAME(pipe(p), 0);
+	FAILS(writing(p[1], "x", 0, 0), ESPIPE);
+	SAME(writing(p[1], "x", -1, RWF_APPEND | RWF_SYNC), 1);
+	SAME(reading(p[0], buf, 9, -1, RWF_HIPRI), 1);
+	FAILS(writing(p[0], "x", -1, RWF_SYNC), EBADF);
 }
 
 CHECK(set_id_bits_go)
