@@ -77,7 +77,7 @@ BOOT_CODE struct boot_roots boot_map(u64 load, u64 dtb)
 {
 	u64 text = (u64)_text_end - load, rodata = (u64)_rodata_end - load, all = (u64)_image_end - load;
 	u64 linear = LINEAR_BASE + load;
-	u64 *upper, *lower;
+	u64 *upper, *lower, idmap = ALIGN_DOWN((u64)_idmap_start, PAGE_SIZE);
 
 	boot_patch_pan();
 	upper = boot_tables[boot_tables_used++];
@@ -88,7 +88,7 @@ BOOT_CODE struct boot_roots boot_map(u64 load, u64 dtb)
 	boot_map_pages(upper, KIMAGE_BASE + rodata, load + rodata, all - rodata, PTE_READ | PTE_WRITE);
 	boot_map_pages(upper, linear, load, rodata, PTE_READ);
 	boot_map_pages(upper, linear + rodata, load + rodata, all - rodata, PTE_READ | PTE_WRITE);
-	boot_map_pages(lower, (u64)_idmap_start, (u64)_idmap_start, PAGE_SIZE, PTE_READ | PTE_EXEC);
+	boot_map_pages(lower, idmap, idmap, PAGE_SIZE, PTE_READ | PTE_EXEC);
 	if (dtb) {
 		u64 base = ALIGN_DOWN(dtb, 0x200000);
 
