@@ -247,10 +247,12 @@ static void pending_fail(struct pkt_queue *q)
 {
 	struct pkt *p;
 
+	local_bh_disable();		/* the senders' protocols are told as by a router's error: in a softirq's place */
 	while ((p = pkt_queue_pop(q))) {
 		icmp_local_error(p, ICMP_UNREACHABLE, ICMP_HOST_UNREACHABLE, 0);
 		pkt_free(p);
 	}
+	local_bh_enable();
 }
 
 static void queue_move(struct pkt_queue *to, struct pkt_queue *from)
