@@ -30,12 +30,12 @@
 
 enum { VECTOR_RX, VECTOR_TX, VECTOR_OTHER, VECTORS };
 
-#define TCTL_VALUE	(1u << 1 | 1u << 3 | 0x0fu << 4 | 0x40u << 12)	/* enabled, padded, collisions as 802.3 wants them */
-#define TIPG_VALUE	(8u | 8u << 10 | 6u << 20)			/* gaps between frames on copper (13.4.34) */
-#define TXDCTL_VALUE	(1u << 24 | 1u << 16)				/* thresholds in descriptors; written back one by one */
-#define TXDCTL_82574	(1u << 22)					/* must be set (82574, 10.2.6.10) */
-#define RXCSUM_VALUE	(1u << 8 | 1u << 9)				/* look at IP and transport checksums */
-#define RFCTL_VALUE	(1u << 6 | 1u << 7 | 1u << 12)			/* no parsing of NFS, no interrupts for ACKs */
+#define TCTL_VALUE	(1u << 1 | 1u << 3 | 0x0fu << 4 | 0x40u << 12)	/* on, frames padded, collisions as in 802.3 */
+#define TIPG_VALUE	(8u | 8u << 10 | 6u << 20)	/* gaps between frames on copper (8254x, 13.4.34) */
+#define TXDCTL_VALUE	(1u << 24 | 1u << 16)		/* thresholds in descriptors; written back one by one */
+#define TXDCTL_82574	(1u << 22)			/* the 82574 wants it set */
+#define RXCSUM_VALUE	(1u << 8 | 1u << 9)		/* look at IP and transport checksums */
+#define RFCTL_VALUE	(1u << 6 | 1u << 7 | 1u << 12)	/* no parsing of NFS, no interrupts for ACKs */
 
 /* ---- out of service ------------------------------------------------------------------------------ */
 
@@ -104,8 +104,8 @@ static int e1000_set_mtu(struct netif *nif, u32 mtu)
 }
 
 /*
- * The card's counters go into sums, for they are cleared by reading. Its count of undersized frames is left out: virtual
- * cards count short frames there that they then pad and deliver.
+ * The card's counters go into sums, for they are cleared by reading. Its count of undersized frames is left out:
+ * virtual cards count short frames there that they then pad and deliver.
  */
 static void e1000_add_stats(const struct netif *nif, struct netif_stats *s)
 {

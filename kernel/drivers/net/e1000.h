@@ -101,9 +101,9 @@ struct e1000_tx_desc { le64 addr; le32 command, status; };
 #define TX_TXSM		(1u << 9)	/* of data: insert the checksum that the context describes */
 
 #define E1000_RING	256u		/* descriptors, a page of them */
-#define E1000_RX_BATCH	32u		/* buffers that are given back at once: a doorbell is an exit to the hypervisor */
+#define E1000_RX_BATCH	32u		/* buffers given back at once: a doorbell is an exit to the hypervisor */
 #define E1000_RX_ROOM	(PKT_BUF_SIZE - (NIC_IP_AT - ETH_HLEN))	/* bytes of a buffer: 1522 and more */
-#define E1000_RX_LARGE	1024u		/* bytes of it that the card is told of with large frames, which come in pieces */
+#define E1000_RX_LARGE	1024u		/* bytes of it that the card may use for large frames, which come in pieces */
 #define E1000_FRAME_MAX	16128u
 
 struct e1000 {
@@ -111,10 +111,10 @@ struct e1000 {
 	u8 *regs;
 	u32 rx_cause, tx_cause;		/* that unmask the queues' interrupts; 0 without interrupts */
 	bool is_82574;
-	bool broken;			/* out of service: it wrote what cannot be, or is gone [set once, read anywhere] */
-	bool large;			/* frames over 1522 bytes are taken, in pieces [process context, under the config mutex] */
+	bool broken;			/* out of service: it lied, or is gone [set once, read anywhere] */
+	bool large;			/* frames over 1522 bytes are taken, in pieces [config mutex] */
 
-	/* Indices count on; their low bits are the place in the ring. All but the rings lie where the card does not see them. */
+	/* Indices count on; their low bits are the place in the ring. Only the rings lie where the card sees them. */
 	struct e1000_rx_desc *rx;	/* [owner of the scheduled bit; process context while not up] */
 	u32 rx_taken, rx_given, rx_told; /* taken back, given, given and told the card [as rx] */
 	struct pkt *rx_chain, **rx_chain_end; /* pieces of a frame whose end is not there yet [as rx] */
@@ -124,7 +124,10 @@ struct e1000 {
 	struct e1000_tx_desc *tx;	/* [nic.nif.tx_lock] */
 	u32 tx_done, tx_next, tx_told;	/* taken back, filled, told the card [tx_lock] */
 	u32 tx_context;			/* the checksum context that the card has, 0: none [tx_lock] */
-	struct e1000_tx_slot { struct pkt *pkt; u32 count; } tx_slots[E1000_RING]; /* at a frame's first: its descriptors [tx_lock] */
+	struct e1000_tx_slot {		/* at a frame's first descriptor: how many it has [tx_lock] */
+		struct pkt *pkt;
+		u32 count;
+	} tx_slots[E1000_RING];
 
 	struct spinlock lock;		/* bh kind, class e1000.control; taken around net.config.lists */
 	u32 rctl, mta[128];		/* as the registers are [lock] */

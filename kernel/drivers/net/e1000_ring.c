@@ -325,7 +325,7 @@ static bool e1000_tx_poll(struct e1000 *c)
 	}
 	if (likely(!READ_ONCE(c->nic.tx_armed)))
 		return false;
-	/* For a full ring until the interface's queue is sent; for a sender, of whom we don't know how much it needs, until all is. */
+	/* For a full ring until the interface's queue is sent; for a sender, who may need any amount, until all is. */
 	spin_lock_bh(&c->nic.nif.tx_lock);
 	if (!c->nic.nif.tx_stopped)
 		c->nic.tx_armed &= ~TX_ARMED_FULL;

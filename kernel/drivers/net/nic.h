@@ -13,7 +13,7 @@
 #define NIC_VECTORS	3		/* receive, transmit, and the rest */
 #define ETH_HLEN	14u
 #define ETH_DATA	1500u
-#define NIC_IP_AT	64u		/* where in a receive buffer the frame's IP header falls: aligned, and with room in front */
+#define NIC_IP_AT	64u		/* where in a receive buffer the IP header falls: aligned, room in front */
 #define NIC_REFILL_NS	(10 * NSEC_PER_MSEC)
 
 /* Who wants the transmit interrupt. */
@@ -26,7 +26,7 @@ struct nic {
 	struct pci_device *pci;
 	u32 vectors;			/* that we have, at most NIC_VECTORS */
 	bool timer_polled;		/* no interrupt: the last step of the ladder */
-	bool up;			/* the rings are filled, the vectors open [process context, under the config mutex] */
+	bool up;			/* the rings are filled, the vectors open [config mutex] */
 	u8 tx_armed;			/* TX_ARMED_* [nif.tx_lock] */
 	struct net_deferred tx_kick;	/* the doorbell, at the end of a batch */
 	struct timer refill;		/* the receive ring is empty for want of memory: try again */
@@ -34,10 +34,11 @@ struct nic {
 	char names[NIC_VECTORS][24];	/* of the vectors, for /proc/interrupts */
 };
 
-/* The vectors were asked for: err is what pci_irq_alloc gave. Only with MSI-X do a card's vectors tell what it is. Probe. */
+/* The vectors were asked for: err is what pci_irq_alloc gave. Only those of MSI-X are more than one. Probe. */
 void nic_vectors(struct nic *n, int err);
 /* A handler for a vector, by "NAMEwhat" in /proc/interrupts: 0 or -errno. Process context. */
-must_check int nic_attach(struct nic *n, u32 vector, irq_handler handler, void *arg, const char *name, const char *what);
+must_check int nic_attach(struct nic *n, u32 vector, irq_handler handler, void *arg, const char *name,
+			  const char *what);
 /* From all vectors; one that nobody attached to is left as it is. Process context. */
 void nic_detach(struct nic *n, void *arg);
 

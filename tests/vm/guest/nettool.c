@@ -5,10 +5,11 @@
  *	put IP PORT BYTES	sends a pattern by TCP and watches the congestion window (TCP_INFO) all the while
  *	recover IP PORT BYTES	the same, but ends as soon as the window has fallen and risen again
  *	sink PORT		takes one TCP connection, reads it to the end, says how many bytes and their sum
- *	udp-echo PORT		sends datagrams back, whatever their size, until one says "end"
+ *	udp-echo PORT [GROUP]	sends datagrams back, whatever their size, until one says "end"; as a member of that group
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -160,11 +161,18 @@ static int sink(const char *port)
 	return 0;
 }
 
-static int udp_echo(const char *port)
+static int udp_echo(const char *port, const char *group)
 {
+	struct ip_mreqn join = { .imr_multiaddr = address(group, "0").sin_addr, .imr_ifindex = if_nametoindex("eth0") };
 	int fd = bound(SOCK_DGRAM, port);
 	struct sockaddr_in from;
 
+	if (group && setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &join, sizeof(join)))
+		return fail("IP_ADD_MEMBERSHIP");
+	if (group) {
+		printf("member\n");
+		fflush(stdout);
+	}
 	for (;;) {
 		socklen_t len = sizeof(from);
 		ssize_t r = recvfrom(fd, buf, sizeof(buf), 0, (struct sockaddr *)&from, &len);
@@ -190,8 +198,8 @@ int main(int argc, char **argv)
 		return put(argv[2], argv[3], atol(argv[4]), 1);
 	if (!strcmp(what, "sink") && argc == 3)
 		return sink(argv[2]);
-	if (!strcmp(what, "udp-echo") && argc == 3)
-		return udp_echo(argv[2]);
-	fprintf(stderr, "usage: nettool resolve NAME | put|recover IP PORT BYTES | sink PORT | udp-echo PORT\n");
+	if (!strcmp(what, "udp-echo") && (argc == 3 || argc == 4))
+		return udp_echo(argv[2], argv[3]);
+	fprintf(stderr, "usage: nettool resolve NAME | put|recover IP PORT BYTES | sink PORT | udp-echo PORT [GROUP]\n");
 	return 2;
 }

@@ -171,7 +171,10 @@ static void slip_in_and_be_forgotten(struct pkt *sent)
 	EXPECT_EQ(*reg(E1000_ICR), 0u);
 }
 
-/* The same, and then the line's handler reads the causes for another reason: that clears the one of the frame. Its poll goes on still. */
+/*
+ * The same, while the poll goes on still; and then the line's handler reads the causes for another reason, which clears
+ * the one of the frame.
+ */
 TEST(a_frame_whose_cause_is_cleared_is_not_left_lying)
 {
 	struct napi_stats before, after;
@@ -289,7 +292,7 @@ TEST(a_length_beyond_the_buffer)
 	}
 }
 
-/* Pieces that never end, that are not full, or that are more than any frame has: dropped, and the next frame is whole. */
+/* Pieces that never end, that are not full, that are more than any frame has: dropped, and the next frame is whole. */
 TEST(pieces_that_are_no_frame)
 {
 	u8 f[1024] = { 0 };

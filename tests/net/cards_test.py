@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""What the Intel cards have beside the ladder: filters, another address, large frames, counts."""
+import hashlib
+import socket
+import struct
+
+from frames import GUEST_MAC, ether
+from netns import Net, Vm, main
+
+CARDS = ("e1000e", "e1000")
+STRANGER, OTHER_GROUP = bytes.fromhex("020000000099"), bytes.fromhex("01005e112233")
+GROUP, GROUP_MAC, PORT = "239.1.2.3", bytes.fromhex("01005e010203"), 9
+IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2
+
+
+def raw(net):
+    s = net.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    with net.inside():
+        s.bind((net.tap, 0))
+    return s
+
+
+def seen(net, vm, *frames, times=10):
+    """Of these frames, each sent ten times, how many the guest is shown. An echo behind them tells that all are."""
+    count = "cat /sys/class/net/eth0/statistics/rx_packets"
+    net.echo()
+    before = int(vm.run(count))
+    with raw(net) as s:
+        for frame in frames:
+            for _ in range(times):
+                s.send(frame)
+    net.echo()
+    return int(vm.run(count)) - before - 1
+
+
+def quiet(net, vm):
+    """Both sides know each other for good: no ARP in between."""
+    mac = net.run("cat", f"/sys/class/net/{net.tap}/address").strip()
+    net.run("ip", "neigh", "replace", net.guest_ip, "lladdr", GUEST_MAC.hex(":"), "dev", net.tap, "nud", "permanent")
+    vm.run(f"arp -s {net.host_ip} {mac}")
+
+
+def test_filters():
+    """Frames for others stay in the card, until somebody wants them."""
+    strange, grouped, ours = (ether(bytes(50), 0x88b5, to=to) for to in (STRANGER, OTHER_GROUP, GUEST_MAC))
+    for nic in CARDS:
+        with Net() as net, Vm(ns=net, nic=nic) as vm:
+            vm.boot()
+            quiet(net, vm)
+            assert seen(net, vm, strange, grouped, ours) == 10
+            vm.run("ifconfig eth0 allmulti")
+            assert seen(net, vm, strange, grouped, ours) == 20
+            vm.run("ifconfig eth0 promisc")
+            assert seen(net, vm, strange, grouped, ours) == 30
+            vm.run("ifconfig eth0 -promisc")
+            assert seen(net, vm, strange, grouped, ours) == 20
+            vm.run("ifconfig eth0 -allmulti")
+            assert seen(net, vm, strange, grouped, ours) == 10
+
+
+def test_groups():
+    """A program that joins a group gets what is sent to it, from the first datagram on."""
+    for nic in CARDS:
+        with Net() as net, Vm(ns=net, nic=nic, guest=True) as vm:
+            vm.boot()
+            quiet(net, vm)
+            other = ether(bytes(50), 0x88b5, to=OTHER_GROUP)
+            member = ether(bytes(50), 0x88b5, to=GROUP_MAC)
+            assert seen(net, vm, other, member) == 0
+            vm.run(f"nettool udp-echo {PORT} {GROUP} >/tmp/said & until grep -q member /tmp/said; do :; done")
+            with net.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                s.settimeout(60)
+                s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(net.host_ip))
+                for i in range(20):
+                    s.sendto(struct.pack("!I", i), (GROUP, PORT))
+                    assert s.recv(100) == struct.pack("!I", i)
+                assert seen(net, vm, other) == 0
+                s.sendto(b"end", (GROUP, PORT))
+            vm.run("wait")
+            assert seen(net, vm, other, member) == 0
+
+
+def test_another_address():
+    for nic in CARDS:
+        with Net() as net, Vm(ns=net, nic=nic) as vm:
+            vm.boot()
+            net.echo()
+            vm.run("ip link set eth0 address 02:00:00:aa:bb:cc")
+            assert vm.run("cat /sys/class/net/eth0/address") == "02:00:00:aa:bb:cc\n"
+            # Who asks is told the new one, and the old one is a stranger's.
+            net.run("ip", "neigh", "flush", "dev", net.tap)
+            net.echo(3)
+            assert "02:00:00:aa:bb:cc" in net.run("ip", "neigh", "show", net.guest_ip)
+            assert seen(net, vm, ether(bytes(50), 0x88b5, to=GUEST_MAC)) == 0
+
+
+def test_large_frames():
+    """In several pieces each way; and the ordinary size again afterwards."""
+    for nic in CARDS:
+        with Net(mtu=9000) as net, Vm(ns=net, nic=nic) as vm:
+            net.nginx()
+            vm.boot()
+            want = hashlib.sha256(open(f"{net.www}/10m", "rb").read()).hexdigest()
+            for mtu in (9000, 4000, 1500, 9000):
+                vm.run(f"ip link set eth0 mtu {mtu}")
+                net.echo(5, mtu - 28, [(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)])
+                assert vm.run("wget -q -O - http://10.77.0.1/10m | sha256sum", 300).split()[0] == want
+            assert vm.sh("ip link set eth0 mtu 20000")[1] != 0
+
+
+def test_statistics():
+    """As many frames and bytes as the wire has seen."""
+    for nic in CARDS:
+        with Net() as net, Vm(ns=net, nic=nic) as vm:
+            net.nginx()
+            vm.boot()
+            vm.run("wget -q -O /dev/null http://10.77.0.1/10m")
+            net.echo(20)
+            wire = net.link_stats()
+            received, sent = (vm.run("grep eth0: /proc/net/dev").split()[i:i + 4] for i in (1, 9))
+            assert [int(n) for n in sent] == [wire["sent_bytes"], wire["sent"], 0, 0], (sent, wire)
+            assert received[1:] == [str(wire["received"]), "0", "0"], (received, wire)
+
+
+main()
