@@ -11,6 +11,8 @@
 
 struct file; struct poll_table; struct socket; struct netif;
 
+/* What poll says of a local or datagram socket that takes more. */
+#define SOCKET_WRITABLE (EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND)
 /* Addresses travel as kernel copies of Linux's struct sockaddr_storage. */
 #define SOCKADDR_MAX 128
 
@@ -56,6 +58,7 @@ struct socket {
 	struct file *file;		/* back pointer for epoll and fasync; NULL before accept made one */
 	u64 ino;			/* /proc/net, fd links: socket:[ino] */
 	struct socket_filter *filter;	/* SO_ATTACH_FILTER, or NULL [L] */
+	u32 noted;			/* bit n: option n, which is without effect here, is on [L] */
 	bool timestamp_ns;		/* SO_TIMESTAMPNS rather than SO_TIMESTAMP [L] */
 	bool listening;			/* SO_ACCEPTCONN [L] */
 };

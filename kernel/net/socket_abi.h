@@ -65,6 +65,7 @@
 #define MSG_PEEK	0x2
 #define MSG_DONTROUTE	0x4
 #define MSG_CTRUNC	0x8
+#define MSG_PROBE	0x10
 #define MSG_TRUNC	0x20
 #define MSG_DONTWAIT	0x40
 #define MSG_EOR		0x80
@@ -76,6 +77,7 @@
 #define MSG_WAITFORONE	0x10000
 #define MSG_FASTOPEN	0x20000000
 #define MSG_CMSG_CLOEXEC 0x40000000
+#define MSG_CMSG_COMPAT	0x80000000u	/* the kernel's own */
 
 #define SCM_RIGHTS	1
 #define SCM_CREDENTIALS	2

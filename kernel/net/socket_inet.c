@@ -152,7 +152,7 @@ void inet_tx_uncharge(struct inet_socket *i, u32 n)
 	left = atomic_sub(&i->tx_charge, n - 1);	/* one is kept */
 	if (left - 2 < i->s.sndbuf / 2) {
 		atomic_store(&i->tx_waiting, false);
-		socket_wake(&i->s, EPOLLOUT | EPOLLWRNORM);
+		socket_wake(&i->s, SOCKET_WRITABLE);
 	}
 	if (atomic_sub(&i->tx_charge, 1) == 0)
 		i->destroy(i);
@@ -294,12 +294,12 @@ u32 inet_poll(struct socket *s, struct poll_table *t)
 	if (s->shut_read && s->shut_write)
 		events |= EPOLLHUP;
 	if (inet_tx_room(i)) {
-		events |= EPOLLOUT | EPOLLWRNORM;
+		events |= SOCKET_WRITABLE;
 	} else {
 		atomic_store(&i->tx_waiting, true);
 		atomic_fence();
 		if (inet_tx_room(i))
-			events |= EPOLLOUT | EPOLLWRNORM;
+			events |= SOCKET_WRITABLE;
 	}
 	return events;
 }
@@ -465,6 +465,10 @@ static int control_one(const struct abi_cmsghdr *h, const u8 *data, u32 len, str
 	struct in_pktinfo info;
 	s32 v = 0;
 
+	if (h->level == SOL_SOCKET) {
+		/* What only local sockets carry means nothing; no other message of this level is taken. */
+		return h->type == SCM_RIGHTS || h->type == SCM_CREDENTIALS ? 0 : -EINVAL;
+	}
 	if (h->level != SOL_IP)
 		return 0;
 	if (h->type == IP_PKTINFO) {
@@ -475,16 +479,18 @@ static int control_one(const struct abi_cmsghdr *h, const u8 *data, u32 len, str
 		a->source = info.ipi_spec_dst.s_addr;
 		return 0;
 	}
-	if (len >= 4)
+	if (len == 4)
 		memcpy(&v, data, 4);
-	else if (len >= 1)
+	else if (len == 1 && h->type == IP_TOS)
 		v = data[0];
+	else
+		return -EINVAL;
 	if (h->type == IP_TTL && v >= 1 && v <= 255) {
 		a->ttl = v;
 		return 0;
 	}
-	if (h->type == IP_TOS) {
-		a->tos = v & 0xff;
+	if (h->type == IP_TOS && v >= 0 && v <= 255) {
+		a->tos = v;
 		return 0;
 	}
 	return -EINVAL;

@@ -156,7 +156,8 @@ static int option_set_int(struct inet_socket *i, int name, s32 v)
 {
 	switch (name) {
 	case IP_TOS:
-		i->tos = v;
+		/* The two bits of ECN are TCP's own. */
+		i->tos = i->s.type == SOCK_STREAM ? (v & ~3) | (i->tos & 3) : v;
 		return 0;
 	case IP_TTL:
 		if (v != -1 && (v < 1 || v > 255))

@@ -181,8 +181,12 @@ static int option_set_int(struct socket *s, int name, s32 v)
 	case SO_OOBINLINE:	/* urgent data always is */
 	case SO_DEBUG:
 	case SO_NO_CHECK:
+		if (on && name == SO_DEBUG && !root)
+			return -EACCES;
+		s->noted = (s->noted & ~(1u << name)) | (u32)on << name;
+		return 0;
 	case SO_RXQ_OVFL:
-		return on && name == SO_DEBUG && !root ? -EACCES : on && name == SO_RXQ_OVFL ? -ENOPROTOOPT : 0;
+		return on ? -ENOPROTOOPT : 0;
 	case SO_TYPE:
 	case SO_PROTOCOL:
 	case SO_DOMAIN:
@@ -267,7 +271,7 @@ static int option_get_int(struct socket *s, int name, s32 *v)
 	case SO_BINDTOIFINDEX:	*v = s->bound_ifindex; return 0;
 	case SO_OOBINLINE:
 	case SO_DEBUG:
-	case SO_NO_CHECK:
+	case SO_NO_CHECK:	*v = s->noted >> name & 1; return 0;
 	case SO_RXQ_OVFL:
 	case SO_INCOMING_CPU:	*v = 0; return 0;
 	}

@@ -97,7 +97,10 @@ static int option_set(struct tcp_conn *c, int name, s32 v)
 			tcp_send_ack(c);
 		return 0;
 	case TCP_SYNCNT:
-		return v < 1 || v > 127 ? -EINVAL : 0;
+		if (v < 1 || v > 127)
+			return -EINVAL;
+		c->syn_retries = v;
+		return 0;
 	case TCP_WINDOW_CLAMP:
 	case TCP_NOTSENT_LOWAT:
 	case TCP_THIN_LINEAR_TIMEOUTS:
@@ -239,7 +242,7 @@ static int option_get(const struct tcp_conn *c, int name, s32 *v)
 	case TCP_KEEPIDLE:	*v = c->keep_idle / NSEC_PER_SEC; return 0;
 	case TCP_KEEPINTVL:	*v = c->keep_interval / NSEC_PER_SEC; return 0;
 	case TCP_KEEPCNT:	*v = c->keep_count; return 0;
-	case TCP_SYNCNT:	*v = TCP_SYN_RETRIES; return 0;
+	case TCP_SYNCNT:	*v = c->syn_retries; return 0;
 	case TCP_LINGER2:	*v = c->linger2 == 1 ? -1 : (s32)(c->linger2 / NSEC_PER_SEC); return 0;
 	case TCP_DEFER_ACCEPT:	*v = c->defer_accept ? (1 << c->defer_accept) - 1 : 0; return 0;
 	case TCP_WINDOW_CLAMP:	*v = c->inet.s.rcvbuf; return 0;

@@ -227,6 +227,8 @@ static s64 udp_sendmsg(struct socket *s, struct socket_msg *m)
 		err = socket_error_take(s);
 	if (unlikely(err))
 		return err;
+	if (unlikely(m->flags & MSG_PROBE))
+		return len;
 	charge = PKT_TRUESIZE;
 	if (unlikely(len > PKT_BUF_SIZE - PKT_HEADROOM))
 		charge += DIV_ROUND_UP(len, (u32)PKT_BUF_SIZE) * PKT_TRUESIZE;

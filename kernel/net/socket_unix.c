@@ -445,7 +445,7 @@ static s64 send_stream(struct unix_socket *u, struct socket_msg *m)
 
 	if (!to)
 		return u->connected ? -EPIPE : -ENOTCONN;
-	if (m->name) {
+	if (m->name_len) {
 		err = u->connected ? -EISCONN : -EOPNOTSUPP;
 		goto out;
 	}
@@ -513,6 +513,8 @@ static s64 unix_sendmsg(struct socket *s, struct socket_msg *m)
 		return -EOPNOTSUPP;
 	if (err)
 		return err;
+	if (s->type == SOCK_SEQPACKET)
+		m->name_len = 0;	/* it is connected: who else it could be for is not looked at */
 	if (s->passcred && !u->name && (err = unix_autobind(u)))
 		return err;
 	return is_datagram(u) ? send_datagram(u, m) : send_stream(u, m);
@@ -569,7 +571,7 @@ static void message_consume(struct unix_socket *u, struct unix_message *x, u32 n
 	if (wait_queue_active(&u->room_wait))
 		wait_wake_all(&u->room_wait);
 	if (u->peer)
-		socket_wake(&u->peer->s, EPOLLOUT | EPOLLWRNORM);
+		socket_wake(&u->peer->s, SOCKET_WRITABLE);
 }
 
 /* Messages with other rights or senders end a read of a stream. */
@@ -705,7 +707,7 @@ static u32 unix_poll(struct socket *s, struct poll_table *t)
 	if (s->error)
 		events |= EPOLLERR;
 	if (!peer ? is_datagram(u) || u->hung_up : queue_has_room(peer))
-		events |= EPOLLOUT | EPOLLWRNORM;
+		events |= SOCKET_WRITABLE;
 out:
 	spin_unlock(&unix_lock);
 	return events;

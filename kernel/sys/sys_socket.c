@@ -456,7 +456,7 @@ static s64 message_send(struct socket *s, const struct file *f, u64 user, u32 fl
 {
 	struct message x;
 	s64 n;
-	int err = message_in(&x, user);
+	int err = flags & MSG_CMSG_COMPAT ? -EINVAL : message_in(&x, user);
 
 	if (err)
 		return err;
@@ -506,7 +506,7 @@ static s64 message_receive(struct socket *s, const struct file *f, u64 user, u32
 {
 	struct message x;
 	s64 n;
-	int err = message_in(&x, user);
+	int err = flags & MSG_CMSG_COMPAT ? -EINVAL : message_in(&x, user);
 
 	if (err)
 		return err;

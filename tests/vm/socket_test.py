@@ -1,22 +1,27 @@
 #!/usr/bin/env python3
 # quick
-"""Sockets as programs know them: the check program of tests/vm/guest."""
+"""Sockets as programs know them: the check programs of tests/vm/guest."""
 from vmtest import Vm, main
 
 
-def test_sockets():
-    with Vm(net="none", guest=True, mem="256M") as vm:
+def checks(command, mem="256M"):
+    with Vm(net="none", guest=True, mem=mem) as vm:
         vm.boot()
-        out, status = vm.sh("ip link set lo up; /bin/sockets", 300)
+        out, status = vm.sh(command, 600)
         assert status == 0 and ", 0 failed" in out.splitlines()[-1], "\n".join(
             line for line in out.splitlines() if not line.startswith("ok "))
 
 
+def test_sockets():
+    checks("ip link set lo up; /bin/sockets")
+
+
+def test_flags_and_options():
+    checks("ip link set lo up; /bin/sockflags")
+
+
 def test_descriptors_on_their_way():
-    with Vm(net="none", guest=True, mem="128M") as vm:
-        vm.boot()
-        out, status = vm.sh("/bin/rights", 600)
-        assert status == 0 and ", 0 failed" in out.splitlines()[-1], out
+    checks("/bin/rights", "128M")
 
 
 main()

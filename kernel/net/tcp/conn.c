@@ -70,6 +70,7 @@ struct tcp_conn *tcp_conn_new(void)
 	c->keep_idle = 7200 * NSEC_PER_SEC;
 	c->keep_interval = 75 * NSEC_PER_SEC;
 	c->keep_count = 9;
+	c->syn_retries = TCP_SYN_RETRIES;
 	c->linger2 = TCP_MSL2_NS;
 	c->deferred.fn = deferred_run;
 	tcp_timer_init(c);

@@ -46,7 +46,7 @@ static bool retries_over(struct tcp_conn *c, u64 now)
 	u32 max = TCP_RETRIES;
 
 	if (c->state == TCPS_SYN_SENT)
-		max = TCP_SYN_RETRIES;
+		max = c->syn_retries;
 	else if (c->state == TCPS_SYN_RECEIVED)
 		max = TCP_SYNACK_RETRIES;
 	else if (c->orphan)
