@@ -60,6 +60,8 @@ struct mount *mount_new(struct superblock *sb, struct dentry *root, const char *
 
 void mount_put(struct mount *m)
 {
+	if (m && unlikely(READ_ONCE(m->expiring)))
+		WRITE_ONCE(m->expiring, m->expiring - 1);
 	while (m && ref_put(&m->refs)) {
 		struct mount *parent = m->parent == m ? NULL : m->parent;
 
@@ -320,10 +322,15 @@ int mount_remove(const struct path *at, u32 flags)
 		err = -EINVAL;
 		goto out;
 	}
-	if (!(flags & 2 /* MNT_DETACH, which no UAPI header has */)) {
+	if (!(flags & UMOUNT_DETACH)) {
 		/* The tree's reference and the caller's; any other is a use of it. */
 		if (atomic_load(&m->refs) > 2) {
 			err = -EBUSY;
+			goto out;
+		}
+		if ((flags & UMOUNT_EXPIRE) && !m->expiring) {
+			m->expiring = 2;	/* this look-up's end, and whoever uses it then */
+			err = -EAGAIN;
 			goto out;
 		}
 		detach_locked(m);

@@ -19,6 +19,7 @@ struct mount {
 	struct dentry *mountpoint;	/* referenced, in parent [d] */
 	struct list_node node;		/* all mounts, in order of mounting [d] */
 	bool attached;			/* [d] */
+	u8 expiring;			/* umount2(MNT_EXPIRE) found it unused; mount_put, its own first, counts it down */
 	u32 writers;			/* files open for writing [a] */
 	char *source;			/* for /proc/mounts */
 };
@@ -123,6 +124,8 @@ int mount_add(const char *source, const struct path *at, const char *type, u32 f
 int mount_bind(const struct path *from, const struct path *at, bool recursive);
 int mount_move(const struct path *from, const struct path *at);
 int mount_remount(const struct path *at, u32 flags, const char *options);
+#define UMOUNT_DETACH	2u		/* MNT_DETACH, MNT_EXPIRE: no UAPI header has them */
+#define UMOUNT_EXPIRE	4u
 int mount_remove(const struct path *at, u32 flags);
 /* pivot_root(2): 0, -EBUSY, -EINVAL. */
 int mount_pivot(const struct path *new_root, const struct path *put_old);

@@ -50,6 +50,7 @@ int cred_publish(struct cred *c)
 		p->dumpable = false;
 	}
 	if (t->tid == p->pid) {
+		p->sig.uid = c->uid;
 		shown = p->cred;
 		p->cred = cred_get(c);
 	}

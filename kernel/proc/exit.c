@@ -207,7 +207,7 @@ static void children_give_away(struct process *p, struct list_node *forgotten)
 static void zombie_shed(struct process *p)
 {
 	spin_lock(&p->sig.lock);
-	signal_queue_free(&p->sig, &p->sig.queue);
+	signal_queue_free(&p->sig.queue);
 	signal_actions_put(p->actions);
 	p->actions = NULL;
 	spin_unlock(&p->sig.lock);
@@ -304,7 +304,7 @@ noreturn void exit_thread(u32 status)
 	flags = spin_lock_irqsave(&pids_lock);
 	spin_lock(&p->sig.lock);
 	thread_account(p, t);
-	signal_queue_free(&p->sig, &t->sig_queue);
+	signal_queue_free(&t->sig_queue);
 	list_remove(&t->process_node);
 	last = --p->sig.thread_count == 0;
 	stop_complete = !last && p->sig.stopping && signal_stop_left_locked(p);

@@ -264,7 +264,7 @@ static u64 nproc_limit(void)
 /* Seen at once, before anything is copied; process_attach_thread has the last word. */
 static bool too_many(void)
 {
-	return user_reached(current()->cred->uid, USER_PROCESSES, nproc_limit());
+	return user_has(current()->cred->uid, USER_PROCESSES) >= nproc_limit();
 }
 
 static void vfork_put(struct vfork_wait *v)

@@ -19,6 +19,7 @@ struct proc_thread {
 	u64 fault_address, fault_esr;	/* of the last fault, for the signal frame [T] */
 	u32 stop_episode;		/* the last stop that this thread was counted in [s] */
 	struct pid *tid;		/* one use of it [P] */
+	u64 rt_sleeps, rt_since;	/* RLIMIT_RTTIME: how often it had slept, and its CPU time then [T] */
 	struct vfork_wait *vfork;	/* who waits for this thread to let go of the space [T] */
 };
 

@@ -54,7 +54,7 @@ static u64 cpu_ns(struct process *p, u32 which)
 void cpu_timers_wanted_locked(struct process *p)
 {
 	WRITE_ONCE(p->sig.watches_cpu, p->itimer_expires[ITIMER_VIRTUAL] || p->itimer_expires[ITIMER_PROF] ||
-		   !list_empty(&p->cpu_watches) || process_rlimit(p, RLIMIT_CPU) != RLIM_INFINITY);
+		   !list_empty(&p->cpu_watches) || process_rlimit(p, RLIMIT_CPU) != RLIM_INFINITY || process_rlimit(p, RLIMIT_RTTIME) != RLIM_INFINITY);
 }
 
 void cpu_watch_add_locked(struct process *p, struct cpu_watch *w)
@@ -86,24 +86,37 @@ static void watches_check(struct process *p)
 	}
 }
 
-/* RLIMIT_CPU: a signal each second from the soft limit on, and the end at the hard one. */
-static void limit_check(struct process *p, u64 used)
+/* RLIMIT_CPU, _RTTIME: a signal each second (so many of the limit's units) from the soft limit on; the end at the hard one. */
+static void limit_check(struct process *p, u32 which, u64 used, u64 second)
 {
-	u64 flags = spin_lock_irqsave(&pids_lock), *limit = p->rlimits[RLIMIT_CPU];
+	u64 flags = spin_lock_irqsave(&pids_lock), *limit = p->rlimits[which];
 	s32 signo = 0;
 
-	used /= NSEC_PER_SEC;
 	if (used >= MAX(limit[1], 1u)) {
 		signo = SIGKILL;
 	} else if (used >= MAX(limit[0], 1u)) {
 		signo = SIGXCPU;
-		limit[0] = used + 1;
+		limit[0] = used + second;
 	}
 	spin_unlock_irqrestore(&pids_lock, flags);
 	if (signo)
 		signal_send_process(p, signo, NULL);
 }
 
+/* RLIMIT_RTTIME: what the caller, if real-time, has used since it slept last; in units of 1 us. */
+static u64 realtime_used(void)
+{
+	struct thread *t = current();
+	struct proc_thread *pt = proc_thread(t);
+
+	if (t->rt_priority && pt->rt_sleeps == t->switches_voluntary)
+		return (thread_cpu_ns(t) - pt->rt_since) / 1000;
+	pt->rt_sleeps = t->switches_voluntary;
+	pt->rt_since = thread_cpu_ns(t);
+	return 0;
+}
+
+/* [T]: the caller is of p. */
 void cpu_timers_check(struct process *p)
 {
 	u64 used[3], flags;
@@ -124,7 +137,8 @@ void cpu_timers_check(struct process *p)
 	for (u32 w = ITIMER_VIRTUAL; w <= ITIMER_PROF; w++)
 		if (due[w])
 			fire(p, w);
-	limit_check(p, used[ITIMER_PROF]);
+	limit_check(p, RLIMIT_CPU, used[ITIMER_PROF] / NSEC_PER_SEC, 1);
+	limit_check(p, RLIMIT_RTTIME, realtime_used(), NSEC_PER_SEC / 1000);
 }
 
 void cpu_limit_changed(struct process *p)
@@ -145,9 +159,8 @@ static void sleeper_due(struct cpu_watch *w)
 	thread_wake(s->thread);
 }
 
-int cpu_time_wait(struct thread *of, u64 until)
+int cpu_time_wait(struct process *p, struct thread *of, u64 until)
 {
-	struct process *p = process_current();
 	struct cpu_sleeper s = { .watch = { .expires = until, .of = of, .fn = sleeper_due }, .thread = current() };
 	u64 flags = spin_lock_irqsave(&p->sig.lock);
 	int r = 0;

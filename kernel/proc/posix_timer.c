@@ -15,6 +15,7 @@
 #include "mm/slab.h"
 #include "proc/internal.h"
 #include "proc/posix_timer.h"
+#include "sched/user.h"
 
 #define IGNORED_NS	(10 * NSEC_PER_MSEC)	/* no sooner does one repeat whose signal is ignored */
 
@@ -158,7 +159,7 @@ static void unlink(struct posix_timer *t)
 	rb_remove(&t->process->timers, &t->node);
 	disarm(t);
 	signal_forget_owned_locked(s, t->target, &t->entry);
-	s->queued--;
+	user_release(t->entry.uid, USER_SIGNALS, 1);
 }
 
 /* [s] */
@@ -176,7 +177,6 @@ static void insert(struct posix_timer *t)
 		link = t->id < rb_entry(parent, struct posix_timer, node)->id ? &parent->left : &parent->right;
 	}
 	rb_insert_at(&p->timers, &t->node, parent, link);
-	p->sig.queued++;
 }
 
 s64 posix_timer_create(const struct posix_timer_event *ev)
@@ -208,7 +208,8 @@ s64 posix_timer_create(const struct posix_timer_event *ev)
 		t->watch.of = ev->cpu_of;
 	}
 	flags = spin_lock_irqsave(&p->sig.lock);
-	if (p->sig.queued < p->sig.queue_limit) {
+	t->entry.uid = p->sig.uid;
+	if (user_charge(t->entry.uid, USER_SIGNALS, 1, p->sig.queue_limit)) {
 		insert(t);
 		r = t->id;
 		t->entry.info = (struct signal_info){ .signo = ev->signo, .code = SI_TIMER, .timer_id = t->id,

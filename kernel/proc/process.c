@@ -42,6 +42,7 @@ struct process *process_new(struct process *parent)
 		memcpy(p->rlimits, parent->rlimits, sizeof(p->rlimits));
 		cpu_timers_wanted_locked(p);
 		p->sig.queue_limit = parent->sig.queue_limit;
+		p->sig.uid = current()->cred->uid;
 		p->personality = parent->personality;
 		p->oom_score_adj = parent->oom_score_adj;
 		p->oom_score_adj_min = parent->oom_score_adj_min;
@@ -57,7 +58,7 @@ void process_put(struct process *p)
 {
 	if (!ref_put(&p->refs))
 		return;
-	signal_queue_free(&p->sig, &p->sig.queue);
+	signal_queue_free(&p->sig.queue);
 	if (p->actions)
 		signal_actions_put(p->actions);
 	if (p->leader)

@@ -16,6 +16,7 @@
 #include "mm/slab.h"
 #include "proc/internal.h"
 #include "proc/procfs_pid.h"
+#include "sched/user.h"
 #include "tty/session.h"
 #include "vm/vm_space.h"
 
@@ -245,7 +246,8 @@ void pid_status_show(struct text_out *t, void *node)
 		text_printf(t, "VmData:\t%8llu kB\nVmStk:\t%8llu kB\nVmExe:\t%8llu kB\nVmPTE:\t%8llu kB\nVmSwap:\t%8llu kB\n",
 			    PAGES_KIB(v.data), PAGES_KIB(v.stack), PAGES_KIB(v.exec), PAGES_KIB(v.tables), 0ull);
 	}
-	text_printf(t, "Threads:\t%u\nSigQ:\t%u/%u\n", v.threads, n->p->sig.queued, n->p->sig.queue_limit);
+	text_printf(t, "Threads:\t%u\nSigQ:\t%llu/%u\n", v.threads,
+		    LL(user_has(n->p->sig.uid, USER_SIGNALS)), n->p->sig.queue_limit);
 	text_printf(t, "SigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n",
 		    LL(v.pending), LL(v.shared_pending), LL(v.blocked), LL(v.ignored), LL(v.caught));
 	text_printf(t, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:\t%016llx\n",

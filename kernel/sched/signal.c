@@ -13,6 +13,7 @@
 #include "base/string.h"
 #include "mm/slab.h"
 #include "sched/pid.h"
+#include "sched/user.h"
 
 struct signal_rules signal_rules;
 static struct slab_cache *entry_cache;
@@ -39,28 +40,28 @@ void sched_signal_init(struct sched_signal *s)
 	s->queue_limit = ~0u;
 }
 
-static void entry_drop(struct sched_signal *s, struct signal_entry *e)
+static void entry_drop(struct signal_entry *e)
 {
 	list_remove(&e->node);
 	if (e->owned)
 		return;
-	s->queued--;
+	user_release(e->uid, USER_SIGNALS, 1);
 	slab_free(entry_cache, e);
 }
 
-void signal_queue_free(struct sched_signal *s, struct list_node *queue)
+void signal_queue_free(struct list_node *queue)
 {
 	while (!list_empty(queue))
-		entry_drop(s, list_first(queue, struct signal_entry, node));
+		entry_drop(list_first(queue, struct signal_entry, node));
 }
 
-static void queue_drop(struct sched_signal *s, struct list_node *queue, u64 mask)
+static void queue_drop(struct list_node *queue, u64 mask)
 {
 	struct signal_entry *e, *next;
 
 	list_for_each_safe(e, next, queue, node)
 		if (SIGNAL_BIT(e->info.signo) & mask)
-			entry_drop(s, e);
+			entry_drop(e);
 }
 
 void signal_flush_locked(struct sched_signal *s, u64 mask)
@@ -69,12 +70,12 @@ void signal_flush_locked(struct sched_signal *s, u64 mask)
 
 	if (s->pending & mask) {
 		s->pending &= ~mask;
-		queue_drop(s, &s->queue, mask);
+		queue_drop(&s->queue, mask);
 	}
 	list_for_each(t, &s->threads, process_node)
 		if (t->sig_pending & mask) {
 			t->sig_pending &= ~mask;
-			queue_drop(s, &t->sig_queue, mask);
+			queue_drop(&t->sig_queue, mask);
 		}
 }
 
@@ -169,20 +170,24 @@ static int send_locked(struct sched_signal *s, struct thread *t, int signo, cons
 	u64 bit = SIGNAL_BIT(signo);
 	bool legacy = (u32)signo <= signal_rules.legacy_max;
 	struct signal_entry *e = NULL;
+	u32 uid = READ_ONCE(s->uid);
 
 	if (!begins_locked(s, t, bit))
 		return 0;
 	if (legacy && ((t ? t->sig_pending : s->pending) & bit))
 		return 0;
 	if (!(bit & signal_rules.kill)) {
-		if (legacy || s->queued < s->queue_limit)
+		if (user_charge(uid, USER_SIGNALS, 1, legacy ? ~0ull : s->queue_limit)) {
 			e = slab_alloc(entry_cache);
+			if (!e)
+				user_release(uid, USER_SIGNALS, 1);
+		}
 		if (e) {
 			e->info = info ? *info : (struct signal_info){ .code = signal_rules.code_kernel };
 			e->info.signo = signo;
+			e->uid = uid;
 			e->owned = false;
 			list_push_back(t ? &t->sig_queue : &s->queue, &e->node);
-			s->queued++;
 		} else if (!legacy && info) {
 			return -EAGAIN;
 		}
@@ -359,7 +364,7 @@ static void take_from(struct sched_signal *s, struct list_node *queue, u64 *pend
 		*info = found->info;
 		if (found->owned)
 			signal_rules.taken(found, info);
-		entry_drop(s, found);
+		entry_drop(found);
 	} else {
 		memset(info, 0, sizeof(*info));
 		info->signo = signo;

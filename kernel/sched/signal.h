@@ -25,6 +25,7 @@ struct signal_info {
 struct signal_entry {
 	struct list_node node;		/* [s] */
 	struct signal_info info;	/* [s] */
+	u32 uid;			/* who is charged for it [S] */
 	bool owned;			/* part of a timer: never freed here, and signal_rules.taken hears of its end [S] */
 };
 
@@ -36,7 +37,8 @@ struct sched_signal {
 	struct list_node threads;	/* thread.process_node, in order of making [s] */
 	u32 thread_count;		/* alive [s] */
 	u64 ignored;			/* dispositions that drop a signal: SIG_IGN, or by default [s] */
-	u32 queued, queue_limit;	/* entries in queues, and timers; RLIMIT_SIGPENDING [s] */
+	u32 uid;			/* real user id, whose USER_SIGNALS are counted [p]; read anywhere */
+	u32 queue_limit;		/* RLIMIT_SIGPENDING [s] */
 	bool watches_cpu;		/* something waits for CPU time to be used: samples set WORK_NOTIFY [s] */
 	bool dead;			/* takes no signals any more [s] */
 	bool group_exit;		/* all threads are to die [s] */
@@ -108,7 +110,7 @@ bool signal_deliverable_locked(struct thread *t);
 /* [s] held: forget pending signals in mask, of the process and all its threads. */
 void signal_flush_locked(struct sched_signal *s, u64 mask);
 /* [s] held, or nobody else has s any more. */
-void signal_queue_free(struct sched_signal *s, struct list_node *queue);
+void signal_queue_free(struct list_node *queue);
 /* [s] held: every thread but `except` looks at its process (dies or stops); deep sleepers too, if it is to die. */
 void signal_poke_all_locked(struct sched_signal *s, struct thread *except);
 void signal_init(void);

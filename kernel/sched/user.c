@@ -24,14 +24,14 @@ static struct user **find(u32 uid)
 	return u;
 }
 
-bool user_reached(u32 uid, enum user_count which, u64 limit)
+u64 user_has(u32 uid, enum user_count which)
 {
 	u64 flags = spin_lock_irqsave(&users_lock);
 	struct user *u = *find(uid);
-	bool r = (u ? u->count[which] : 0) >= limit;
+	u64 n = u ? u->count[which] : 0;
 
 	spin_unlock_irqrestore(&users_lock, flags);
-	return r;
+	return n;
 }
 
 bool user_charge(u32 uid, enum user_count which, u64 n, u64 limit)

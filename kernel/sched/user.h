@@ -7,6 +7,7 @@
 
 enum user_count {
 	USER_PROCESSES,			/* RLIMIT_NPROC: threads and zombies */
+	USER_SIGNALS,			/* RLIMIT_SIGPENDING: those that wait in queues, and timers */
 	USER_RIGHTS,			/* RLIMIT_NOFILE: descriptors on their way between processes */
 	USER_COUNTS,
 };
@@ -14,4 +15,4 @@ enum user_count {
 /* All in any context. n more for uid, or false: it has `limit` already, or no memory. */
 bool user_charge(u32 uid, enum user_count which, u64 n, u64 limit);
 void user_release(u32 uid, enum user_count which, u64 n);
-bool user_reached(u32 uid, enum user_count which, u64 limit);
+u64 user_has(u32 uid, enum user_count which);

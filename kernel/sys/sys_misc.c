@@ -238,6 +238,7 @@ static void limit_spread(struct process *p, u32 which, u64 soft)
 			fd_set_limit(current()->files, MIN(soft, 0xffffffffull));
 		break;
 	case RLIMIT_CPU:
+	case RLIMIT_RTTIME:
 		cpu_limit_changed(p);
 		break;
 	case RLIMIT_SIGPENDING:

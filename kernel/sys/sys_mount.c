@@ -11,8 +11,7 @@
 
 #define TYPE_MAX	64u
 #define PROPAGATION	(MS_PRIVATE | MS_SLAVE | MS_SHARED | MS_UNBINDABLE)
-#define UMOUNT_FLAGS	15u	/* MNT_FORCE, MNT_DETACH, MNT_EXPIRE, UMOUNT_NOFOLLOW; no UAPI header has them */
-#define UMOUNT_EXPIRE	4u
+#define UMOUNT_FORCE	1u	/* MNT_FORCE; no UAPI header has them */
 #define UMOUNT_NOFOLLOW	8u
 
 /* An optional string; *out is "" without one. size: with the NUL. */
@@ -104,12 +103,13 @@ SYSCALL(umount2)
 	struct path at;
 	s64 r;
 
-	if (a[1] & ~(u64)UMOUNT_FLAGS)
+	if ((a[1] & ~(u64)(UMOUNT_FORCE | UMOUNT_DETACH | UMOUNT_EXPIRE | UMOUNT_NOFOLLOW)) ||
+	    ((a[1] & UMOUNT_EXPIRE) && (a[1] & (UMOUNT_FORCE | UMOUNT_DETACH))))
 		return -EINVAL;
 	r = user_lookup((u64)AT_FDCWD, a[0], a[1] & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW, &at);
 	if (r)
 		return r;
-	r = !cred_privileged(current()->cred) ? -EPERM : a[1] & UMOUNT_EXPIRE ? -EINVAL : mount_remove(&at, a[1]);
+	r = !cred_privileged(current()->cred) ? -EPERM : mount_remove(&at, a[1]);
 	path_put(&at);
 	return r;
 }

@@ -15,7 +15,7 @@
 
 /* ---- clocks ---- */
 
-/* CPU time of a thread or process by a clock number made of its id (clock_getcpuclockid): 0, -EINVAL. */
+/* CPU time of a process or a thread of the caller's by a clock number made of its id (clock_getcpuclockid): 0, -EINVAL. */
 static int clock_of_cpu(s32 clock, u64 *ns)
 {
 	s32 id = ~(clock >> 3);
@@ -25,8 +25,11 @@ static int clock_of_cpu(s32 clock, u64 *ns)
 	if (clock & 4) {
 		struct thread *t = id ? pid_find_thread(id) : NULL;
 
-		if (id && !t)
+		if (id && (!t || t->process != process_current())) {
+			if (t)
+				thread_put(t);
 			return -EINVAL;
+		}
 		*ns = thread_cpu_ns(t ? t : current());
 		if (t)
 			thread_put(t);

@@ -107,8 +107,11 @@ SYSCALL(timerfd_gettime)
 
 /* ---- timer_create ---- */
 
-/* Whose CPU time a clock number made of an id names (clock_getcpuclockid): only the caller's own process and threads. */
-static int cpu_clock_of(s32 clock, struct posix_timer_event *ev)
+/*
+ * Whose CPU time a clock number made of an id names (clock_getcpuclockid): the caller's own process or a thread of it, or
+ * another process, if that is asked for: *other, referenced, or NULL.
+ */
+static int cpu_clock_of(s32 clock, struct posix_timer_event *ev, struct process **other)
 {
 	s32 id;
 
@@ -119,8 +122,13 @@ static int cpu_clock_of(s32 clock, struct posix_timer_event *ev)
 	if ((clock & 3) != 2)
 		return -EINVAL;
 	ev->clock = clock & 4 ? POSIX_CLOCK_THREAD_CPU : POSIX_CLOCK_PROCESS_CPU;
-	if (!(clock & 4))
-		return id && id != process_current()->pid ? -EINVAL : 0;
+	if (other)
+		*other = NULL;
+	if (!(clock & 4)) {
+		if (!id || id == process_current()->pid)
+			return 0;
+		return other && (*other = process_find(id)) ? 0 : -EINVAL;
+	}
 	ev->cpu_of = id ? pid_find_thread(id) : current();
 	if (!ev->cpu_of)
 		return -EINVAL;
@@ -134,7 +142,7 @@ static int clock_in(s32 clock, struct posix_timer_event *ev)
 	int err;
 
 	if (clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID)
-		return cpu_clock_of(clock, ev);
+		return cpu_clock_of(clock, ev, NULL);
 	err = clock_waits(&clock);
 	ev->clock = clock == CLOCK_REALTIME || clock == CLOCK_TAI ? POSIX_CLOCK_REAL : POSIX_CLOCK_MONOTONIC;
 	return err;
@@ -151,17 +159,22 @@ static s64 cpu_sleep_until(s32 clock, u64 until, u64 remain)
 {
 	struct restart_block *r = restart_block_current();
 	struct posix_timer_event ev = { 0 };
-	s64 err = cpu_clock_of(clock, &ev);
+	struct process *other = NULL, *p;
+	s64 err = cpu_clock_of(clock, &ev, &other);
 	u64 now;
+
+	p = other ? other : process_current();
 
 	/* A thread that waits for its own time would wait for ever. */
 	if (!err && ev.cpu_of == current())
 		err = -EINVAL;
 	if (!err)
-		err = cpu_time_wait(ev.cpu_of, until);
-	now = ev.cpu_of ? thread_cpu_ns(ev.cpu_of) : process_cpu_ns(process_current());
+		err = cpu_time_wait(p, ev.cpu_of, until);
+	now = ev.cpu_of ? thread_cpu_ns(ev.cpu_of) : process_cpu_ns(p);
 	if (ev.cpu_of)
 		thread_put(ev.cpu_of);
+	if (other)
+		process_put(other);
 	if (err != -ERESTARTSYS)
 		return err;
 	*r = (struct restart_block){ cpu_sleep_restart, { (u32)clock, until, remain } };
@@ -173,12 +186,15 @@ static s64 cpu_sleep_until(s32 clock, u64 until, u64 remain)
 s64 cpu_clock_sleep(s32 clock, bool absolute, u64 ns, u64 remain)
 {
 	struct posix_timer_event ev = { 0 };
-	s64 err = cpu_clock_of(clock, &ev);
+	struct process *other = NULL;
+	s64 err = cpu_clock_of(clock, &ev, &other);
 
 	if (!absolute && !err)
-		ns += ev.cpu_of ? thread_cpu_ns(ev.cpu_of) : process_cpu_ns(process_current());
+		ns += ev.cpu_of ? thread_cpu_ns(ev.cpu_of) : process_cpu_ns(other ? other : process_current());
 	if (ev.cpu_of)
 		thread_put(ev.cpu_of);
+	if (other)
+		process_put(other);
 	if (!err)
 		err = cpu_sleep_until(clock, ns, absolute ? 0 : remain);
 	return absolute && err == -ERESTART_RESTARTBLOCK ? -ERESTARTNOHAND : err;

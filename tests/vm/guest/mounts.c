@@ -132,6 +132,29 @@ static int pivot(const char *root, const char *old)
 	return syscall(SYS_pivot_root, root, old);
 }
 
+CHECK(expired_when_nobody_used_it)
+{
+	const char *at = "/tmp/expires";
+	struct stat st;
+	int fd;
+
+	SAME(mkdir(at, 0755), 0);
+	SAME(mount("expires", at, "tmpfs", 0, ""), 0);
+	FAILS(umount2(at, MNT_EXPIRE | MNT_DETACH), EINVAL);
+	FAILS(umount2(at, MNT_EXPIRE | MNT_FORCE), EINVAL);
+	fd = open("/tmp/expires/file", O_CREAT | O_RDWR, 0600);
+	EXPECT(fd >= 0);
+	FAILS(umount2(at, MNT_EXPIRE), EBUSY);
+	close(fd);
+	FAILS(umount2(at, MNT_EXPIRE), EAGAIN);
+	/* Used: it begins anew. */
+	SAME(stat("/tmp/expires/file", &st), 0);
+	FAILS(umount2(at, MNT_EXPIRE), EAGAIN);
+	SAME(umount2(at, MNT_EXPIRE), 0);
+	FAILS(stat("/tmp/expires/file", &st), ENOENT);
+	SAME(rmdir(at), 0);
+}
+
 CHECK(another_root)
 {
 	char cwd[256];

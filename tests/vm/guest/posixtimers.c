@@ -294,6 +294,34 @@ CHECK(timers_count_as_pending_signals)
 	SAME(timer_create(CLOCK_MONOTONIC, &e, &t), 0);
 }
 
+CHECK(a_users_processes_share_the_limit)
+{
+	struct rlimit two = { 2, 2 };
+	union sigval v = { 0 };
+	int p[2];
+	pid_t pid;
+	char c;
+
+	block(TIMER_SIGNAL);
+	SAME(pipe(p), 0);
+	SAME(setuid(4322), 0);
+	SAME(setrlimit(RLIMIT_SIGPENDING, &two), 0);
+	pid = fork();
+	if (!pid) {
+		close(p[1]);
+		_exit(read(p[0], &c, 1));
+	}
+	SAME(sigqueue(pid, TIMER_SIGNAL, v), 0);
+	SAME(sigqueue(getpid(), TIMER_SIGNAL, v), 0);
+	FAILS(sigqueue(pid, TIMER_SIGNAL, v), EAGAIN);
+	FAILS(sigqueue(getpid(), TIMER_SIGNAL, v), EAGAIN);
+	close(p[1]);
+	child_ok(pid);
+	/* What waited for the other is gone with it. */
+	SAME(sigqueue(getpid(), TIMER_SIGNAL, v), 0);
+	FAILS(sigqueue(getpid(), TIMER_SIGNAL, v), EAGAIN);
+}
+
 CHECK(timers_on_cpu_time)
 {
 	static const clockid_t clocks[] = { CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID };
@@ -443,6 +471,98 @@ CHECK(limit_of_cpu_time)
 	}
 	SAME(waitpid(pid, &status, 0), pid);
 	EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+CHECK(sleeping_on_anothers_cpu_time)
+{
+	pid_t pid = fork();
+	clockid_t clock;
+	struct timespec t;
+	long long began;
+
+	if (!pid)
+		for (;;)
+			;
+	SAME(clock_getcpuclockid(pid, &clock), 0);
+	began = now_on(clock);
+	t = ts(began + 50000000);
+	SAME(clock_nanosleep(clock, TIMER_ABSTIME, &t, NULL), 0);
+	EXPECT(now_on(clock) - began >= 50000000);
+	t = ts(20000000);
+	SAME(clock_nanosleep(clock, 0, &t, NULL), 0);
+	EXPECT(now_on(clock) - began >= 70000000);
+	/* Its threads' are its own business. */
+	FAILS(clock_gettime(clock | 4, &t), EINVAL);
+	FAILS(syscall(SYS_clock_nanosleep, clock | 4, 0, &t, NULL), EINVAL);
+	SAME(kill(pid, SIGKILL), 0);
+	SAME(waitpid(pid, NULL, 0), pid);
+	FAILS(syscall(SYS_clock_nanosleep, clock, 0, &t, NULL), EINVAL);
+}
+
+static void burn(long long ns)
+{
+	long long end = now_on(CLOCK_THREAD_CPUTIME_ID) + ns;
+
+	while (now_on(CLOCK_THREAD_CPUTIME_ID) < end)
+		;
+}
+
+/* How a child ends that does this with a limit, in us. */
+static int ends(void (*work)(void), rlim_t soft, rlim_t hard)
+{
+	struct rlimit limit = { soft, hard };
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		SAME(setrlimit(RLIMIT_RTTIME, &limit), 0);
+		work();
+		_exit(0);
+	}
+	SAME(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static void work_on(void)
+{
+	burn(3000000000);
+}
+
+static void be_real_time(void)
+{
+	SAME(syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, (int[]){ 1 }), 0);
+}
+
+static void real_time(void)
+{
+	be_real_time();
+	work_on();
+}
+
+static void real_time_handled(void)
+{
+	on(SIGXCPU, 0);
+	be_real_time();
+	while (seen != SIGXCPU)
+		;
+	work_on();
+}
+
+static void real_time_with_rests(void)
+{
+	be_real_time();
+	for (int i = 0; i < 80; i++) {
+		burn(20000000);
+		usleep(100);
+	}
+}
+
+CHECK(limit_of_real_time)
+{
+	SAME(ends(real_time, 200000, 5000000) & 0x7f, SIGXCPU);
+	SAME(ends(real_time_handled, 100000, 300000) & 0x7f, SIGKILL);
+	SAME(ends(real_time_with_rests, 1000000, 5000000), 0);
+	SAME(ends(work_on, 100000, 100000), 0);
 }
 
 CHECK(interval_timers_on_cpu_time)
