@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# limit: 1800
 """Any system call with any arguments, thousands of times: the machine goes on. DUNLIN_SEED chooses another run."""
 import os
 
@@ -12,7 +13,7 @@ def test_any_call():
     print(f"DUNLIN_SEED={SEED}")
     with Vm(guest=True, mem="256M") as vm:
         vm.boot()
-        out, status = vm.sh(f"SEED={SEED} COUNT=3000 /bin/fuzz", 600)
+        out, status = vm.sh(f"SEED={SEED} COUNT=3000 /bin/fuzz", 1500)
         assert status == 0, f"DUNLIN_SEED={SEED}\n{out}\n{vm.tail()}"
         assert vm.run("echo $((6 * 7)) | cat; ls -d /bin; rm -rf /tmp/*; echo x >/tmp/x && cat /tmp/x") == "42\n/bin\nx\n"
         assert vm.run("ping -c 1 -q 10.0.2.2 | grep -c ' 0% packet loss'") == "1\n"
