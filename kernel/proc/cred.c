@@ -4,6 +4,8 @@
  * A change is made in a copy, which then takes the place of the old one.
  */
 #include <linux/capability.h>
+#include <linux/prctl.h>
+#include <linux/securebits.h>
 #include "proc/cred.h"
 #include "base/errno.h"
 #include "base/string.h"
@@ -76,8 +78,13 @@ static void caps_follow(struct cred *n, const struct cred *old)
 {
 	bool had_root = !old->uid || !old->euid || !old->suid, has_root = !n->uid || !n->euid || !n->suid;
 
-	if (had_root && !has_root && !n->keep_caps)
-		n->cap_permitted = n->cap_effective = 0;
+	if (n->securebits & SECBIT_NO_SETUID_FIXUP)
+		return;
+	if (had_root && !has_root) {
+		if (!(n->securebits & SECBIT_KEEP_CAPS))
+			n->cap_permitted = n->cap_effective = 0;
+		n->cap_ambient = 0;
+	}
 	if (!old->euid && n->euid)
 		n->cap_effective = 0;
 	else if (old->euid && !n->euid)
@@ -158,6 +165,7 @@ s64 cred_set_fs(enum cred_kind kind, u32 id)
 {
 	const struct cred *c = current()->cred;
 	u32 old = kind == CRED_UID ? c->fsuid : c->fsgid;
+	bool fixup = !(c->securebits & SECBIT_NO_SETUID_FIXUP);
 	struct cred *n;
 
 	if (id == KEEP || id == old)
@@ -169,9 +177,9 @@ s64 cred_set_fs(enum cred_kind kind, u32 id)
 		return old;
 	if (kind == CRED_UID) {
 		n->fsuid = id;
-		if (!old)
+		if (fixup && !old)
 			n->cap_effective &= ~CAPS_OF_FILES;
-		else if (!id)
+		else if (fixup && !id)
 			n->cap_effective |= n->cap_permitted & CAPS_OF_FILES;
 	} else {
 		n->fsgid = id;
@@ -224,16 +232,69 @@ s64 cred_set_caps(u64 effective, u64 permitted, u64 inheritable)
 	n->cap_effective = effective;
 	n->cap_permitted = permitted;
 	n->cap_inheritable = inheritable;
+	n->cap_ambient &= permitted & inheritable;
 	return cred_publish(n);
 }
 
-s64 cred_keep_caps(bool on)
+static s64 securebits_publish(u32 bits)
 {
 	struct cred *n = cred_copy(current()->cred);
 
 	if (!n)
 		return -ENOMEM;
-	n->keep_caps = on;
+	n->securebits = bits;
+	return cred_publish(n);
+}
+
+s64 cred_keep_caps(bool on)
+{
+	u32 old = current()->cred->securebits;
+
+	if (old & SECBIT_KEEP_CAPS_LOCKED)
+		return -EPERM;
+	return securebits_publish(on ? old | SECBIT_KEEP_CAPS : old & ~(u32)SECBIT_KEEP_CAPS);
+}
+
+s64 cred_set_securebits(u32 bits)
+{
+	u32 old = current()->cred->securebits, locks = old & SECURE_ALL_LOCKS;
+
+	/* What is locked stays, and stays locked. */
+	if ((locks >> 1 & (old ^ bits)) || (locks & ~bits) || (bits & ~(u32)(SECURE_ALL_BITS | SECURE_ALL_LOCKS)) ||
+	    !cred_capable(current()->cred, CAP_SETPCAP))
+		return -EPERM;
+	return securebits_publish(bits);
+}
+
+s64 cred_ambient(u32 op, u32 cap)
+{
+	const struct cred *c = current()->cred;
+	u64 ambient = c->cap_ambient, bit = 1ull << (cap & 63);
+	struct cred *n;
+
+	if (op == PR_CAP_AMBIENT_CLEAR_ALL ? cap : cap > CAP_LAST_CAP)
+		return -EINVAL;
+	switch (op) {
+	case PR_CAP_AMBIENT_CLEAR_ALL:
+		ambient = 0;
+		break;
+	case PR_CAP_AMBIENT_IS_SET:
+		return !!(ambient & bit);
+	case PR_CAP_AMBIENT_LOWER:
+		ambient &= ~bit;
+		break;
+	case PR_CAP_AMBIENT_RAISE:
+		if (!(c->cap_permitted & c->cap_inheritable & bit) || (c->securebits & SECBIT_NO_CAP_AMBIENT_RAISE))
+			return -EPERM;
+		ambient |= bit;
+		break;
+	default:
+		return -EINVAL;
+	}
+	n = cred_copy(c);
+	if (!n)
+		return -ENOMEM;
+	n->cap_ambient = ambient;
 	return cred_publish(n);
 }
 
@@ -250,10 +311,13 @@ s64 cred_drop_bounding(u32 cap)
 	return cred_publish(n);
 }
 
-void cred_exec_caps(const struct cred *c, u64 *effective, u64 *permitted)
+void cred_exec_caps(const struct cred *c, u64 *effective, u64 *permitted, u64 *ambient)
 {
-	*permitted = !c->uid || !c->euid ? c->cap_bounding | c->cap_inheritable : 0;
-	*effective = c->euid ? 0 : *permitted;
+	bool root = !(c->securebits & SECBIT_NOROOT);
+
+	*ambient = c->uid == c->euid && c->gid == c->egid ? c->cap_ambient : 0;
+	*permitted = (root && (!c->uid || !c->euid) ? c->cap_bounding | c->cap_inheritable : 0) | *ambient;
+	*effective = root && !c->euid ? *permitted : *ambient;
 }
 
 bool cred_may_signal(struct process *p, s32 signo_is_cont)

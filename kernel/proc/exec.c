@@ -10,6 +10,7 @@
 #include <linux/auxvec.h>
 #include <linux/personality.h>
 #include <linux/resource.h>
+#include <linux/securebits.h>
 #include <linux/signal.h>
 #include <linux/stat.h>
 #include "proc/exec.h"
@@ -376,14 +377,15 @@ static int cred_prepare(struct exec *x)
 	const struct cred *c = current()->cred;
 	struct vnode *v = x->binary.path.dentry->vnode;
 	bool set_uid = v->mode & S_ISUID, set_gid = (v->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
-	u64 effective, permitted;
+	u64 effective, permitted, ambient;
 
 	if ((x->binary.path.mount->flags & MNT_NOSUID) || process_current()->no_new_privs || READ_ONCE(current()->fs->shared))
 		set_uid = set_gid = false;
 	x->set_ids = set_uid || set_gid;
-	cred_exec_caps(c, &effective, &permitted);
+	cred_exec_caps(c, &effective, &permitted, &ambient);
 	if (set_uid || set_gid || c->euid != c->suid || c->egid != c->sgid || c->euid != c->fsuid || c->egid != c->fsgid ||
-	    c->keep_caps || c->cap_effective != effective || c->cap_permitted != permitted) {
+	    (c->securebits & SECBIT_KEEP_CAPS) || c->cap_effective != effective || c->cap_permitted != permitted ||
+	    c->cap_ambient != ambient) {
 		x->cred = cred_copy(c);
 		if (!x->cred)
 			return -ENOMEM;
@@ -393,8 +395,8 @@ static int cred_prepare(struct exec *x)
 			x->cred->egid = v->gid;
 		x->cred->suid = x->cred->fsuid = x->cred->euid;
 		x->cred->sgid = x->cred->fsgid = x->cred->egid;
-		cred_exec_caps(x->cred, &x->cred->cap_effective, &x->cred->cap_permitted);
-		x->cred->keep_caps = false;
+		cred_exec_caps(x->cred, &x->cred->cap_effective, &x->cred->cap_permitted, &x->cred->cap_ambient);
+		x->cred->securebits &= ~(u32)SECBIT_KEEP_CAPS;
 	}
 	if (x->cred)
 		c = x->cred;

@@ -42,7 +42,7 @@ struct view {
 	u64 pending, shared_pending, blocked, ignored, caught;
 	u32 uid[4], gid[4];		/* real, effective, saved, file system */
 	u32 group_count;
-	u64 caps[4];			/* inheritable, permitted, effective, bounding */
+	u64 caps[5];			/* inheritable, permitted, effective, bounding, ambient */
 	struct process_usage usage;
 	u64 start_ns;
 	u64 size, rss, rss_peak, data, stack, exec, locked, tables;	/* pages */
@@ -109,6 +109,7 @@ static void relatives_view(struct process *p, struct view *v)
 		v->caps[1] = c->cap_permitted;
 		v->caps[2] = c->cap_effective;
 		v->caps[3] = c->cap_bounding;
+		v->caps[4] = c->cap_ambient;
 	}
 	spin_unlock_irqrestore(&pids_lock, flags);
 }
@@ -251,7 +252,7 @@ void pid_status_show(struct text_out *t, void *node)
 	text_printf(t, "SigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n",
 		    LL(v.pending), LL(v.shared_pending), LL(v.blocked), LL(v.ignored), LL(v.caught));
 	text_printf(t, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:\t%016llx\n",
-		    LL(v.caps[0]), LL(v.caps[1]), LL(v.caps[2]), LL(v.caps[3]), 0ull);
+		    LL(v.caps[0]), LL(v.caps[1]), LL(v.caps[2]), LL(v.caps[3]), LL(v.caps[4]));
 	text_printf(t, "NoNewPrivs:\t%u\nSeccomp:\t0\n", n->p->no_new_privs);
 	text_printf(t, "Cpus_allowed:\t%llx\nCpus_allowed_list:\t0-%u\n",
 		    LL(thread ? thread->affinity & ((cpus_present < 64 ? 1ull << cpus_present : 0) - 1) : 1), cpus_present - 1);

@@ -12,9 +12,9 @@ struct cred {
 	u32 gid, egid, sgid, fsgid;
 	u32 group_count;
 	u32 *groups;			/* sorted; owned */
-	/* capabilities(7), bit n for number n. A file has none, and nothing is ambient. */
-	u64 cap_effective, cap_permitted, cap_inheritable, cap_bounding;
-	bool keep_caps;			/* PR_SET_KEEPCAPS: permitted outlives the change of uids */
+	/* capabilities(7), bit n for number n. A file has none. */
+	u64 cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
+	u32 securebits;			/* SECBIT_* */
 };
 
 #define CRED_CAPS_ALL		((1ull << 41) - 1)	/* up to CAP_CHECKPOINT_RESTORE */

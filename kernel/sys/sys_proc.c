@@ -450,13 +450,17 @@ SYSCALL(prctl)
 	case PR_GET_NO_NEW_PRIVS:
 		return a[1] || a[2] || a[3] || a[4] ? -EINVAL : p->no_new_privs;
 	case PR_GET_KEEPCAPS:
-		return current()->cred->keep_caps;
+		return !!(current()->cred->securebits & SECBIT_KEEP_CAPS);
 	case PR_SET_KEEPCAPS:
 		return a[1] > 1 ? -EINVAL : cred_keep_caps(a[1]);
 	case PR_GET_SECCOMP:
 		return 0;
 	case PR_GET_SECUREBITS:
-		return SECUREBITS_DEFAULT;
+		return current()->cred->securebits;
+	case PR_SET_SECUREBITS:
+		return cred_set_securebits(a[1]);
+	case PR_CAP_AMBIENT:
+		return a[3] || a[4] ? -EINVAL : cred_ambient(a[1], MIN(a[2], ~0u));
 	case PR_GET_TIMERSLACK:
 		return 50000;
 	case PR_SET_TIMERSLACK:

@@ -5,6 +5,7 @@
 #include <linux/resource.h>
 #include <linux/sched.h>
 #include <linux/sched/types.h>
+#include "arch/arm64/memory.h"
 #include "arch/arm64/ucopy.h"
 #include "core/percpu.h"
 #include "proc/process.h"
@@ -214,19 +215,11 @@ static bool may_have_policy(struct thread *t, u32 policy, u32 prio)
 	return t->policy != SCHED_IDLE || policy == SCHED_IDLE || may_be_nice(t, t->nice);
 }
 
-static s64 policy_set(s32 tid, s32 policy, u64 param)
+/* policy -1: as it is. */
+static s64 policy_apply(struct thread *t, s32 policy, u32 prio)
 {
-	struct thread *t;
-	u32 prio;
 	s64 err = 0;
 
-	if (tid < 0 || !param)
-		return -EINVAL;
-	if (get_user_u32(&prio, param))
-		return -EFAULT;
-	t = thread_by(tid);
-	if (!t)
-		return -ESRCH;
 	if (policy == -1)
 		policy = t->policy;
 	policy &= ~SCHED_RESET_ON_FORK;
@@ -238,6 +231,23 @@ static s64 policy_set(s32 tid, s32 policy, u64 param)
 		err = -EPERM;
 	else
 		thread_set_policy(t, policy, prio);
+	return err;
+}
+
+static s64 policy_set(s32 tid, s32 policy, u64 param)
+{
+	struct thread *t;
+	u32 prio;
+	s64 err;
+
+	if (tid < 0 || !param)
+		return -EINVAL;
+	if (get_user_u32(&prio, param))
+		return -EFAULT;
+	t = thread_by(tid);
+	if (!t)
+		return -ESRCH;
+	err = policy_apply(t, policy, prio);
 	thread_put(t);
 	return err;
 }
@@ -277,6 +287,68 @@ SYSCALL(sched_getparam)
 	prio = t->rt_priority;
 	thread_put(t);
 	return put_user_u32(a[1], prio);
+}
+
+static s64 attr_apply(struct thread *t, const struct sched_attr *at)
+{
+	/* A nice value goes with the policies that use it. */
+	bool keep = at->sched_flags & (SCHED_FLAG_KEEP_PARAMS | SCHED_FLAG_KEEP_POLICY) ||
+		(at->sched_policy != SCHED_NORMAL && at->sched_policy != SCHED_BATCH);
+	s32 nice = MIN(MAX(at->sched_nice, NICE_MIN), NICE_MAX);
+	s64 err;
+
+	if (!keep && nice < t->nice && !may_be_nice(t, nice))
+		return -EPERM;
+	err = policy_apply(t, at->sched_flags & SCHED_FLAG_KEEP_POLICY ? -1 : (s32)at->sched_policy,
+			   at->sched_flags & SCHED_FLAG_KEEP_PARAMS ? t->rt_priority : at->sched_priority);
+	if (!err && !keep)
+		thread_set_nice(t, nice);
+	return err;
+}
+
+SYSCALL(sched_setattr)
+{
+	struct sched_attr at;
+	struct thread *t;
+	u32 size;
+	s64 err;
+
+	if (!a[1] || (s32)a[0] < 0 || a[2])
+		return -EINVAL;
+	if (get_user_u32(&size, a[1]))
+		return -EFAULT;
+	if (!size)
+		size = SCHED_ATTR_SIZE_VER0;
+	err = size < SCHED_ATTR_SIZE_VER0 ? -E2BIG : struct_from_user(&at, sizeof(at), a[1], size);
+	if (err)
+		return err == -E2BIG && put_user_u32(a[1], sizeof(at)) ? -EFAULT : err;
+	if ((s32)at.sched_policy < 0 || at.sched_flags & ~(u64)(SCHED_FLAG_KEEP_POLICY | SCHED_FLAG_KEEP_PARAMS))
+		return -EINVAL;
+	t = thread_by(a[0]);
+	if (!t)
+		return -ESRCH;
+	err = attr_apply(t, &at);
+	thread_put(t);
+	return err;
+}
+
+SYSCALL(sched_getattr)
+{
+	struct sched_attr at = { .size = MIN((u32)a[2], (u32)sizeof(at)) };
+	struct thread *t;
+
+	if (!a[1] || (s32)a[0] < 0 || (u32)a[2] > PAGE_SIZE || (u32)a[2] < SCHED_ATTR_SIZE_VER0 || a[3])
+		return -EINVAL;
+	t = thread_by(a[0]);
+	if (!t)
+		return -ESRCH;
+	at.sched_policy = t->policy;
+	if (policy_is_rt(t->policy))
+		at.sched_priority = t->rt_priority;
+	else
+		at.sched_nice = t->nice;
+	thread_put(t);
+	return copy_to_user(a[1], &at, at.size);
 }
 
 static s64 policy_bound(u32 policy, s64 rt)

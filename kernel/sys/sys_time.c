@@ -11,6 +11,7 @@
 #include "sys/sys.h"
 #include "sys/user_time.h"
 
+#define TIMEX_ERROR_MAX	16000000	/* us: as bad as it can be said to be */
 #define COARSE_NS	4000000ull	/* what the coarse clocks claim */
 
 /* ---- clocks ---- */
@@ -129,6 +130,43 @@ SYSCALL(settimeofday)
 		return cred_capable(current()->cred, CAP_SYS_TIME) ? 0 : -EPERM;
 	err = user_timeval_get(&ns, a[0]);
 	return err ? err : realtime_set(ns);
+}
+
+/* The clock is nobody's to steer: it is read, and says that nothing keeps it right (adjtimex(2)). */
+static s64 timex(u64 user)
+{
+	struct __kernel_timex t = { 0 };
+	u64 now = clock_realtime_ns();
+	u32 modes;
+
+	if (get_user_u32(&modes, user))
+		return -EFAULT;
+	if (modes && modes != ADJ_OFFSET_SS_READ)
+		return -EPERM;
+	t.modes = modes;
+	t.maxerror = t.esterror = TIMEX_ERROR_MAX;
+	t.status = STA_UNSYNC;
+	t.constant = 2;
+	t.precision = 1;
+	t.tolerance = 500ll << 16;	/* ppm */
+	t.time.tv_sec = now / NSEC_PER_SEC;
+	t.time.tv_usec = now % NSEC_PER_SEC / 1000;
+	t.tick = 10000;
+	return copy_to_user(user, &t, sizeof(t)) ? -EFAULT : TIME_ERROR;
+}
+
+SYSCALL(adjtimex)
+{
+	return timex(a[0]);
+}
+
+SYSCALL(clock_adjtime)
+{
+	u64 ns;
+
+	if ((s32)a[0] == CLOCK_REALTIME)
+		return timex(a[1]);
+	return clock_read(a[0], &ns) ? -EINVAL : -EOPNOTSUPP;
 }
 
 SYSCALL(times)

@@ -3,6 +3,7 @@
  */
 #include "check.h"
 #include <linux/capability.h>
+#include <linux/securebits.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <sys/prctl.h>
@@ -120,6 +121,74 @@ CHECK(exec_gives_root_all_but_what_is_bounded)
 		_exit(1);
 	}
 	child_ok(pid);
+}
+
+/* What a program has that was executed, by its /proc/self/status. */
+static void executed_has(const char *caps)
+{
+	char script[200];
+	pid_t pid = fork();
+
+	if (!pid) {
+		snprintf(script, sizeof(script), "test $(grep CapEff /proc/self/status | cut -f2) = %s", caps);
+		execl("/bin/sh", "sh", "-c", script, NULL);
+		_exit(1);
+	}
+	child_ok(pid);
+}
+
+static long ambient(int op, unsigned long cap)
+{
+	return prctl(PR_CAP_AMBIENT, op, cap, 0, 0);
+}
+
+CHECK(what_is_ambient_goes_through_an_exec)
+{
+	uint64_t raw = BIT(CAP_NET_RAW);
+
+	SAME(prctl(PR_SET_KEEPCAPS, 1), 0);
+	SAME(setuid(1000), 0);
+	SAME(set(raw, raw, 0), 0);
+	executed_has("0000000000000000");
+	FAILS(ambient(PR_CAP_AMBIENT_RAISE, CAP_NET_RAW), EPERM);
+	SAME(set(raw, raw, raw), 0);
+	FAILS(ambient(PR_CAP_AMBIENT_RAISE, CAP_KILL), EPERM);
+	SAME(ambient(PR_CAP_AMBIENT_IS_SET, CAP_NET_RAW), 0);
+	SAME(ambient(PR_CAP_AMBIENT_RAISE, CAP_NET_RAW), 0);
+	SAME(ambient(PR_CAP_AMBIENT_IS_SET, CAP_NET_RAW), 1);
+	executed_has("0000000000002000");
+	SAME(ambient(PR_CAP_AMBIENT_LOWER, CAP_NET_RAW), 0);
+	executed_has("0000000000000000");
+	SAME(ambient(PR_CAP_AMBIENT_RAISE, CAP_NET_RAW), 0);
+	SAME(ambient(PR_CAP_AMBIENT_CLEAR_ALL, 0), 0);
+	SAME(ambient(PR_CAP_AMBIENT_IS_SET, CAP_NET_RAW), 0);
+	SAME(ambient(PR_CAP_AMBIENT_RAISE, CAP_NET_RAW), 0);
+	/* Without one of the others it is not. */
+	SAME(set(raw, raw, 0), 0);
+	SAME(ambient(PR_CAP_AMBIENT_IS_SET, CAP_NET_RAW), 0);
+	FAILS(ambient(PR_CAP_AMBIENT_CLEAR_ALL, 1), EINVAL);
+	FAILS(ambient(PR_CAP_AMBIENT_IS_SET, 1000), EINVAL);
+	FAILS(ambient(9, 0), EINVAL);
+	FAILS(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 1, 0), EINVAL);
+}
+
+CHECK(root_without_its_rights)
+{
+	struct caps all = get();
+
+	SAME(prctl(PR_GET_SECUREBITS), 0);
+	FAILS(prctl(PR_SET_SECUREBITS, 1 << 20), EPERM);
+	SAME(prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP), 0);
+	SAME(setresuid(1000, 1000, 0), 0);
+	SAME(get().effective, all.effective);
+	SAME(setresuid(0, 0, 0), 0);
+	SAME(prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_KEEP_CAPS), 0);
+	SAME(prctl(PR_GET_KEEPCAPS), 1);
+	FAILS(prctl(PR_SET_SECUREBITS, SECBIT_NOROOT), EPERM);
+	FAILS(prctl(PR_SET_SECUREBITS, SECBIT_NOROOT_LOCKED), EPERM);
+	executed_has("0000000000000000");
+	SAME(set(0, 0, 0), 0);
+	FAILS(prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED), EPERM);
 }
 
 CHECK(bad_arguments)

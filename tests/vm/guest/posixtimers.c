@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/timex.h>
 
 /* ---- timer_create ---- */
 
@@ -563,6 +564,62 @@ CHECK(limit_of_real_time)
 	SAME(ends(real_time_handled, 100000, 300000) & 0x7f, SIGKILL);
 	SAME(ends(real_time_with_rests, 1000000, 5000000), 0);
 	SAME(ends(work_on, 100000, 100000), 0);
+}
+
+struct attr { uint32_t size, policy; uint64_t flags; int32_t nice; uint32_t priority; uint64_t deadline[3]; uint32_t util[2]; };
+
+static long set_attr(int pid, struct attr *a)
+{
+	return syscall(SYS_sched_setattr, pid, a, 0);
+}
+
+CHECK(attributes_of_scheduling)
+{
+	struct attr a = { .size = sizeof(a), .policy = SCHED_RR, .priority = 7 }, b;
+	char big[200] = { sizeof(big) };
+
+	SAME(set_attr(0, &a), 0);
+	SAME(syscall(SYS_sched_getscheduler, 0), SCHED_RR);
+	memset(&b, 1, sizeof(b));
+	SAME(syscall(SYS_sched_getattr, 0, &b, sizeof(b), 0), 0);
+	EXPECT(b.size == sizeof(b) && b.policy == SCHED_RR && b.priority == 7 && b.nice == 0);
+	a = (struct attr){ .size = 48, .policy = SCHED_BATCH, .nice = 5 };
+	SAME(set_attr(0, &a), 0);
+	SAME(getpriority(PRIO_PROCESS, 0), 5);
+	SAME(syscall(SYS_sched_getattr, getpid(), &b, 48, 0), 0);
+	EXPECT(b.size == 48 && b.policy == SCHED_BATCH && b.priority == 0 && b.nice == 5);
+	a.priority = 3;
+	FAILS(set_attr(0, &a), EINVAL);
+	a = (struct attr){ .size = 40 };
+	FAILS(set_attr(0, &a), E2BIG);
+	EXPECT(a.size >= 48);
+	big[199] = 1;
+	FAILS(set_attr(0, (struct attr *)big), E2BIG);
+	a = (struct attr){ .size = 48, .policy = 77 };
+	FAILS(set_attr(0, &a), EINVAL);
+	FAILS(set_attr(0, NULL), EINVAL);
+	FAILS(set_attr(4000000, &(struct attr){ .size = 48 }), ESRCH);
+	FAILS(syscall(SYS_sched_getattr, 0, &b, 40, 0), EINVAL);
+	SAME(setuid(1000), 0);
+	a = (struct attr){ .size = 48, .nice = -5 };
+	FAILS(set_attr(0, &a), EPERM);
+	a = (struct attr){ .size = 48, .policy = SCHED_FIFO, .priority = 1 };
+	FAILS(set_attr(0, &a), EPERM);
+}
+
+CHECK(the_clock_as_it_is_kept)
+{
+	struct timex t = { 0 };
+
+	SAME(adjtimex(&t), TIME_ERROR);
+	EXPECT((t.status & STA_UNSYNC) && t.tick > 0);
+	EXPECT(llabs((long long)t.time.tv_sec - time(NULL)) <= 1);
+	SAME(clock_adjtime(CLOCK_REALTIME, &t), TIME_ERROR);
+	FAILS(clock_adjtime(CLOCK_MONOTONIC, &t), EOPNOTSUPP);
+	FAILS(clock_adjtime(1000, &t), EINVAL);
+	SAME(setuid(1000), 0);
+	t.modes = ADJ_TICK;
+	FAILS(adjtimex(&t), EPERM);
 }
 
 CHECK(interval_timers_on_cpu_time)
