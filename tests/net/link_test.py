@@ -57,56 +57,90 @@ def test_link_is_told_on_the_console():
         vm.wait(r"eth0: link up")
 
 
+class Peer:
+    """A program outside that serves one connection, in step with the test."""
+
+    def __init__(self, net, port, serve):
+        self.go, self.error = threading.Event(), None
+        listener = net.socket()
+        listener.bind((net.host_ip, port))
+        listener.listen()
+
+        def run():
+            try:
+                with listener, listener.accept()[0] as c:
+                    serve(c, self.go)
+            except OSError as e:
+                self.error = e
+
+        self.thread = threading.Thread(target=run, daemon=True)
+        self.thread.start()
+
+    def join(self):
+        self.thread.join(60)
+        assert not self.thread.is_alive() and not self.error, self.error
+
+
 def test_download_goes_on():
     """In the middle of ten mebibytes the cable is out for a while: the rest comes by retransmission."""
+    body = bytes(i * 7 % 251 for i in range(10 << 20))
+    part = threading.Event()
+
+    def serve(c, go):
+        c.recv(65536)
+        c.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + body[:1 << 20])
+        part.set()
+        go.wait()
+        c.sendall(body[1 << 20:])
+
     with Net() as net, Vm(ns=net) as vm:
-        net.nginx()
         vm.boot()
-        want = hashlib.sha256(open(f"{net.www}/10m", "rb").read()).hexdigest()
-        for _ in range(2):
-            start = net.link_stats()["received_bytes"]
-            tag = vm.start("wget -q -O - http://10.77.0.1/10m | sha256sum")
-            while net.link_stats()["received_bytes"] < start + (1 << 20):
-                pass
+        for port in (8001, 8002):
+            part.clear()
+            peer = Peer(net, port, serve)
+            tag = vm.start(f"wget -q -O - http://{net.host_ip}:{port}/ | sha256sum")
+            assert part.wait(120)
             cable(vm, False)
             cable(vm, True)
             cable(vm, False)
-            # A frame of the server's that met the cable out: something was lost for certain.
+            # What the server sends now meets the cable out: something is lost for certain.
             lost = net.link_stats()["received"]
+            peer.go.set()
             while net.link_stats()["received"] == lost:
-                pass
+                peer.thread.join(0.01)
             cable(vm, True)
             out, status = vm.finish(tag, 200)
-            assert status == 0 and out.split()[0] == want, out
+            peer.join()
+            assert status == 0 and out.split()[0] == hashlib.sha256(body).hexdigest(), out
 
 
 def test_upload_goes_on():
+    """The server takes no more than a part before the cable was out."""
+    total = []
+
+    def serve(c, go):
+        n = 0
+        while data := c.recv(1 << 16):
+            n += len(data)
+            total[:] = [n]
+            if n >= 1 << 20:
+                part.set()
+                go.wait()
+
     with Net() as net, Vm(ns=net, guest=True) as vm:
+        part = threading.Event()
         vm.boot()
-        with net.socket() as listener:
-            listener.bind((net.host_ip, 5001))
-            listener.listen()
-            total = []
-
-            def serve():
-                with listener.accept()[0] as c:
-                    n = 0
-                    while data := c.recv(1 << 16):
-                        n += len(data)
-                        total[:] = [n]
-
-            t = threading.Thread(target=serve, daemon=True)
-            t.start()
-            tag = vm.start(f"nettool put {net.host_ip} 5001 {20 << 20}")
-            while not total or total[0] < 1 << 20:
-                pass
-            cable(vm, False)
-            sent = net.link_stats()["sent"]
-            cable(vm, True)
-            out, status = vm.finish(tag, 200)
-            t.join(60)
-            assert status == 0 and total == [20 << 20], out
-            assert net.link_stats()["sent"] > sent
+        peer = Peer(net, 5001, serve)
+        tag = vm.start(f"nettool put {net.host_ip} 5001 {20 << 20}")
+        assert part.wait(120)
+        cable(vm, False)
+        sent = net.link_stats()["sent"]
+        peer.go.set()
+        cable(vm, True)
+        out, status = vm.finish(tag, 200)
+        peer.join()
+        assert status == 0 and total == [20 << 20], out
+        assert net.link_stats()["sent"] > sent
 
 
 def test_down_and_up_by_command_mid_transfer():

@@ -8,6 +8,7 @@
  */
 #pragma once
 #include "check.h"
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -137,15 +138,67 @@ static __attribute__((noinline)) void counts_stack(void)
 		deep[i] = 1;
 }
 
-/* Where counting begins. */
+static inline long counts_used(const struct counts *c, const char *name)
+{
+	for (int i = 0; i < c->caches; i++)
+		if (!strcmp(c->cache[i].name, name))
+			return c->cache[i].used;
+	return 0;
+}
+
+static inline int counts_entries(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	int n = 0;
+
+	while (d && (e = readdir(d)))
+		n += e->d_name[0] >= '0' && e->d_name[0] <= '9';
+	if (d)
+		closedir(d);
+	return n;
+}
+
+/* Threads of programs that can still be seen. */
+static inline int counts_tasks(void)
+{
+	DIR *d = opendir("/proc");
+	struct dirent *e;
+	char path[300];
+	int n = 0;
+
+	EXPECT(d);
+	while ((e = readdir(d)))
+		if (e->d_name[0] >= '0' && e->d_name[0] <= '9') {
+			snprintf(path, sizeof(path), "/proc/%s/task", e->d_name);
+			n += counts_entries(path);
+		}
+	closedir(d);
+	return n;
+}
+
+/*
+ * Where counting begins: when nothing is ending any more. A thread that was waited for may still have to leave its CPU
+ * for the last time, and holds its registers until then; a packet may lie in the queue of the loopback interface.
+ */
 static inline void counts_begin(void)
 {
 	counts_stack();
-	/* Three times: the first ones make pages of this program present. */
-	for (int i = 0; i < 3; i++) {
-		counts_take(&counts_now);
-		counts_take(&counts_before);
+	for (int i = 0; i < SETTLE_TRIES; i++) {
+		/* Before the counts: what it takes of this program's memory is in them. */
+		int tasks = counts_tasks();
+
+		/* Several times: the first ones make pages of this program present. */
+		for (int j = 0; j < 3; j++) {
+			counts_take(&counts_now);
+			counts_take(&counts_before);
+		}
+		if (!counts_exact() || (counts_used(&counts_before, "fp_state") == tasks && !counts_used(&counts_before, "pkt")))
+			return;
+		nanosleep(&(struct timespec){ 0, 50000000 }, NULL);
 	}
+	counts_show(&counts_now, &counts_before);
+	EXPECT(!"nothing is ending");
 }
 
 /* Everything is as it was; what ends by itself may take its time to end. */
