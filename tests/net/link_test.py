@@ -19,7 +19,7 @@ def down_and_up(vector, nic="virtio-net-pci", words=""):
     """By the card's own interrupt, each time."""
     with Net() as net, Vm(ns=net, nic=nic, append="ip=10.77.0.2::10.77.0.1:255.255.255.0::eth0:off " + words) as vm:
         vm.boot()
-        vm.run("ping -c 1 10.77.0.1")
+        vm.run("until ping -c 1 -W 1 10.77.0.1 >/dev/null; do :; done")
         for _ in range(3):
             before = vm.interrupts().get(vector)
             cable(vm, False)
@@ -39,7 +39,8 @@ def test_link_down_and_up():
 
 
 def test_link_of_other_cards():
-    """A vector of its own, one message for all, a wire, a timer."""
+    """A vector of its own, one message for all, a wire, a timer. (Linux does not see QEMU's e1000e lose its link.)"""
+    only_ours()
     down_and_up("eth0", "e1000e")
     down_and_up(None, "e1000e", "pci=nomsix")
     down_and_up(None, "e1000e", "pci=noirq")
