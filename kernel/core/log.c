@@ -20,6 +20,7 @@ static u64 log_head;			/* [log_lock] position past the newest byte */
 static u64 log_tail;			/* [log_lock] of the oldest whole line */
 static struct list_node log_sinks = LIST_INIT(log_sinks); /* [log_lock] */
 int log_console_level = LOG_DEBUG;
+u64 log_cleared;
 static bool log_panicking;		/* set once, by the CPU that panics */
 
 /* One past the newline of the line that starts at pos. [log_lock] */
@@ -50,7 +51,7 @@ static void sinks_write(const char *s, size_t n)
 	}
 }
 
-static void log_line(enum log_level level, const char *line, size_t n, size_t prefix)
+static void log_line(u32 level, const char *line, size_t n, size_t prefix)
 {
 	bool panicking = atomic_load_relaxed(&log_panicking);
 	u64 flags = 0;
@@ -58,7 +59,7 @@ static void log_line(enum log_level level, const char *line, size_t n, size_t pr
 	if (!panicking)
 		flags = spin_lock_irqsave(&log_lock);
 	ring_put(line, n);
-	if ((int)level < log_console_level || panicking)
+	if ((int)(level & 7) < log_console_level || panicking)
 		sinks_write(line + prefix, n - prefix);
 	if (panicking)
 		return;
@@ -66,11 +67,11 @@ static void log_line(enum log_level level, const char *line, size_t n, size_t pr
 	core_event(CORE_EVENT_LOG);
 }
 
-void log_at(enum log_level level, const char *fmt, ...)
+void log_at(u32 level, const char *fmt, ...)
 {
 	char line[LOG_LINE];
 	u64 us = clock_ns() / 1000;
-	size_t prefix = snprintf(line, sizeof line, "<%d>", level);
+	size_t prefix = snprintf(line, sizeof line, "<%u>", level);
 	size_t n = prefix;
 	va_list ap;
 

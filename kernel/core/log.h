@@ -8,7 +8,8 @@
 
 enum log_level { LOG_EMERG, LOG_ALERT, LOG_CRIT, LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG };
 
-void log_at(enum log_level level, const char *fmt, ...) printf_like(2, 3);
+/* level: with a facility of syslog(3) above its three bits, 0 the kernel. */
+void log_at(u32 level, const char *fmt, ...) printf_like(2, 3);
 #define log_err(...)	log_at(LOG_ERR, __VA_ARGS__)
 #define log_warn(...)	log_at(LOG_WARNING, __VA_ARGS__)
 #define log_notice(...)	log_at(LOG_NOTICE, __VA_ARGS__)
@@ -32,5 +33,6 @@ extern int log_console_level;		/* lines with level < this reach the sinks (logle
 /* Text of the ring from absolute position *pos on, formatted as "<level>[seconds.micro] line\n"; returns bytes
  * copied and advances *pos; skips what was overwritten. Any context. */
 size_t log_read(u64 *pos, char *buf, size_t size);
+extern u64 log_cleared;			/* syslog(2) hid what is before this position; torn reads are harmless */
 u64 log_end(void);			/* position past the newest line */
 u64 log_start(void);			/* position of the oldest one kept */

@@ -4,6 +4,7 @@
  */
 #include <linux/capability.h>
 #include <linux/fcntl.h>
+#include <linux/fs.h>
 #include <linux/random.h>
 #include "arch/arm64/ucopy.h"
 #include "base/errno.h"
@@ -22,6 +23,7 @@
 #define MEM_MAJOR	1
 #define RANDOM_PIECE	256u
 #define LINE_MAX	1024u
+#define LOG_USER	8u		/* the facility, as syslog(3) has it */
 #define ENTROPY_BITS	256		/* all that the generator's key holds, once it is seeded */
 
 static s64 null_read(struct file *f, struct uio *u, u64 *pos)
@@ -194,7 +196,7 @@ static s64 kmsg_write(struct file *f, struct uio *u, u64 *pos)
 {
 	char line[LINE_MAX], *text = line;
 	size_t total = u->left, n = MIN(total, sizeof(line) - 1);
-	u64 level = LOG_NOTICE;
+	u64 level = LOG_WARNING;
 	const char *end;
 
 	if (uio_get(u, line, n))
@@ -204,14 +206,28 @@ static s64 kmsg_write(struct file *f, struct uio *u, u64 *pos)
 	line[n] = '\0';
 	if (line[0] == '<' && !parse_u64(line + 1, &end, 10, &level) && *end == '>')
 		text = (char *)end + 1;
-	log_at(level & 7, "%s", text);
+	/* Nobody speaks for the kernel: what names no facility is a user's. */
+	level &= 2047;
+	log_at(level < LOG_USER ? level | LOG_USER : level, "%s", text);
 	return total;
 }
 
 static s64 kmsg_seek(struct file *f, s64 offset, int whence)
 {
-	f->pos = whence == 2 ? log_end() : log_start();
-	return 0;
+	if (offset)
+		return -ESPIPE;
+	switch (whence) {
+	case SEEK_SET:
+		f->pos = log_start();
+		return 0;
+	case SEEK_DATA:		/* what came since the log was cleared */
+		f->pos = MAX(log_cleared, log_start());
+		return 0;
+	case SEEK_END:
+		f->pos = log_end();
+		return 0;
+	}
+	return -EINVAL;
 }
 
 static u32 kmsg_poll(struct file *f, struct poll_table *t)

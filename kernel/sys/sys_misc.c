@@ -115,7 +115,6 @@ enum { SYSLOG_CLOSE, SYSLOG_OPEN, SYSLOG_READ, SYSLOG_READ_ALL, SYSLOG_READ_CLEA
        SYSLOG_CONSOLE_ON, SYSLOG_CONSOLE_LEVEL, SYSLOG_SIZE_UNREAD, SYSLOG_SIZE_BUFFER };
 
 
-static u64 log_cleared;			/* position up to which SYSLOG_CLEAR hid the log; torn reads are harmless */
 static u64 log_taken;			/* where SYSLOG_READ goes on */
 static int level_before_off = -1;
 

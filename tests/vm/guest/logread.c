@@ -50,6 +50,59 @@ static void read_until(int fd, const char *text)
 	} while (!strstr(line, text));
 }
 
+/* What stands before the time of the record that says this. */
+static unsigned number_of(const char *text)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+	char line[8192];
+	unsigned number = ~0u;
+	ssize_t n;
+
+	while ((n = read(fd, line, sizeof(line) - 1)) > 0) {
+		line[n] = 0;
+		if (strstr(line, text))
+			number = atoi(line);
+	}
+	close(fd);
+	return number;
+}
+
+CHECK(what_programs_say_is_of_the_users)
+{
+	say("no level is a warning\n");
+	say("<3>an error\n");
+	say("<30>a daemon's\n");
+	say("<2047>all bits\n");
+	say("<x>no number\n");
+	SAME(number_of("no level is a warning"), 8 | 4);
+	SAME(number_of("an error"), 8 | 3);
+	SAME(number_of("a daemon's"), 30);
+	SAME(number_of("all bits"), 2047);
+	SAME(number_of("<x>no number"), 8 | 4);
+}
+
+CHECK(a_cleared_log_is_still_there_from_its_start)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+	char text[8192];
+
+	say("before the log is cleared\n");
+	SAME(klogctl(5, NULL, 0), 0);
+	say("after the log is cleared\n");
+	SAME(lseek(fd, 0, SEEK_DATA), 0);
+	do {
+		ssize_t n = read(fd, text, sizeof(text) - 1);
+
+		EXPECT(n > 0);
+		text[n] = 0;
+		EXPECT(!strstr(text, "before the log is cleared"));
+	} while (!strstr(text, "after the log is cleared"));
+	SAME(lseek(fd, 0, SEEK_SET), 0);
+	read_until(fd, "before the log is cleared");
+	FAILS(lseek(fd, 0, SEEK_CUR), EINVAL);
+	FAILS(lseek(fd, 1, SEEK_SET), ESPIPE);
+}
+
 CHECK(kmsg_reader_is_woken)
 {
 	int fd = kmsg_at_its_end(0);
