@@ -20,6 +20,8 @@
 #include "mm/slab.h"
 #include "sched/cred.h"
 
+#define NAME_SIZE	20u		/* what a name, and each of . and .., adds to the size of its directory */
+
 static const struct vnode_ops tmpfs_ops;
 static struct slab_cache *node_cache;
 static struct superblock *kernel_sb;		/* of memory without a name */
@@ -60,6 +62,7 @@ static struct tmpfs_node *node_new(struct superblock *sb, struct vnode *dir, u32
 	} else if (S_ISDIR(mode)) {
 		n->v.fops = &dir_fops;
 		n->v.nlink = 2;
+		n->v.size = 2 * NAME_SIZE;
 	}
 	return n;
 }
@@ -95,7 +98,7 @@ static struct vnode *tmpfs_create(struct vnode *dir, u32 mode, u64 rdev)
 	v->rdev = rdev;
 	if (S_ISDIR(mode))
 		dir->nlink++;
-	dir->size++;
+	dir->size += NAME_SIZE;
 	dir_touch(dir);
 	return v;
 }
@@ -118,7 +121,7 @@ static struct vnode *symlink_new(struct vnode *dir, const char *target, size_t l
 	}
 	memcpy(n->target, target, len);
 	n->v.size = len;
-	dir->size++;
+	dir->size += NAME_SIZE;
 	dir_touch(dir);
 	return &n->v;
 }
@@ -145,7 +148,7 @@ static int tmpfs_link(struct vnode *dir, struct vnode *v)
 	v->flags &= ~VNODE_LINKABLE;
 	v->nlink++;
 	v->ctime = vnode_now();
-	dir->size++;
+	dir->size += NAME_SIZE;
 	dir_touch(dir);
 	return 0;
 }
@@ -159,7 +162,7 @@ static int tmpfs_unlink(struct vnode *dir, struct vnode *v)
 		v->nlink--;
 	}
 	v->ctime = vnode_now();
-	dir->size--;
+	dir->size -= NAME_SIZE;
 	dir_touch(dir);
 	return 0;
 }
@@ -172,8 +175,8 @@ static int tmpfs_rename(struct vnode *from, struct vnode *v, struct vnode *to, s
 		from->nlink--;
 		to->nlink++;
 	}
-	from->size--;
-	to->size++;
+	from->size -= NAME_SIZE;
+	to->size += NAME_SIZE;
 	v->ctime = vnode_now();
 	dir_touch(from);
 	dir_touch(to);

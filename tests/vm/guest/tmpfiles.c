@@ -614,3 +614,25 @@ CHECK(capabilities_about_files)
 	}
 	child_ok(pid);
 }
+
+CHECK(each_name_adds_to_its_directory)
+{
+	struct stat st;
+
+	SAME(mkdir("/tmp/sizes", 0700), 0);
+	SAME(stat("/tmp/sizes", &st), 0);
+	SAME(st.st_size, 40);
+	SAME(mkdir("/tmp/sizes/d", 0700), 0);
+	SAME(symlink("x", "/tmp/sizes/s"), 0);
+	SAME(mknod("/tmp/sizes/f", S_IFREG | 0600, 0), 0);
+	SAME(link("/tmp/sizes/f", "/tmp/sizes/d/f"), 0);
+	SAME(stat("/tmp/sizes", &st), 0);
+	SAME(st.st_size, 100);
+	SAME(rename("/tmp/sizes/s", "/tmp/sizes/d/f"), 0);
+	SAME(stat("/tmp/sizes/d", &st), 0);
+	SAME(st.st_size, 60);
+	SAME(unlink("/tmp/sizes/d/f") | rmdir("/tmp/sizes/d"), 0);
+	SAME(stat("/tmp/sizes", &st), 0);
+	SAME(st.st_size, 60);
+	SAME(unlink("/tmp/sizes/f") | rmdir("/tmp/sizes"), 0);
+}
