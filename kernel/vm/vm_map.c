@@ -343,8 +343,16 @@ static s64 remap_move(struct vm_space *s, struct vm_region *r, u64 address, u64 
 	err = old_length ? vm_region_cut(s, address) : 0;
 	if (!err && old_length)
 		err = vm_region_cut(s, address + old_length);
-	if (!err)
+	if (!err) {
+		/* What moves counts once for RLIMIT_AS and RLIMIT_DATA. */
+		u64 goes = keep ? 0 : old_length >> PAGE_SHIFT, data = vm_region_is_data(flags) ? goes : 0;
+
+		s->pages_total -= goes;
+		s->pages_data -= data;
 		err = region_add(s, to, to + new_length, flags, object, offset, file, vm_region_find(s, address));
+		s->pages_total += goes;
+		s->pages_data += data;
+	}
 	if (err)
 		return err;
 	err = entries_move(s, address, to, MIN(old_length, new_length));

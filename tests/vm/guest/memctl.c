@@ -545,3 +545,24 @@ CHECK(written_back)
 	SAME(munmap(m + PAGE, PAGE), 0);
 	FAILS(msync(m, 3 * PAGE, MS_ASYNC), ENOMEM);
 }
+
+CHECK(what_moves_counts_once)
+{
+	const size_t size = 8 << 20;
+	char *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *to = mmap(NULL, 2 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	FILE *f = fopen("/proc/self/statm", "r");
+	struct rlimit r;
+	unsigned pages;
+
+	SAME(fscanf(f, "%u", &pages), 1);
+	SAME(munmap(to, 2 * size), 0);
+	r.rlim_cur = r.rlim_max = (rlim_t)pages * 4096 - size;		/* half of what was at `to` may come again */
+	SAME(setrlimit(RLIMIT_AS, &r), 0);
+	at[0] = 1;
+	EXPECT(mremap(at, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
+	EXPECT(to[0] == 1);
+	EXPECT(mremap(to, size, 2 * size, MREMAP_MAYMOVE | MREMAP_FIXED, to - 4 * size) == to - 4 * size);
+	EXPECT(mremap(to - 4 * size, 2 * size, 2 * size + 4096 * 1024, MREMAP_MAYMOVE) == MAP_FAILED);
+	SAME(errno, ENOMEM);
+}
