@@ -162,6 +162,11 @@ static struct thread *thread_copy(const struct clone_request *r, struct trap_fra
 	t->nice = me->nice;
 	t->policy = me->policy;
 	t->rt_priority = me->rt_priority;
+	if (me->reset_on_fork) {
+		t->nice = me->rt_priority ? 0 : MAX(me->nice, 0);
+		t->policy = me->rt_priority ? SCHED_NORMAL : me->policy;
+		t->rt_priority = 0;
+	}
 	t->affinity = me->affinity;
 	return t;
 fail:

@@ -59,6 +59,7 @@ struct thread {
 	struct list_node run_node;	/* run queue                [q] */
 	s8 nice;			/*                          [q] */
 	u8 policy, rt_priority;		/* SCHED_*; 0, or 1..99     [q] */
+	bool reset_on_fork;		/* its children are ordinary ones; torn by nothing */
 	s8 run_nice;			/* what it runs by: its own, or better if lent  [q] */
 	u8 run_rt, lent_weight, lent_rt;/* thread_lend              [q] */
 	u64 slice_left;			/* ns                       [q] */

@@ -215,23 +215,25 @@ static bool may_have_policy(struct thread *t, u32 policy, u32 prio)
 	return t->policy != SCHED_IDLE || policy == SCHED_IDLE || may_be_nice(t, t->nice);
 }
 
-/* policy -1: as it is. */
+/* policy, with SCHED_RESET_ON_FORK or not; -1: as it is. */
 static s64 policy_apply(struct thread *t, s32 policy, u32 prio)
 {
+	bool reset = policy == -1 ? t->reset_on_fork : policy & SCHED_RESET_ON_FORK;
 	s64 err = 0;
 
-	if (policy == -1)
-		policy = t->policy;
-	policy &= ~SCHED_RESET_ON_FORK;
+	policy = policy == -1 ? t->policy : policy & ~SCHED_RESET_ON_FORK;
 	if (!policy_is_rt(policy) && policy != SCHED_NORMAL && policy != SCHED_BATCH && policy != SCHED_IDLE)
 		err = -EINVAL;
 	else if (policy_is_rt(policy) ? prio < 1 || prio > RT_MAX : prio != 0)
 		err = -EINVAL;
-	else if (!may_change(t) || !may_have_policy(t, policy, prio))
+	else if (!may_change(t) || !may_have_policy(t, policy, prio) ||
+		 (t->reset_on_fork && !reset && !cred_capable(current()->cred, CAP_SYS_NICE)))
 		err = -EPERM;
-	else
-		thread_set_policy(t, policy, prio);
-	return err;
+	if (err)
+		return err;
+	thread_set_policy(t, policy, prio);
+	t->reset_on_fork = reset;
+	return 0;
 }
 
 static s64 policy_set(s32 tid, s32 policy, u64 param)
@@ -269,7 +271,7 @@ SYSCALL(sched_getscheduler)
 
 	if (!t)
 		return (s32)a[0] < 0 ? -EINVAL : -ESRCH;
-	policy = t->policy;
+	policy = t->policy | (t->reset_on_fork ? SCHED_RESET_ON_FORK : 0);
 	thread_put(t);
 	return policy;
 }
@@ -299,7 +301,8 @@ static s64 attr_apply(struct thread *t, const struct sched_attr *at)
 
 	if (!keep && nice < t->nice && !may_be_nice(t, nice))
 		return -EPERM;
-	err = policy_apply(t, at->sched_flags & SCHED_FLAG_KEEP_POLICY ? -1 : (s32)at->sched_policy,
+	err = policy_apply(t, at->sched_flags & SCHED_FLAG_KEEP_POLICY ? -1 :
+			   (s32)at->sched_policy | (at->sched_flags & SCHED_FLAG_RESET_ON_FORK ? SCHED_RESET_ON_FORK : 0),
 			   at->sched_flags & SCHED_FLAG_KEEP_PARAMS ? t->rt_priority : at->sched_priority);
 	if (!err && !keep)
 		thread_set_nice(t, nice);
@@ -322,7 +325,8 @@ SYSCALL(sched_setattr)
 	err = size < SCHED_ATTR_SIZE_VER0 ? -E2BIG : struct_from_user(&at, sizeof(at), a[1], size);
 	if (err)
 		return err == -E2BIG && put_user_u32(a[1], sizeof(at)) ? -EFAULT : err;
-	if ((s32)at.sched_policy < 0 || at.sched_flags & ~(u64)(SCHED_FLAG_KEEP_POLICY | SCHED_FLAG_KEEP_PARAMS))
+	if ((s32)at.sched_policy < 0 || at.sched_policy & SCHED_RESET_ON_FORK ||
+	    at.sched_flags & ~(u64)(SCHED_FLAG_RESET_ON_FORK | SCHED_FLAG_KEEP_POLICY | SCHED_FLAG_KEEP_PARAMS))
 		return -EINVAL;
 	t = thread_by(a[0]);
 	if (!t)
@@ -343,6 +347,7 @@ SYSCALL(sched_getattr)
 	if (!t)
 		return -ESRCH;
 	at.sched_policy = t->policy;
+	at.sched_flags = t->reset_on_fork ? SCHED_FLAG_RESET_ON_FORK : 0;
 	if (policy_is_rt(t->policy))
 		at.sched_priority = t->rt_priority;
 	else

@@ -3,6 +3,7 @@
  */
 #include "check.h"
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <pthread.h>
@@ -441,6 +442,34 @@ CHECK(pidfd_takes_a_file)
 	pid_fd = pidfd_open(1, 0);
 	SAME(setuid(1), 0);
 	FAILS(syscall(SYS_pidfd_getfd, pid_fd, 0, 0), EPERM);
+}
+
+static long same(pid_t p, pid_t q, int type, unsigned long x, unsigned long y)
+{
+	return syscall(SYS_kcmp, p, q, type, x, y);
+}
+
+CHECK(kcmp_tells_what_is_shared)
+{
+	int fd = open("/dev/null", O_RDONLY), twin = dup(fd), other = open("/dev/null", O_RDONLY), me = getpid();
+	pid_t pid = fork();
+
+	if (!pid)
+		for (;;)
+			pause();
+	SAME(same(me, me, KCMP_FILE, fd, twin), 0);
+	SAME(same(me, pid, KCMP_FILE, fd, twin), 0);
+	/* An order of both. */
+	SAME(same(me, me, KCMP_FILE, fd, other) + same(me, pid, KCMP_FILE, other, fd), 3);
+	SAME(same(me, me, KCMP_VM, 0, 0), 0);
+	EXPECT(same(me, pid, KCMP_VM, 0, 0) > 0 && same(me, pid, KCMP_FILES, 0, 0) > 0 && same(me, pid, KCMP_FS, 0, 0) > 0 &&
+	       same(me, pid, KCMP_SIGHAND, 0, 0) > 0);
+	SAME(same(me, pid, KCMP_SYSVSEM, 0, 0), 0);
+	FAILS(same(me, me, KCMP_FILE, fd, 99), EBADF);
+	FAILS(same(me, me, 99, 0, 0), EINVAL);
+	FAILS(same(me, 4000000, KCMP_VM, 0, 0), ESRCH);
+	SAME(setuid(1000), 0);
+	FAILS(same(getpid(), pid, KCMP_VM, 0, 0), EPERM);
 }
 
 CHECK(pidfd_when_nobody_waits)

@@ -607,6 +607,31 @@ CHECK(attributes_of_scheduling)
 	FAILS(set_attr(0, &a), EPERM);
 }
 
+CHECK(children_without_their_parents_priority)
+{
+	struct attr a = { .size = 48, .policy = SCHED_FIFO, .flags = 1, .priority = 3 };
+	pid_t pid;
+
+	SAME(set_attr(0, &a), 0);
+	SAME(syscall(SYS_sched_getscheduler, 0), SCHED_FIFO | 0x40000000);
+	pid = fork();
+	if (!pid) {
+		SAME(syscall(SYS_sched_getscheduler, 0), SCHED_OTHER);
+		_exit(0);
+	}
+	child_ok(pid);
+	SAME(syscall(SYS_sched_setscheduler, 0, SCHED_OTHER | 0x40000000, (int[]){ 0 }), 0);
+	SAME(setpriority(PRIO_PROCESS, 0, -5), 0);
+	pid = fork();
+	if (!pid) {
+		SAME(getpriority(PRIO_PROCESS, 0), 0);
+		_exit(0);
+	}
+	child_ok(pid);
+	SAME(setuid(1000), 0);
+	FAILS(syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, (int[]){ 0 }), EPERM);
+}
+
 CHECK(the_clock_as_it_is_kept)
 {
 	struct timex t = { 0 };
