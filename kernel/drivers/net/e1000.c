@@ -195,6 +195,8 @@ static void e1000_stop(struct netif *nif)
 	e1000_receiver(c);
 	e1000_write(c, E1000_IMC, ~0u);
 	nic_detach(&c->nic, c);
+	/* Its senders wait for no poll now. */
+	e1000_tx_reclaim(nif);
 	spin_lock_bh(&nif->tx_lock);
 	c->nic.tx_armed = 0;
 	spin_unlock_bh(&nif->tx_lock);

@@ -612,6 +612,21 @@ TEST(what_was_sent_goes_back_on_the_way_of_a_poll)
 	end();
 }
 
+TEST(what_was_sent_goes_back_when_it_goes_down)
+{
+	struct pkt *p = make_pkt(60, 1, PKT_HEADROOM);
+
+	begin(E1000_82540EM, PCI_IRQ_INTX);
+	released = 0;
+	p->release = note_release;
+	EXPECT_EQ(send(p), 0);
+	expect_transmitted(1, 60);
+	card_sent(card.tx_last);
+	stack.nif->ops->stop(stack.nif);
+	EXPECT_EQ(released, 1u);
+	end();
+}
+
 /* What the ring holds when the card goes is given back. */
 TEST(frames_in_flight_at_the_end)
 {
