@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # quick
 """Process 1: keeps services, backs off when one keeps ending, ends the machine; what the kernel does without it."""
+import os
+
 from vmtest import Vm, main, only_ours
 
 
@@ -177,6 +179,18 @@ def test_the_signals_of_an_end():
     with table(SHELL + "::ctrlaltdel:/bin/touch /run/keys\n") as vm:
         vm.boot()
         vm.run("kill -INT 1; until [ -e /run/keys ]; do :; done")
+
+
+def test_halting():
+    """SIGUSR1 ends everybody as the others do; then Linux stands still, and ours turns the machine off."""
+    with table(SHELL + "::shutdown:/bin/echo the-shutdown\n") as vm:
+        vm.boot()
+        vm.send("tag\nkill -USR1 1\n")
+        vm.wait(r"the-shutdown\n")
+        if os.environ.get("DUNLIN_TEST_KERNEL"):
+            vm.wait(r"System halted")
+        else:
+            assert vm.wait_exit() == 0
 
 
 def test_restart():
