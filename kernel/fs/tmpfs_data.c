@@ -278,27 +278,37 @@ static s64 tmpfs_read(struct file *f, struct uio *u, u64 *pos)
 }
 
 /* One page's share of a write at pos: bytes copied, or -errno. [v] held. */
+/* Up to want bytes into a page: how many came, or -EFAULT when none did. */
+static s64 page_fill(struct uio *u, char *to, size_t want)
+{
+	size_t before = u->left;
+	int err = uio_get(u, to, want);
+
+	return err && u->left == before ? err : (s64)(before - u->left);
+}
+
 static s64 write_page(struct tmpfs_node *n, struct uio *u, u64 pos)
 {
 	u64 offset = pos & PAGE_MASK, index = pos >> PAGE_SHIFT;
 	size_t want = MIN(u->left, PAGE_SIZE - offset);
 	struct page *p = page_find(n, index), *fresh;
-	int err;
+	s64 got;
 
 	if (p) {
-		err = uio_get(u, (char *)page_to_virt(p) + offset, want);
+		got = page_fill(u, (char *)page_to_virt(p) + offset, want);
 		p->state &= ~PAGE_CODE;
 		page_put(p);
-		return err ? err : (s64)want;
+		return got;
 	}
 	fresh = page_alloc(0, PA_RECLAIM | (want < PAGE_SIZE ? PA_ZERO : 0));
 	if (!fresh)
 		return -ENOMEM;
-	err = uio_get(u, (char *)page_to_virt(fresh) + offset, want);
-	if (err) {
+	got = page_fill(u, (char *)page_to_virt(fresh) + offset, want);
+	if (got < 0) {
 		page_put(fresh);
-		return err;
+		return got;
 	}
+	memset((char *)page_to_virt(fresh) + offset + got, 0, want - got);
 	page_get(fresh);
 	p = page_place(n, index, fresh, false);
 	if (is_err(p)) {
@@ -307,10 +317,10 @@ static s64 write_page(struct tmpfs_node *n, struct uio *u, u64 pos)
 	}
 	/* A fault put a zero page there while the bytes came in. */
 	if (p != fresh)
-		memcpy((char *)page_to_virt(p) + offset, (char *)page_to_virt(fresh) + offset, want);
+		memcpy((char *)page_to_virt(p) + offset, (char *)page_to_virt(fresh) + offset, got);
 	page_put(p);
 	page_put(fresh);
-	return want;
+	return got;
 }
 
 static void size_set(struct tmpfs_node *n, u64 size)

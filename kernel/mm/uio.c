@@ -2,6 +2,7 @@
  * Moving bytes between the kernel and a uio's segments (uio.h).
  */
 #include "mm/uio.h"
+#include "arch/arm64/memory.h"
 #include "arch/arm64/ucopy.h"
 #include "base/errno.h"
 #include "base/string.h"
@@ -31,8 +32,13 @@ int uio_get(struct uio *u, void *dst, size_t n)
 
 		if (u->kernel)
 			memcpy(dst, (const void *)at, k);
-		else if (copy_from_user(dst, at, k))
+		else if (copy_from_user(dst, at, k)) {
+			/* What lies in front of the next page may be there. */
+			k = PAGE_SIZE - (at & PAGE_MASK) < k ? PAGE_SIZE - (at & PAGE_MASK) : 0;
+			if (k && !copy_from_user(dst, at, k))
+				advance(u, k);
 			return -EFAULT;
+		}
 		advance(u, k);
 		dst = (char *)dst + k;
 		n -= k;

@@ -636,3 +636,25 @@ CHECK(each_name_adds_to_its_directory)
 	SAME(st.st_size, 60);
 	SAME(unlink("/tmp/sizes/f") | rmdir("/tmp/sizes"), 0);
 }
+
+CHECK(what_is_there_of_a_buffer_is_written)
+{
+	char *at = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *end = at + 4096;
+	struct iovec parts[2] = { { at, 10 }, { end, 10 } };
+	int fd = open("/tmp/half", O_CREAT | O_TRUNC | O_RDWR, 0600);
+	char back[4096];
+
+	memset(at, 'x', 4096);
+	SAME(munmap(end, 4096), 0);
+	SAME(write(fd, end - 100, 200), 100);
+	FAILS(write(fd, end, 1), EFAULT);
+	SAME(writev(fd, parts, 2), 10);
+	/* A page that there was none of: the rest of it is zeros. */
+	SAME(pwrite(fd, end - 100, 4096, 8192), 100);
+	SAME(lseek(fd, 0, SEEK_END), 8292);
+	SAME(ftruncate(fd, 3 * 4096), 0);
+	SAME(pread(fd, back, sizeof(back), 8192), 4096);
+	for (int i = 0; i < 4096; i++)
+		SAME(back[i], i < 100 ? 'x' : 0);
+	unlink("/tmp/half");
+}
