@@ -275,7 +275,9 @@ TEST(rights_are_those_of_the_file)
 	/* Root executes what somebody may execute, and nothing else. */
 	current()->cred = &cred_root;
 	REQUIRE(!path_lookup(NULL, "/private/x", 0, &p));
+	current()->cred = &cred_root;
 	EXPECT_EQ(vnode_permission(p.dentry->vnode, 1), -EACCES);
+	become(0);
 	path_put(&p);
 	become(0);
 }
