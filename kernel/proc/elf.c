@@ -104,8 +104,6 @@ static int segment_check(const struct binary *b, const struct elf64_phdr *p, u64
 		return -ENOEXEC;
 	if ((p->p_vaddr ^ p->p_offset) & PAGE_MASK || p->p_vaddr < above)
 		return -ENOEXEC;
-	if (p->p_align > ALIGN_MAX || (p->p_align & (p->p_align - 1)))
-		return -ENOEXEC;
 	return 0;
 }
 
@@ -129,7 +127,9 @@ static int phdrs_check(const struct binary *b, const struct elf64_hdr *h, const 
 			l->low = ALIGN_DOWN(p->p_vaddr, PAGE_SIZE);
 		any = true;
 		l->high = p->p_vaddr + p->p_memsz;
-		l->align = MAX(l->align, p->p_align);
+		/* What is no alignment is none, as on Linux. */
+		if (p->p_align <= ALIGN_MAX && !(p->p_align & (p->p_align - 1)))
+			l->align = MAX(l->align, p->p_align);
 	}
 	return any ? 0 : -ENOEXEC;
 }
@@ -151,6 +151,50 @@ static struct elf64_phdr *phdrs_read(struct binary *b, const struct elf64_hdr *h
 		return ph;
 	kfree(ph);
 	return err_ptr(n < 0 ? n : -ENOEXEC);
+}
+
+#define PROPERTY_TYPE	5		/* NT_GNU_PROPERTY_TYPE_0 */
+#define PROPERTIES_MAX	1024
+#define AARCH64_FEATURES 0xc0000000	/* GNU_PROPERTY_AARCH64_FEATURE_1_AND */
+
+/* The words of a note of type, size and content, each of eight bytes' alignment, types ascending: as Linux ABI extensions say. */
+static int property_note_check(const u32 *w, s64 n)
+{
+	u64 at = 16, end = at + w[1], size;
+
+	if (n < 12)
+		return -EIO;
+	if (w[0] != 4 || w[2] != PROPERTY_TYPE || memcmp(&w[3], "GNU", 4) || (s64)end > n)
+		return -ENOEXEC;
+	for (const u32 *p = &w[4], *last = NULL; at < end; last = p, p += 2 + size / 4, at += 8 + size) {
+		if (end - at < 8)
+			return -ENOEXEC;
+		size = ALIGN_UP((u64)p[1], 8);
+		if (size > end - at - 8 || (last && p[0] <= last[0]) || (p[0] == AARCH64_FEATURES && p[1] != 4))
+			return -ENOEXEC;
+	}
+	return 0;
+}
+
+/* PT_GNU_PROPERTY, the last one: nothing in it is used, but it must be what it says. */
+static int property_check(struct binary *b, const struct elf64_hdr *h, const struct elf64_phdr *ph)
+{
+	const struct elf64_phdr *p = NULL;
+	int err = -ENOMEM;
+	u32 *w;
+
+	for (u32 i = 0; i < h->e_phnum; i++)
+		if (ph[i].p_type == PT_GNU_PROPERTY)
+			p = &ph[i];
+	if (!p)
+		return 0;
+	if (p->p_filesz > PROPERTIES_MAX)
+		return -ENOEXEC;
+	w = kzalloc(PROPERTIES_MAX);
+	if (w)
+		err = property_note_check(w, read_at(b, w, p->p_filesz, p->p_offset));
+	kfree(w);
+	return err;
 }
 
 /* ---- mapping ---- */
@@ -255,15 +299,17 @@ static int interpreter_name(struct binary *b, const struct elf64_phdr *p, char *
 	s64 n;
 
 	*name = NULL;
-	if (p->p_filesz < 2 || p->p_filesz > PATH_MAX_LEN || p->p_offset > b->size || p->p_filesz > b->size - p->p_offset)
+	if (p->p_filesz < 2 || p->p_filesz > PATH_MAX_LEN)
 		return -ENOEXEC;
+	if ((s64)p->p_offset < 0)
+		return -EINVAL;
 	*name = kmalloc(p->p_filesz);
 	if (!*name)
 		return -ENOMEM;
 	n = read_at(b, *name, p->p_filesz, p->p_offset);
 	if (n < 0)
 		return n;
-	return n == (s64)p->p_filesz && !(*name)[n - 1] ? 0 : -ENOEXEC;
+	return n != (s64)p->p_filesz ? -EIO : !(*name)[n - 1] ? 0 : -ENOEXEC;
 }
 
 static int interpreter_load(struct vm_space *s, const char *name, struct elf_image *out)
@@ -272,7 +318,7 @@ static int interpreter_load(struct vm_space *s, const char *name, struct elf_ima
 	const struct elf64_hdr *h;
 	struct elf64_phdr *ph;
 	u64 end;
-	int err;
+	int err, property = 0;
 
 	if (!b)
 		return -ENOMEM;
@@ -280,7 +326,7 @@ static int interpreter_load(struct vm_space *s, const char *name, struct elf_ima
 	if (err)
 		goto out;
 	h = (const struct elf64_hdr *)b->head;
-	err = header_check(b, h);
+	err = b->head_len < sizeof(*h) ? -EIO : header_check(b, h);
 	if (err)
 		goto out;
 	ph = phdrs_read(b, h);
@@ -289,11 +335,12 @@ static int interpreter_load(struct vm_space *s, const char *name, struct elf_ima
 		goto out;
 	err = image_map(s, b, h, ph, 0, &out->base, &end);
 	out->entry = out->base + h->e_entry;
+	property = property_check(b, h, ph);
 	kfree(ph);
 out:
 	binary_close(b);
 	kfree(b);
-	return err == -ENOEXEC ? -ELIBBAD : err;
+	return err == -ENOEXEC ? -ELIBBAD : err ? err : property;
 }
 
 /* ---- the program ---- */
@@ -339,8 +386,7 @@ int elf_load(struct vm_space *s, struct binary *b, u64 random, struct elf_image 
 	if (h->e_type == ET_DYN && !interpreter)
 		end = dyn_base;
 	s->brk_start = s->brk = ALIGN_UP(end, PAGE_SIZE) + (random ? (random >> 28) % (BRK_RANDOM / PAGE_SIZE) * PAGE_SIZE : 0);
-	if (interpreter)
-		err = interpreter_load(s, interpreter, out);
+	err = interpreter ? interpreter_load(s, interpreter, out) : property_check(b, h, ph);
 	if (!err && out->entry >= USER_TOP)
 		err = -ENOEXEC;
 out:
