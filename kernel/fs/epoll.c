@@ -18,7 +18,10 @@
 #include "fs/epoll.h"
 #include "fs/init.h"
 #include "fs/poll_events.h"
+#include "mm/page.h"
 #include "mm/slab.h"
+#include "sched/cred.h"
+#include "sched/user.h"
 
 #define NEST_MAX	4u		/* epolls in epolls */
 #define ALWAYS		(EPOLLERR | EPOLLHUP)
@@ -34,6 +37,7 @@ struct epoll {
 	struct wait_queue wait;		/* epoll_wait sleeps here, pollers queue here */
 	struct rb_root items;		/* by file and descriptor [e] */
 	struct file *file;		/* our own [S] */
+	u32 uid;			/* whom its items count for [S] */
 	u32 height;			/* epolls below us, deepest [links_lock] */
 };
 
@@ -60,10 +64,21 @@ struct item {
 static const struct file_ops epoll_ops;
 static struct mutex links_lock = MUTEX_INIT(links_lock, "epoll links");
 static struct slab_cache *item_cache;
+u32 epoll_user_watches;
 
 void epoll_init(void)
 {
+	struct page_counts c;
+
 	item_cache = slab_cache_create("epoll_item", sizeof(struct item), 0);
+	page_counts_get(&c);
+	epoll_user_watches = c.managed * PAGE_SIZE / 25 / sizeof(struct item);	/* of memory, as on Linux */
+}
+
+static void item_free(struct item *it)
+{
+	user_release(it->ep->uid, USER_WATCHES, 1);
+	slab_free(item_cache, it);
 }
 
 bool file_is_epoll(const struct file *f)
@@ -197,7 +212,7 @@ static void item_remove(struct item *it)
 	mutex_lock(&links_lock);
 	list_remove(&it->file_node);
 	mutex_unlock(&links_lock);
-	slab_free(item_cache, it);
+	item_free(it);
 }
 
 void epoll_file_closed(struct file *f)
@@ -297,6 +312,7 @@ struct file *epoll_new(void)
 	if (!ep)
 		return NULL;
 	ep->refs = 1;
+	ep->uid = current()->cred->uid;
 	mutex_init(&ep->lock, "epoll");
 	spin_init(&ep->ready_lock, "epoll ready");
 	list_init(&ep->ready);
@@ -375,12 +391,17 @@ static int item_link(struct item *it)
 static int item_add(struct epoll *ep, struct file *file, u32 fd, const struct epoll_event *ev)
 {
 	struct item_table t = { .table.queue = source_queue };
-	struct item *it = slab_zalloc(item_cache);
+	struct item *it;
 	u32 now;
 	int err;
 
-	if (!it)
+	if (!user_charge(ep->uid, USER_WATCHES, 1, READ_ONCE(epoll_user_watches)))
+		return -ENOSPC;
+	it = slab_zalloc(item_cache);
+	if (!it) {
+		user_release(ep->uid, USER_WATCHES, 1);
 		return -ENOMEM;
+	}
 	it->fd = fd;
 	it->file = file;
 	it->ep = ep;
@@ -390,7 +411,7 @@ static int item_add(struct epoll *ep, struct file *file, u32 fd, const struct ep
 	list_init(&it->file_node);
 	err = item_link(it);
 	if (err) {
-		slab_free(item_cache, it);
+		item_free(it);
 		return err;
 	}
 	item_insert(ep, it);

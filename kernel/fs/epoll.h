@@ -6,6 +6,7 @@
 
 struct epoll_event;
 
+extern u32 epoll_user_watches;	/* how many a user may have: /proc/sys/fs/epoll/max_user_watches [a] */
 /* A new epoll as a file, refs 1; NULL: no memory. */
 struct file *epoll_new(void);
 /* epoll_ctl(2): ep must be an epoll (-EINVAL). fd is the number it was named by. event: kernel copy; NULL for EPOLL_CTL_DEL. */

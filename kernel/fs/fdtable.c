@@ -447,3 +447,8 @@ u32 fd_limit(void)
 {
 	return READ_ONCE(current()->files->limit);
 }
+
+u32 fd_table_used(const struct fd_table *t)
+{
+	return READ_ONCE(t->used);
+}

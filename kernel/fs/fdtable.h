@@ -11,6 +11,7 @@ struct fd_table *fd_table_new(void);			/* empty, refs 1; NULL: no memory */
 struct fd_table *fd_table_copy(struct fd_table *t);	/* fork: same files, close-on-exec flags kept */
 void fd_table_get(struct fd_table *t);
 bool fd_table_is_shared(struct fd_table *t);		/* by another thread, or read in /proc. Any context */
+u32 fd_table_used(const struct fd_table *t);	/* no descriptor has ever been above this. Any context */
 void fd_table_put(struct fd_table *t);			/* last: closes all. Process context */
 void fd_table_close_on_exec(struct fd_table *t);
 

@@ -14,6 +14,7 @@
 #include "fs/file_internal.h"
 #include "fs/flock.h"
 #include "fs/inotify.h"
+#include "mm/page.h"
 #include "mm/slab.h"
 #include "sched/cred.h"
 
@@ -25,20 +26,40 @@ struct file_slot {
 
 static struct slab_cache *file_cache;
 static u64 next_anon_id = 1;		/* [a] */
+static u32 file_count;			/* [a] */
+u32 file_max;				/* [a] */
 
 void file_init(void)
 {
+	struct page_counts c;
+
 	file_cache = slab_cache_create("file", sizeof(struct file_slot), 0);
+	page_counts_get(&c);
+	/* As on Linux: a tenth of memory, at a KiB each with what belongs to it. */
+	file_max = MAX(c.managed * (PAGE_SIZE / 1024) / 10, 8192ull);
+}
+
+int file_none(void)
+{
+	return atomic_load_relaxed(&file_count) >= READ_ONCE(file_max) ? -ENFILE : -ENOMEM;
+}
+
+/* One more, in any case; false: beyond the limit, where only who has to put things right goes. */
+static bool file_charge(void)
+{
+	return atomic_add_relaxed(&file_count, 1) <= READ_ONCE(file_max) || current_capable(CRED_SYS_ADMIN);
 }
 
 static struct file_slot *slot_new(const struct file_ops *ops, void *priv, u32 flags)
 {
-	struct file_slot *s = slab_alloc(file_cache);
+	struct file_slot *s = file_charge() ? slab_alloc(file_cache) : NULL;
 	struct file *f = &s->file;
 	const struct cred *c = current()->cred;
 
-	if (!s)
+	if (!s) {
+		atomic_sub(&file_count, 1);
 		return NULL;
+	}
 	f->refs = 1;
 	f->flags = flags;
 	f->ops = ops;
@@ -96,6 +117,7 @@ void file_put(struct file *f)
 		path_put(f->path);
 	}
 	cred_put(f->cred);
+	atomic_sub(&file_count, 1);
 	slab_free(file_cache, container_of(f, struct file_slot, file));
 }
 

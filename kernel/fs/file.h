@@ -51,6 +51,9 @@ struct file {
 };
 
 /* A file without a name over ops; refs 1. flags: O_*. NULL: no memory. */
+/* Why one of these gave NULL: -ENFILE, or -ENOMEM. */
+int file_none(void);
+extern u32 file_max;	/* how many there may be, but for root: /proc/sys/fs/file-max */
 struct file *file_new_anonymous(const struct file_ops *ops, void *priv, u32 flags);
 static inline void file_get(struct file *f) { ref_get(&f->refs); }
 void file_put(struct file *f);		/* process context: the last one calls release */

@@ -429,7 +429,7 @@ struct file *inotify_new(u32 flags)
 		if (i)
 			kfree(i->overflow);
 		kfree(i);
-		return err_ptr(-ENOMEM);
+		return err_ptr(file_none());
 	}
 	list_init(&i->events);
 	list_init(&i->watches);

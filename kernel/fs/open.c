@@ -95,7 +95,7 @@ static int open_found(const struct path *p, u32 oflags, bool allowed, struct fil
 		return -EINVAL;		/* as of every file that lives in the page cache alone */
 	f = file_new_on_path(p, oflags & ~(u32)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC));
 	if (!f)
-		return -ENFILE;
+		return file_none();
 	if (oflags & O_PATH) {
 		f->ops = &path_only_ops;
 		f->flags = O_PATH | (oflags & (O_DIRECTORY | O_NOFOLLOW));

@@ -32,8 +32,10 @@
 #include "mm/slab.h"
 #include "sched/cred.h"
 #include "sched/signal.h"
+#include "sched/user.h"
 
 #define FIRST_PAGES	16u		/* 64 KiB, pipe(7) */
+#define LEAST_PAGES	2u
 #define NO_DELAY	(O_NONBLOCK)
 #define PACKET		(1u << 16)	/* in a page's note, beside the offset where its bytes end; a note of 0: at its end */
 #define ONE_PACKET	0		/* bytes that a writer waits for room for */
@@ -45,6 +47,7 @@ struct pipe {
 	u64 reserved;			/* room that a splice into it will fill */
 	bool claimed;			/* a splice out of it is on: other readers wait */
 	u32 page_count;			/* a power of two */
+	u32 uid;			/* whom they count for [S] */
 	struct page **pages;		/* by (position / PAGE_SIZE) % page_count; NULL: none yet */
 	struct page *spare;		/* one page kept from the last read */
 	u32 readers, writers;		/* opens of each end */
@@ -59,6 +62,14 @@ static const struct file_ops pipe_ops;
 static struct slab_cache *cache;
 
 u32 pipe_max_size = 1u << 20;
+u32 pipe_user_pages = 16384;
+
+/* How many pages the current thread's user may have in pipes. */
+static u64 pages_limit(void)
+{
+	return current_capable(CAP_SYS_RESOURCE) || current_capable(CAP_SYS_ADMIN) || !READ_ONCE(pipe_user_pages) ? ~0ull :
+		READ_ONCE(pipe_user_pages);
+}
 
 void pipe_init(void)
 {
@@ -74,7 +85,15 @@ static struct pipe *pipe_new(void)
 	mutex_init(&p->lock, "pipe");
 	wait_queue_init(&p->read_wait, "pipe readers");
 	wait_queue_init(&p->write_wait, "pipe writers");
+	p->uid = current()->cred ? current()->cred->uid : 0;
 	p->page_count = FIRST_PAGES;
+	if (!user_charge(p->uid, USER_PIPE_PAGES, FIRST_PAGES, pages_limit())) {
+		p->page_count = LEAST_PAGES;
+		if (!user_charge(p->uid, USER_PIPE_PAGES, LEAST_PAGES, ~0ull)) {
+			slab_free(cache, p);
+			return NULL;
+		}
+	}
 	p->pages = p->first_pages;
 	p->tail_mask = ~0ull;
 	return p;
@@ -82,6 +101,7 @@ static struct pipe *pipe_new(void)
 
 static void pipe_free(struct pipe *p)
 {
+	user_release(p->uid, USER_PIPE_PAGES, p->page_count);
 	for (u32 i = 0; i < p->page_count; i++)
 		if (p->pages[i])
 			page_put(p->pages[i]);
@@ -564,13 +584,13 @@ int pipe_make(struct file *ends[2], u32 flags)
 	ends[0] = file_new_anonymous(&pipe_ops, p, O_RDONLY | (flags & NO_DELAY));
 	if (!ends[0]) {
 		pipe_free(p);
-		return -ENOMEM;
+		return file_none();
 	}
 	ends[1] = file_new_anonymous(&pipe_ops, p, O_WRONLY | (flags & (NO_DELAY | O_DIRECT)));
 	if (!ends[1]) {
 		p->writers = 0;
 		file_put(ends[0]);
-		return -ENOMEM;
+		return file_none();
 	}
 	return 0;
 }
@@ -718,7 +738,13 @@ s64 pipe_set_size(struct file *f, u64 size)
 	r = -EBUSY;
 	/* A writer that has come round shares a page with the reader: not now. */
 	span = ALIGN_UP(p->head + p->reserved, PAGE_SIZE) - ALIGN_DOWN(p->tail, PAGE_SIZE);
-	if (span <= (u64)count * PAGE_SIZE && span <= pipe_capacity(p)) {
+	if (span > (u64)count * PAGE_SIZE || span > pipe_capacity(p)) {
+		;
+	} else if (count > p->page_count && !user_charge(p->uid, USER_PIPE_PAGES, count - p->page_count, pages_limit())) {
+		r = -EPERM;
+	} else {
+		if (count < p->page_count)
+			user_release(p->uid, USER_PIPE_PAGES, p->page_count - count);
 		for (u64 at = ALIGN_DOWN(p->tail, PAGE_SIZE); at < p->head; at += PAGE_SIZE) {
 			pages[at / PAGE_SIZE & (count - 1)] = *pipe_slot(p, at);
 			*pipe_slot(p, at) = NULL;

@@ -13,6 +13,8 @@ int pipe_path(struct file *f, struct path *out);
 /* F_GETPIPE_SZ, F_SETPIPE_SZ: bytes or -errno; -EBADF when f is no pipe. */
 s64 pipe_size(struct file *f);
 s64 pipe_set_size(struct file *f, u64 size);
+/* Pages that all pipes of a user may have before new ones get the least: /proc/sys/fs/pipe-user-pages-soft [a] */
+extern u32 pipe_user_pages;
 extern u32 pipe_max_size;	/* bytes that F_SETPIPE_SZ gives without privilege: /proc/sys/fs/pipe-max-size [a] */
 
 bool file_is_pipe(const struct file *f);

@@ -14,6 +14,7 @@
 #include "core/uts.h"
 #include "fs/attrfs.h"
 #include "fs/devfs.h"
+#include "fs/epoll.h"
 #include "fs/inotify.h"
 #include "fs/pipe.h"
 #include "fs/procfs_internal.h"
@@ -389,7 +390,7 @@ static void file_nr_show(struct text_out *t, void *arg)
 
 	for (u32 i = 0; slab_info_get(i, &s) && strcmp(s.name, "file"); i++)
 		;
-	text_printf(t, "%llu\t0\t%u\n", LL(s.objects_used), INT_MOST);
+	text_printf(t, "%llu\t0\t%u\n", LL(s.objects_used), READ_ONCE(file_max));
 }
 
 static void constant_show(struct text_out *t, void *text)
@@ -426,7 +427,7 @@ static const struct entry entries[] = {
 	{ "sys/kernel/random/boot_id", { .show = boot_id_show }, NULL },
 	{ "sys/kernel/random/entropy_avail", { .show = entropy_show }, NULL },
 	{ "sys/kernel/random/poolsize", { .show = number_show }, (void *)256 },
-	{ "sys/fs/file-max", { .show = number_show }, (void *)0x7fffffff },
+	{ "sys/fs/file-max", { SETTABLE }, SETTING(file_max, INT_MOST) },
 	{ "sys/fs/file-nr", { .show = file_nr_show }, NULL },
 	{ "sys/fs/suid_dumpable", { .show = number_show }, (void *)0 },
 	{ "sys/fs/protected_hardlinks", { SETTABLE }, SETTING(vnode_protected_hardlinks, 1) },
@@ -436,7 +437,8 @@ static const struct entry entries[] = {
 	{ "sys/fs/overflowgid", { .show = number_show }, (void *)65534 },
 	{ "sys/fs/nr_open", { .show = number_show }, (void *)(1 << 18) },
 	{ "sys/fs/pipe-max-size", { .show = pipe_size_show, .store = pipe_size_store }, NULL },
-	{ "sys/fs/pipe-user-pages-soft", { .show = number_show }, (void *)16384 },
+	{ "sys/fs/pipe-user-pages-soft", { SETTABLE }, SETTING(pipe_user_pages, INT_MOST) },
+	{ "sys/fs/epoll/max_user_watches", { SETTABLE }, SETTING(epoll_user_watches, INT_MOST) },
 	{ "sys/fs/pipe-user-pages-hard", { .show = number_show }, (void *)0 },
 	{ "sys/fs/inotify/max_queued_events", { SETTABLE }, SETTING(inotify_max_events, INT_MOST) },
 	{ "sys/fs/inotify/max_user_instances", { SETTABLE }, SETTING(inotify_max_instances, INT_MOST) },

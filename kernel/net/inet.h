@@ -82,6 +82,7 @@ static inline u32 inet_tx_room(const struct inet_socket *i)
 
 /* Queue a received packet, or drop it when rcvbuf is full: false, and the pkt is still the caller's. [L] held. */
 bool inet_rx_queue(struct inet_socket *i, struct pkt *p);
+void inet_rx_charge(struct inet_socket *i, s32 change);	/* bytes of truesize that come into rx, or go. [L] */
 static inline bool inet_rx_full(const struct inet_socket *i) { return i->rx_charge >= i->s.rcvbuf; }
 /* An error was stored in the socket: whoever sleeps on it wakes. */
 void inet_wake_error(struct inet_socket *i);

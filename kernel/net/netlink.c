@@ -175,7 +175,7 @@ bool attr_string(const struct netlink_attrs *t, u32 type, char *buf, u32 size)
 static void queue_answer(struct netlink_socket *k, struct pkt *p)
 {
 	spin_lock_bh(&k->i.s.lock);
-	k->i.rx_charge += PKT_TRUESIZE;
+	inet_rx_charge(&k->i, PKT_TRUESIZE);
 	pkt_queue_push(&k->i.rx, p);
 	spin_unlock_bh(&k->i.s.lock);
 	socket_wake(&k->i.s, EPOLLIN | EPOLLRDNORM);

@@ -81,7 +81,7 @@ int socket_install(struct socket *s, u32 flags, bool cloexec)
 	int fd;
 
 	if (!f)
-		return -ENOMEM;
+		return file_none();
 	fd = fd_install(f, 0, cloexec);
 	if (fd < 0)
 		file_put(f);		/* its release frees the socket */

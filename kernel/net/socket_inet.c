@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/string.h"
 #include "core/random.h"
+#include "mm/page.h"
 #include "mm/slab.h"
 #include "net/icmp.h"
 #include "net/inet.h"
@@ -94,7 +95,7 @@ void inet_socket_release(struct inet_socket *i)
 	members_leave(i);
 	spin_lock_bh(&i->s.lock);
 	pkt_queue_purge(&i->rx);
-	i->rx_charge = 0;
+	inet_rx_charge(i, -(s32)i->rx_charge);
 	route_release(&i->route);
 	spin_unlock_bh(&i->s.lock);
 	if (i->congested)
@@ -210,15 +211,44 @@ void inet_rx_dropped(struct inet_socket *i)
 	net_receiver_full();
 }
 
+/*
+ * What all sockets hold beyond the little that each may always have: a fifth of memory at most, as Linux's udp_mem has
+ * it, or a program with many sockets would take all there is by not reading.
+ */
+#define RX_FREE		(4u << 10)
+static u64 rx_long;			/* bytes of truesize [a] */
+
+void inet_rx_charge(struct inet_socket *i, s32 change)
+{
+	u32 before = i->rx_charge, now = before + change;
+
+	i->rx_charge = now;
+	if (unlikely(before > RX_FREE || now > RX_FREE))
+		atomic_add_relaxed(&rx_long, (s64)MAX(now, RX_FREE) - MAX(before, RX_FREE));
+}
+
+static noinline bool rx_too_long(void)
+{
+	static u64 limit;		/* whoever comes first finds the same */
+
+	if (!limit) {
+		struct page_counts c;
+
+		page_counts_get(&c);
+		limit = c.managed * PAGE_SIZE / 16 * 3;
+	}
+	return atomic_load_relaxed(&rx_long) > limit;
+}
+
 bool inet_rx_queue(struct inet_socket *i, struct pkt *p)
 {
 	u32 size = truesize(p);
 
-	if (unlikely(i->rx_charge + size > i->s.rcvbuf)) {
+	if (unlikely(i->rx_charge + size > i->s.rcvbuf) || (unlikely(i->rx_charge > RX_FREE) && rx_too_long())) {
 		inet_rx_dropped(i);
 		return false;
 	}
-	i->rx_charge += size;
+	inet_rx_charge(i, size);
 	pkt_queue_push(&i->rx, p);
 	socket_wake(&i->s, EPOLLIN | EPOLLRDNORM);
 	return true;
@@ -236,7 +266,7 @@ static inline struct pkt *rx_pop(struct inet_socket *i, u32 flags, bool *relief)
 		return p;
 	}
 	pkt_queue_pop(&i->rx);
-	i->rx_charge -= truesize(p);
+	inet_rx_charge(i, -(s32)truesize(p));
 	if (unlikely(i->congested) && i->rx_charge <= i->s.rcvbuf / 4) {
 		i->congested = false;
 		*relief = true;

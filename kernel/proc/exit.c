@@ -280,6 +280,7 @@ noreturn void exit_thread(u32 status)
 	spin_unlock_irqrestore(&p->sig.lock, flags);
 	fd_table_put(files);
 	fs_context_put(fs);
+	oom_space_released();
 
 	flags = spin_lock_irqsave(&p->sig.lock);
 	last = p->sig.thread_count == 1;

@@ -99,7 +99,7 @@ void posix_timer_taken(struct signal_entry *e, struct signal_info *info);	/* sig
 
 /* oom.c */
 void oom_init(void);
-void oom_space_released(void);			/* a thread that ends has let go of its space */
+void oom_space_released(void);			/* a thread that ends has let go of its space, or its files */
 
 /* vdso.c: once at boot; into a new space, whose vdso then is where the image begins: 0 or -ENOMEM. */
 void vdso_init(void);

@@ -1,7 +1,7 @@
 /*
  * Out of memory: page_alloc found nothing and its caller can wait. The caches
  * give back what they hold; if that is nothing, a process is killed: the one
- * with the most pages, as its oom_score_adj shifts that (proc(5)). What
+ * with the most pages and descriptors, as its oom_score_adj shifts that (proc(5)). What
  * it has to itself is taken from it at once, since it may need long to
  * end, or wait for a lock that the caller has; what it shares comes back when it
  * ends. A caller that is itself the one to die gets no page and goes.
@@ -17,6 +17,7 @@
 #include "base/string.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "fs/fdtable.h"
 #include "fs/text.h"
 #include "mm/drain.h"
 #include "mm/page.h"
@@ -24,6 +25,7 @@
 #include "proc/procfs_pid.h"
 #include "vm/vm_space.h"
 
+#define PAGES_A_FILE	4		/* a guess: nobody counts what a file holds */
 #define STUCK_NS	NSEC_PER_SEC	/* nobody let go for so long: nobody will */
 
 static struct wait_queue released_wait = WAIT_QUEUE_INIT(released_wait, "oom");
@@ -64,26 +66,52 @@ static struct vm_space *space_pin(struct process *p)
 
 struct victim { struct process *process; struct vm_space *space; s64 points; };
 
+/* What p may hold in the kernel by way of its descriptors: queues of sockets, pipes, watches. */
+static u64 pages_of_files(struct process *p)
+{
+	u64 flags = spin_lock_irqsave(&p->sig.lock), n = 0;
+	struct thread *t;
+
+	list_for_each(t, &p->sig.threads, process_node)
+		if (t->files)
+			n = MAX(n, (u64)fd_table_used(t->files));
+	spin_unlock_irqrestore(&p->sig.lock, flags);
+	return n * PAGES_A_FILE;
+}
+
 static s64 points_of(struct process *p, struct vm_space *s)
 {
 	struct page_counts c;
 
 	page_counts_get(&c);
-	return (s64)(READ_ONCE(s->pages_rss) + READ_ONCE(s->table_count)) +
+	return (s64)(READ_ONCE(s->pages_rss) + READ_ONCE(s->table_count) + pages_of_files(p)) +
 	       READ_ONCE(p->oom_score_adj) * (s64)c.managed / OOM_SCORE_ADJ_MAX;
 }
 
-/* The process is referenced, its space pinned; process NULL: none. *dying: some are left that were killed already. */
-static void victim_find(struct victim *v, bool *dying)
+static void victim_drop(const struct victim *v)
+{
+	if (v->process) {
+		process_put(v->process);
+		vm_space_unpin(v->space);
+	}
+}
+
+/*
+ * The process is referenced, its space pinned; process NULL: none. *dying: some are left that were killed already;
+ * *closing: one of them is at its files.
+ */
+static void victim_find(struct victim *v, bool *dying, bool *closing)
 {
 	struct process *p;
 
 	*v = (struct victim){ NULL, NULL, 0 };
-	*dying = false;
+	*dying = *closing = false;
 	for (s32 n = 1; (p = process_next(n)); n = p->pid + 1, process_put(p)) {
 		struct vm_space *s = p == init_process ? NULL : space_pin(p);
 		s64 points;
 
+		if (!s && p != init_process && READ_ONCE(p->sig.group_exit) && READ_ONCE(p->sig.thread_count))
+			*closing = true;
 		if (!s)
 			continue;
 		points = points_of(p, s);
@@ -98,10 +126,7 @@ static void victim_find(struct victim *v, bool *dying)
 			vm_space_unpin(s);
 			continue;
 		}
-		if (v->process) {
-			process_put(v->process);
-			vm_space_unpin(v->space);
-		}
+		victim_drop(v);
 		process_get(p);
 		*v = (struct victim){ p, s, points };
 	}
@@ -148,12 +173,16 @@ static bool wait_for_release(void)
 static bool out_of_memory(void)
 {
 	struct victim v;
-	bool dying, may_help;
+	bool dying, closing, may_help;
 
 	/* Who is to die takes no more; who can't sleep can't wait. */
 	if (in_atomic() || (current()->process && current()->process->sig.group_exit))
 		return false;
-	victim_find(&v, &dying);
+	victim_find(&v, &dying, &closing);
+	if (closing && wait_for_release()) {
+		victim_drop(&v);
+		return true;
+	}
 	if (!v.process) {
 		if (dying && wait_for_release())
 			return true;
@@ -163,8 +192,7 @@ static bool out_of_memory(void)
 	if (!v.process->sig.group_exit)
 		victim_log(&v);
 	may_help = kill_all_of(v.space) && v.space != current()->space && vm_reap(v.space);
-	process_put(v.process);
-	vm_space_unpin(v.space);
+	victim_drop(&v);
 	if (current()->process && current()->process->sig.group_exit)
 		return false;
 	return may_help || wait_for_release();

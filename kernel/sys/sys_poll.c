@@ -256,7 +256,7 @@ s64 file_install(struct file *f, bool cloexec)
 	int fd;
 
 	if (!f)
-		return -ENOMEM;
+		return file_none();
 	fd = fd_install(f, 0, cloexec);
 	if (fd < 0)
 		file_put(f);

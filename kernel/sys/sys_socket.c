@@ -192,7 +192,7 @@ static s64 accept_flags(u32 fd, u64 addr_user, u64 len_user, u32 flags)
 			len = 0;
 	}
 	f = socket_file_new(made, flags & SOCK_NONBLOCK);
-	err = !f ? -ENOMEM : addr_user ? address_out(addr_user, len_user, addr, len) : 0;
+	err = !f ? file_none() : addr_user ? address_out(addr_user, len_user, addr, len) : 0;
 	if (err) {
 		if (f)
 			file_put(f);

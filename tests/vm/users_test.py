@@ -3,10 +3,10 @@
 from vmtest import Vm, main
 
 
-def checks(name, mem="256M"):
-    with Vm(net="none", guest=True, mem=mem) as vm:
+def checks(name):
+    with Vm(net="none", guest=True, mem="256M") as vm:
         vm.boot()
-        out, status = vm.sh(f"/bin/{name}", 300)
+        out, status = vm.sh(f"/bin/{name}", 600)
         assert status == 0 and ", 0 failed" in out.splitlines()[-1], "\n".join(
             line for line in out.splitlines() if not line.startswith("ok "))
 
@@ -21,6 +21,10 @@ def test_capabilities():
 
 def test_files_of_others():
     checks("userfiles")
+
+
+def test_attacks():
+    checks("userattacks")
 
 
 main()
