@@ -391,12 +391,12 @@ static int item_link(struct item *it)
 static int item_add(struct epoll *ep, struct file *file, u32 fd, const struct epoll_event *ev)
 {
 	struct item_table t = { .table.queue = source_queue };
+	u32 limit = READ_ONCE(epoll_user_watches), now;
 	struct item *it;
-	u32 now;
 	int err;
 
-	if (!user_charge(ep->uid, USER_WATCHES, 1, READ_ONCE(epoll_user_watches)))
-		return -ENOSPC;
+	if (!user_charge(ep->uid, USER_WATCHES, 1, limit))
+		return user_reached(ep->uid, USER_WATCHES, limit) ? -ENOSPC : -ENOMEM;
 	it = slab_zalloc(item_cache);
 	if (!it) {
 		user_release(ep->uid, USER_WATCHES, 1);

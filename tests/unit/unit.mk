@@ -21,7 +21,7 @@ uapi := $(addprefix $(OUT)/uapi/,linux asm asm-generic drm)
 
 # Linked with every program, as far as it is needed: the host machine, base/ and what has no state.
 host := $(shell find tests/unit/host -name '*.c') \
-	$(filter-out kernel/base/string.c,$(wildcard kernel/base/*.c)) kernel/mm/uio.c
+	$(filter-out kernel/base/string.c,$(wildcard kernel/base/*.c)) kernel/mm/uio.c kernel/sched/user.c
 
 .DELETE_ON_ERROR:
 .SECONDARY:
