@@ -396,7 +396,7 @@ static int item_add(struct epoll *ep, struct file *file, u32 fd, const struct ep
 	int err;
 
 	if (!user_charge(ep->uid, USER_WATCHES, 1, limit))
-		return user_reached(ep->uid, USER_WATCHES, limit) ? -ENOSPC : -ENOMEM;
+		return user_has(ep->uid, USER_WATCHES) >= limit ? -ENOSPC : -ENOMEM;
 	it = slab_zalloc(item_cache);
 	if (!it) {
 		user_release(ep->uid, USER_WATCHES, 1);
