@@ -14,11 +14,13 @@
 #include "core/panic.h"
 #include "core/param.h"
 #include "core/random.h"
+#include "cpus.h"
 #include "dev/device.h"
 #include "drivers/misc/pvpanic_early.h"
 #include "drivers/uart/early.h"
 #include "fs/initramfs.h"
 #include "fw/platform.h"
+#include "irq/irq.h"
 #include "mm/kmap.h"
 #include "mm/page.h"
 #include "mm/slab.h"
@@ -55,6 +57,8 @@ static void initramfs_load(void)
 static void init_thread(void *arg)
 {
 	softirq_threads_start();
+	ipi_init();
+	cpus_start();
 	initialisers_run(INIT_CORE);
 	initialisers_run(INIT_FS);
 	initialisers_run(INIT_NET);
@@ -125,9 +129,4 @@ noreturn void kernel_entry(const void *dtb, u64 dtb_phys, u64 entry_counter)
 	if (!thread_create("init", init_thread, NULL))
 		panic("no memory for the init thread");
 	sched_idle();
-}
-
-noreturn void secondary_entry(u32 cpu)
-{
-	panic("CPU %u was started, but nobody asked for it", cpu);
 }

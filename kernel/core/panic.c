@@ -108,6 +108,8 @@ static void panic_begin(void)
 	irq_disable();
 	if (atomic_xchg(&panicking, 1u))
 		panic_end();
+	if (machine_ops.stop_others)
+		machine_ops.stop_others();
 	log_panic_mode();
 }
 

@@ -26,5 +26,6 @@ struct machine_ops {
 	void (*panic_notify)(void);	/* tell the hypervisor (pvpanic); may return */
 	void (*power_off)(void);	/* returns only if it failed */
 	void (*reset)(void);
+	void (*stop_others)(void);	/* the other CPUs do nothing any more; NULL: there are none */
 };
 extern struct machine_ops machine_ops;

@@ -15,7 +15,8 @@ static inline u64 percpu_offset(void)
 {
 	u64 v;
 
-	__asm__("mrs %0, tpidr_el1" : "=r"(v));
+	/* As if it read the stack: not kept over a barrier or a call, behind which the thread may be on another CPU. */
+	__asm__("mrs %0, tpidr_el1" : "=r"(v) : "Q"(*(const u64 *)__builtin_frame_address(0)));
 	return v;
 }
 #endif
@@ -28,6 +29,7 @@ extern u64 percpu_offsets[];		/* [cpu]: distance of that CPU's copy; set before 
 #define this_cpu(name)	((__typeof__(name) *)((u64)&(name) + percpu_offset()))
 #define per_cpu(name, cpu) ((__typeof__(name) *)((u64)&(name) + percpu_offsets[cpu]))
 
+#define BOOT_CPU 0u
 DECLARE_PERCPU(u32, cpu_number);
 #define cpu_id()	(*this_cpu(cpu_number))
 extern u32 cpus_present;		/* CPUs that run; ids are 0..cpus_present-1 */

@@ -219,5 +219,9 @@ size_t irq_format(u32 nr, char *buf, size_t size, bool *more)
 		}
 	}
 	spin_unlock(&irq_list_lock);
+	if (!*more && cpus_present > 1 && nr < IPI_COUNT) {
+		*more = true;
+		n = ipi_format(nr, buf, size);
+	}
 	return n;
 }

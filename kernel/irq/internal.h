@@ -10,4 +10,11 @@
 extern struct list_node irq_list;
 extern struct spinlock irq_list_lock;
 
+const struct irq_root *irq_root_get(void);
+
+/* Inter-processor interrupts: what the numbers mean. */
+enum ipi { IPI_KICK, IPI_CALL, IPI_STOP, IPI_COUNT };
+void ipi_send(u32 cpu, enum ipi number);
+size_t ipi_format(u32 number, char *buf, size_t size);	/* its line of /proc/interrupts */
+
 u32 irq_cpu_slots(void);	/* entries of irq->counts */

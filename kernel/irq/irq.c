@@ -46,10 +46,23 @@ void irq_root_register(const struct irq_root *r)
 	root = r;
 }
 
-void irq_cpu_init(void)
+const struct irq_root *irq_root_get(void)
 {
-	if (root && root->cpu_init)
-		root->cpu_init();
+	return root;
+}
+
+int irq_cpu_init(void)
+{
+	int err = root->cpu_init();
+	struct irq *irq;
+
+	if (err)
+		return err;
+	/* Made on the boot CPU before any other starts, and there to stay. */
+	list_for_each(irq, &irq_list, node)
+		if (irq->private && !irq->mask_depth)
+			irq->domain->ops->unmask(irq);
+	return 0;
 }
 
 void irq_dispatch(struct trap_frame *frame)

@@ -39,6 +39,7 @@ struct irq {
 	u64 msi_address; u32 msi_data;	/* composed message of an MSI irq, set by its msi_controller */
 	u32 refs;			/* irq_create calls not yet undone [irq list lock] */
 	bool net;			/* irq_count_as_net [set before unmask] */
+	bool private;			/* each CPU has a line of this number: mask and unmask are the calling one's [bind] */
 };
 
 /* Attach a handler; the line stays masked until irq_unmask (deferred enable). -ENOMEM, -EBUSY (not shareable). Process context. */
@@ -66,9 +67,18 @@ void irq_count_as_net(struct irq *irq);		/* a driver declares a vector a network
 struct irq_root {
 	/* Acknowledge and handle until spurious (irq_handle for each). Hard interrupt context. */
 	void (*dispatch)(void);
-	/* Prepare the calling CPU's private part of the controller; interrupts masked. The boot CPU's is done at probe. */
-	void (*cpu_init)(void);
+	/* Prepare the calling CPU's private part of the controller; interrupts masked. The boot CPU's is done at probe.
+	 * -ENODEV, -ETIMEDOUT: no interrupt will reach this CPU. */
+	int (*cpu_init)(void);
+	/* Send an inter-processor interrupt: a number below IPI_COUNT. Interrupts masked. */
+	void (*send_ipi)(u32 cpu, u32 number);
 };
 void irq_root_register(const struct irq_root *root);
-/* For another CPU as it starts, interrupts masked. */
-void irq_cpu_init(void);
+/* For another CPU as it starts, interrupts masked: its part of the controller, and the private lines that are in use. */
+must_check int irq_cpu_init(void);
+/* A private line of this CPU, below those of devices, was raised by another CPU. Hard interrupt context. */
+void ipi_handle(u32 number);
+/* Run fn(arg) on each CPU, this one included, in hard interrupt context or with interrupts masked; returns when all have.
+ * Process context, interrupts enabled, no spin lock held. */
+void cpu_call_all(void (*fn)(void *), void *arg);
+void ipi_init(void);				/* boot */

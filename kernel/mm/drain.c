@@ -3,10 +3,13 @@
  * go to their slabs, empty slabs and unused stacks to the pages, pages to the buddy lists.
  */
 #include "mm/drain.h"
+#include "arch/arm64/cpu.h"
+#include "core/percpu.h"
 #include "mm/kmap.h"
 #include "mm/page.h"
 #include "mm/slab.h"
 
+struct drain_ops drain_ops;
 static struct memory_keeper *keepers;	/* written at boot, by one thread */
 
 void memory_keeper_add(struct memory_keeper *k)
@@ -15,16 +18,29 @@ void memory_keeper_add(struct memory_keeper *k)
 	keepers = k;
 }
 
+/* This CPU's. The order is from the outside in. */
+static void drain_cpu(void *arg)
+{
+	for (struct memory_keeper *k = keepers; k; k = k->next)
+		k->drain();
+	slab_drain_caches();
+	page_drain_caches();
+}
+
 u64 memory_drain(void)
 {
 	struct page_counts before, after;
+	u64 flags;
 
 	page_counts_get(&before);
-	for (struct memory_keeper *k = keepers; k; k = k->next)
-		k->drain();
 	kstack_drain();
-	slab_drain_caches();
-	page_drain_caches();
+	if (cpus_present > 1) {
+		drain_ops.on_each_cpu(drain_cpu, NULL);
+	} else {
+		flags = irq_save();
+		drain_cpu(NULL);
+		irq_restore(flags);
+	}
 	page_counts_get(&after);
 	return after.free > before.free ? after.free - before.free : 0;
 }

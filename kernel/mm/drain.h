@@ -6,9 +6,15 @@
 #include "base/defs.h"
 
 struct memory_keeper {
-	void (*drain)(void);		/* process context */
+	void (*drain)(void);		/* what this CPU keeps. Interrupts masked */
 	struct memory_keeper *next;
 };
+
+struct drain_ops {
+	/* irq: run fn(arg) on every CPU, interrupts masked, and wait for all; NULL: there is one. Process context. */
+	void (*on_each_cpu)(void (*fn)(void *), void *arg);
+};
+extern struct drain_ops drain_ops;
 
 /* At boot; k stays. */
 void memory_keeper_add(struct memory_keeper *k);

@@ -53,7 +53,7 @@ struct page_counts {
 };
 void page_counts_get(struct page_counts *c);
 bool page_is_short(void);		/* a sixteenth of memory is left, or less. Any context */
-void page_drain_caches(void);		/* per-CPU caches back to the buddy lists */
+void page_drain_caches(void);		/* this CPU's cache back to the buddy lists. Any context */
 /* Is this frame RAM that the kernel manages (has a struct page)? */
 bool page_is_ram(u64 pfn);
 

@@ -5,6 +5,7 @@
  * each cache and only refills or drains it by batches under the cache's lock.
  */
 #include "mm/slab.h"
+#include "base/errno.h"
 #include "base/string.h"
 #include "core/panic.h"
 #include "core/percpu.h"
@@ -23,7 +24,7 @@ struct slab_cpu {			/* [own CPU, interrupts masked] */
 };
 
 struct slab_cache {
-	struct slab_cpu *cpus;		/* by CPU */
+	struct slab_cpu *cpus;		/* by CPU: as many as slab_cpus, or only the boot CPU's */
 	struct slab_cpu boot_cpu;
 	u32 size, batch;		/* object size; how many move at once */
 	u32 order, per_slab;
@@ -41,6 +42,7 @@ struct slab_cache {
 static struct slab_cache cache_of_caches;
 static struct list_node caches = LIST_INIT(caches);
 static struct spinlock caches_lock = SPINLOCK_INIT("slab caches");
+static u32 slab_cpus = 1;		/* CPUs that there may be [boot] */
 
 static const u16 class_sizes[] = { 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096 };
 static const char *const class_names[] = { "kmalloc-16", "kmalloc-32", "kmalloc-48", "kmalloc-64", "kmalloc-96",
@@ -97,6 +99,36 @@ static void cache_init(struct slab_cache *c, const char *name, size_t size, size
 	BUG_ON(!c->per_slab);
 }
 
+/* A list for each CPU that may come. -ENOMEM. */
+static int cpus_make(struct slab_cache *c)
+{
+	struct slab_cpu *cpus;
+	u64 flags;
+
+	if (slab_cpus == 1)
+		return 0;
+	cpus = kcalloc(slab_cpus, sizeof(*cpus));
+	if (!cpus)
+		return -ENOMEM;
+	flags = irq_save();
+	cpus[0] = c->boot_cpu;
+	c->cpus = cpus;
+	irq_restore(flags);
+	return 0;
+}
+
+int slab_cpus_prepare(u32 n)
+{
+	struct slab_cache *c;
+	int err = 0;
+
+	slab_cpus = n;
+	list_for_each(c, &caches, node)
+		if (!err)
+			err = cpus_make(c);
+	return err;
+}
+
 struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align)
 {
 	struct slab_cache *c = slab_alloc(&cache_of_caches);
@@ -105,6 +137,8 @@ struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align
 	if (!c)
 		panic("slab: no memory for cache %s", name);
 	cache_init(c, name, size, align);
+	if (cpus_make(c))
+		panic("slab: no memory for cache %s", name);
 	flags = spin_lock_irqsave(&caches_lock);
 	list_push_back(&caches, &c->node);
 	spin_unlock_irqrestore(&caches_lock, flags);

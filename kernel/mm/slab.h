@@ -22,7 +22,7 @@ void *krealloc(void *p, size_t old_size, size_t size);
 void kfree(void *p);
 char *kstrdup(const char *s);
 
-void slab_drain_caches(void);			/* per-CPU lists back, empty slabs back to pages */
+void slab_drain_caches(void);			/* this CPU's lists back, empty slabs back to pages. Any context */
 
 struct slab_info {
 	const char *name;
@@ -30,4 +30,6 @@ struct slab_info {
 };
 /* The i-th cache; false past the last. */
 bool slab_info_get(u32 i, struct slab_info *info);
+/* Before another CPU starts: lists for n of them. One thread runs. -ENOMEM. Process context. */
+must_check int slab_cpus_prepare(u32 n);
 void slab_init(void);

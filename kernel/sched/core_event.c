@@ -22,8 +22,9 @@ static void announce(enum core_event e)
 	if (e != CORE_EVENT_CLOCK_SET && !wait_queue_active(&core_event_wait[e]))
 		return;
 	atomic_fetch_or(&announced, 1u << e);
-	softirq_raise(SOFTIRQ_TASK);
+	/* Both on one CPU. */
 	flags = irq_save();
+	softirq_raise(SOFTIRQ_TASK);
 	timer_slice(0);
 	irq_restore(flags);
 }

@@ -12,12 +12,19 @@ void fp_switch_in(struct thread *next)
 {
 	struct thread **owner = this_cpu(fp_owner);
 
-	if (*owner == next)
+	if (*owner == next && next->fp_cpu == cpu_id())
 		return;
-	if (*owner)
+	if (*owner && cpus_present == 1)
 		fp_registers_save((*owner)->fp);
 	fp_registers_load(next->fp);
 	*owner = next;
+	next->fp_cpu = cpu_id();
+}
+
+void fp_switch_out(struct thread *prev)
+{
+	if (*this_cpu(fp_owner) == prev)
+		fp_registers_save(prev->fp);
 }
 
 void fp_flush(void)
@@ -34,10 +41,11 @@ void fp_reload(void)
 	u64 flags = irq_save();
 	struct thread **owner = this_cpu(fp_owner);
 
-	if (*owner && *owner != current())
+	if (*owner && *owner != current() && cpus_present == 1)
 		fp_registers_save((*owner)->fp);
 	fp_registers_load(current()->fp);
 	*owner = current();
+	current()->fp_cpu = cpu_id();
 	irq_restore(flags);
 }
 

@@ -1,7 +1,8 @@
 /*
  * Whose FP/SIMD registers the CPU holds. A program's registers stay loaded
  * while kernel threads or idle run, and are only written back when another
- * program comes in: one that waits and is woken on the same CPU pays nothing.
+ * program comes in: one that waits and is woken on the same CPU pays nothing. With
+ * several CPUs they are written back at once, and only loading is spared.
  */
 #pragma once
 #include "arch/arm64/fp.h"
@@ -9,6 +10,8 @@
 
 /* The scheduler is about to run a user thread. Interrupts masked. */
 void fp_switch_in(struct thread *next);
+/* Another CPU may run it next: its registers to memory. They stay loaded for when it comes back here. Interrupts masked. */
+void fp_switch_out(struct thread *prev);
 /* The current thread's registers into current()->fp (fork, signal frames). Process context. */
 void fp_flush(void);
 /* current()->fp was changed (sigreturn, exec): load it. Process context. */

@@ -16,15 +16,18 @@
  * armed again when it finds the CPU idle. Its distances vary, lest it keep step with
  * what it watches.
  *
+ * Each CPU has a run queue of its own; balance.c says on which a thread runs.
+ *
  * Locking: a run queue's lock is an irq lock that is handed over the switch:
- * the thread that comes in releases it (sched_finish).
+ * the thread that comes in releases it (sched_finish). Who holds it knows that
+ * what is in the queue, or sleeps, has left its CPU altogether. Two are held
+ * together only by trying for the second (balance.c).
  */
-#include "sched/sched.h"
+#include "sched/run_queue.h"
 #include "arch/arm64/cpu.h"
 #include "base/bitmap.h"
 #include "core/clock.h"
 #include "core/panic.h"
-#include "core/percpu.h"
 #include "core/trace.h"
 #include "mm/kmap.h"
 #include "sched/core_event.h"
@@ -32,26 +35,7 @@
 #include "sched/pid.h"
 #include "sched/timer.h"
 
-struct run_queue {
-	u32 lock;			/* spin word, interrupts masked while held */
-	u32 running;			/* runnable threads, the current one included, idle not [lock] */
-	struct thread *current, *idle;	/* [lock] */
-	struct list_node queues[2];	/* ordinary threads: active, expired [lock] */
-	u32 active;			/* which of the two is active [lock] */
-	u64 epoch;			/* [lock] */
-	struct list_node rt[RT_PRIOS];	/* real-time threads [lock] */
-	u64 rt_map[2];			/* which of them are not empty [lock] */
-	u64 switches, idle_ns;		/* [lock] */
-	u64 sample_at;			/* clock_ns() of the next sample; ~0: none is due [lock] */
-	u64 user_ns, system_ns;		/* parts of the time not idle of which a sample said where they went [lock] */
-	struct cpu_split shown;		/* [lock] */
-	u64 slice_end;			/* clock_ns() at which the current one must yield; ~0: nobody waits [lock] */
-	struct vm_space *space;		/* the user half loaded [own CPU] */
-	struct thread *leaving;		/* who was switched away from, for sched_finish [own CPU] */
-	u64 load_at, load[3];		/* load averages and when they were last updated [lock] */
-};
-
-static DEFINE_PERCPU(struct run_queue, run_queue);
+DEFINE_PERCPU(struct run_queue, run_queue);
 struct sched_ops sched_ops;
 
 #define SLICE_BASE_NS	(4 * NSEC_PER_MSEC)
@@ -79,26 +63,9 @@ static void run_values(struct thread *t)
 	t->run_rt = MAX(t->rt_priority, t->lent_rt);
 }
 
-static inline bool is_rt(const struct thread *t) { return t->run_rt != 0; }
-
-static inline void rq_lock(struct run_queue *q)
-{
-	u32 zero = 0;
-
-	while (unlikely(!__atomic_compare_exchange_n(&q->lock, &zero, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))) {
-		zero = 0;
-		cpu_relax();
-	}
-}
-
-static inline void rq_unlock(struct run_queue *q)
-{
-	atomic_store(&q->lock, 0u);
-}
-
 /* ---- queues; all [lock] ---- */
 
-static void enqueue(struct run_queue *q, struct thread *t, bool front)
+void rq_enqueue(struct run_queue *q, struct thread *t, bool front)
 {
 	struct list_node *l;
 
@@ -121,7 +88,7 @@ static void enqueue(struct run_queue *q, struct thread *t, bool front)
 		list_push_back(l, &t->run_node);
 }
 
-static void dequeue(struct run_queue *q, struct thread *t)
+void rq_dequeue(struct run_queue *q, struct thread *t)
 {
 	t->queued = false;
 	list_remove(&t->run_node);
@@ -140,11 +107,15 @@ static struct thread *pick(struct run_queue *q)
 	for (u32 w = 0; unlikely(w < 2); w++)
 		if (q->rt_map[w]) {
 			t = list_first(&q->rt[w * 64 + __builtin_ctzll(q->rt_map[w])], struct thread, run_node);
-			dequeue(q, t);
+			rq_dequeue(q, t);
 			return t;
 		}
 	if (list_empty(&q->queues[q->active])) {
-		if (list_empty(&q->queues[!q->active]))
+		bool none = list_empty(&q->queues[!q->active]);
+
+		if (cpus_present > 1 && balance_pull(q, none))
+			return pick(q);
+		if (none)
 			return q->idle;
 		q->active = !q->active;
 		q->epoch++;
@@ -156,7 +127,7 @@ static struct thread *pick(struct run_queue *q)
 		t->epoch = q->epoch;
 		t->slice_left = slice_of(t);
 	}
-	dequeue(q, t);
+	rq_dequeue(q, t);
 	return t;
 }
 
@@ -210,7 +181,7 @@ static void load_update(struct run_queue *q, u64 now)
 			q->load[i] = (q->load[i] * decay[i] + ((u64)q->running << 11) * (2048 - decay[i])) >> 11;
 }
 
-/* Somebody waits while `t` runs: bound its turn. */
+/* Somebody waits while `t` runs: bound its turn. For another CPU the caller kicks it. */
 static void slice_arm(struct run_queue *q, struct thread *t, u64 now)
 {
 	if (t == q->idle || q->running < 2) {
@@ -218,7 +189,8 @@ static void slice_arm(struct run_queue *q, struct thread *t, u64 now)
 		return;
 	}
 	q->slice_end = now + (is_rt(t) && t->policy != SCHED_RR_POLICY ? NSEC_PER_SEC : MAX(t->slice_left, 100 * NSEC_PER_USEC));
-	timer_slice(q->slice_end);
+	if (likely(q->cpu == cpu_id()))
+		timer_slice(q->slice_end);
 }
 
 static inline void want_resched(struct thread *t)
@@ -230,18 +202,22 @@ static inline void want_resched(struct thread *t)
 
 void switch_context(struct switch_context *from, struct switch_context *to, struct thread *next);
 
-/* First thing on the way in: drop the lock for the thread that left, and bury it if it is dead. */
+/* First thing on the way in: drop the lock for the thread that left, and bury it if it is dead. Interrupts masked. */
 void sched_finish(void)
 {
 	struct run_queue *q = this_cpu(run_queue);
 	struct thread *prev = q->leaving;
-	bool dead = prev->state == THREAD_DEAD;
+	bool dead = prev->state == THREAD_DEAD, unwelcome = q->unwelcome;
+
+	q->unwelcome = false;
 
 	/* Release: whoever sees on_cpu false may run prev, with everything it stored. */
 	atomic_store(&prev->on_cpu, false);
 	rq_unlock(q);
 	if (unlikely(dead))
 		thread_bury(prev);
+	else if (unlikely(unwelcome))
+		rq_add(per_cpu(run_queue, balance_place(prev)), prev);
 }
 
 static void switch_to(struct run_queue *q, struct thread *prev, struct thread *next)
@@ -252,8 +228,12 @@ static void switch_to(struct run_queue *q, struct thread *prev, struct thread *n
 	q->switches++;
 	next->on_cpu = true;
 	next->cpu = cpu_id();
-	if (prev->fp)
+	if (prev->fp) {
 		prev->tpidr = sysreg_read(tpidr_el0);
+		/* It may go on elsewhere. */
+		if (cpus_present > 1)
+			fp_switch_out(prev);
+	}
 	if (next->fp) {
 		if (next->space != q->space) {
 			q->space = next->space;
@@ -283,9 +263,14 @@ void schedule(void)
 	if (unlikely(now - q->load_at >= LOAD_PERIOD_NS))
 		load_update(q, now);
 	if (prev->state == THREAD_RUNNABLE) {
-		if (prev != q->idle) {
-			enqueue(q, prev, prev->slice_left && !prev->yielding);
+		if (unlikely(!balance_allows(prev, q->cpu)) && prev != q->idle) {
+			q->unwelcome = true;
+			q->running--;
+		} else if (prev != q->idle) {
+			rq_enqueue(q, prev, prev->slice_left && !prev->yielding);
 			prev->switches_forced++;
+			if (cpus_present > 1)
+				balance_share(q);
 		}
 	} else {
 		q->running--;
@@ -294,7 +279,10 @@ void schedule(void)
 	prev->yielding = false;
 	next = pick(q);
 	next->run_since = now;
+	q->rt_running = is_rt(next);
 	slice_arm(q, next, now);
+	if (cpus_present > 1)
+		balance_idle(q, next == q->idle);
 	if (next == prev) {
 		prev->switches_forced -= prev != q->idle;
 		rq_unlock(q);
@@ -353,43 +341,77 @@ void thread_set_state(enum thread_state s)
 
 /* ---- waking ---- */
 
+/* Another CPU must look at what was changed for it. */
+static inline void kick(struct run_queue *q)
+{
+	if (unlikely(q->cpu != cpu_id()))
+		sched_ops.kick_cpu(q->cpu);
+}
+
+/* t is runnable and in no queue: into this one, and before the running thread if it is better. [lock] */
+static void join(struct run_queue *q, struct thread *t)
+{
+	struct thread *c = q->current;
+
+	q->running++;
+	rq_enqueue(q, t, false);
+	if (c == q->idle || (is_rt(t) ? t->run_rt > c->run_rt : !is_rt(c) && t->slice_left > c->slice_left))
+		want_resched(c);
+	else if (q->slice_end == ~0ull)
+		slice_arm(q, c, clock_ns());
+	kick(q);
+}
+
+void rq_add(struct run_queue *q, struct thread *t)
+{
+	rq_lock(q);
+	t->cpu = q->cpu;
+	t->state = THREAD_RUNNABLE;
+	join(q, t);
+	rq_unlock(q);
+}
+
+/* t slept, or was stopped: it runs where it did, or where there is room. [lock]; the lock of its queue is held after it. */
+static struct run_queue *wake_up(struct run_queue *q, struct thread *t)
+{
+	u32 cpu;
+
+	t->state = THREAD_RUNNABLE;
+	if (t == q->current)
+		return q;
+	cpu = cpus_present > 1 ? balance_place(t) : q->cpu;
+	if (unlikely(cpu != q->cpu)) {
+		/* In no queue and awake, it is nobody else's to move meanwhile. */
+		t->cpu = cpu;
+		rq_unlock(q);
+		q = per_cpu(run_queue, cpu);
+		rq_lock(q);
+	}
+	join(q, t);
+	return q;
+}
+
+/* A plain thread context has no exit path that would look whether to go on: do it here. */
+static inline void resched_if_plain(void)
+{
+	if (unlikely(READ_ONCE(preempt_current()->both) == 0) && irqs_enabled())
+		preempt_ops.reschedule();
+}
+
 static bool wake_from(struct thread *t, bool only_interruptible)
 {
 	u64 flags = irq_save();
-	struct run_queue *q;
-	bool woken = false;
-	u32 state;
+	struct run_queue *q = rq_lock_of(t);
+	bool woken = t->state == THREAD_SLEEPING || (t->state == THREAD_SLEEPING_DEEP && !only_interruptible);
 
-	for (;;) {
-		q = per_cpu(run_queue, t->cpu);
-		rq_lock(q);
-		if (likely(q == per_cpu(run_queue, t->cpu)))
-			break;
-		rq_unlock(q);
-	}
-	state = t->state;
-	if (state == THREAD_SLEEPING || (state == THREAD_SLEEPING_DEEP && !only_interruptible)) {
-		woken = true;
-		t->state = THREAD_RUNNABLE;
-		if (t != q->current) {
-			struct thread *c = q->current;
-
-			q->running++;
-			enqueue(q, t, false);
-			if (c == q->idle || (is_rt(t) ? t->run_rt > c->run_rt :
-					     !is_rt(c) && t->slice_left > c->slice_left))
-				want_resched(c);
-			else if (q->slice_end == ~0ull)
-				slice_arm(q, c, clock_ns());
-			if (unlikely(t->cpu != cpu_id()))
-				sched_ops.kick_cpu(t->cpu);
-		}
-	}
+	if (woken)
+		q = wake_up(q, t);
+	else if (only_interruptible && t == q->current)
+		kick(q);		/* in user mode it would not look by itself */
 	rq_unlock(q);
 	irq_restore(flags);
-	/* A plain thread context has no exit path that would look: do it here. */
-	if (woken && unlikely(READ_ONCE(preempt_current()->both) == 0) && irqs_enabled())
-		preempt_ops.reschedule();
+	if (woken)
+		resched_if_plain();
 	return woken;
 }
 
@@ -407,39 +429,21 @@ void thread_interrupt(struct thread *t)
 void sched_enqueue_new(struct thread *t)
 {
 	u64 flags = irq_save();
-	struct run_queue *q = this_cpu(run_queue);
 
 	run_values(t);
-	rq_lock(q);
 	t->cpu = cpu_id();
-	t->state = THREAD_RUNNABLE;
-	q->running++;
-	enqueue(q, t, false);
-	if (q->current == q->idle)
-		want_resched(q->current);
-	else if (q->slice_end == ~0ull)
-		slice_arm(q, q->current, clock_ns());
-	rq_unlock(q);
+	rq_add(per_cpu(run_queue, cpus_present > 1 ? balance_place(t) : 0), t);
 	irq_restore(flags);
-	if (unlikely(READ_ONCE(preempt_current()->both) == 0) && irqs_enabled())
-		preempt_ops.reschedule();
+	resched_if_plain();
 }
 
 void sched_wake_stopped(struct thread *t)
 {
 	u64 flags = irq_save();
-	struct run_queue *q = per_cpu(run_queue, t->cpu);
+	struct run_queue *q = rq_lock_of(t);
 
-	rq_lock(q);
-	if (t->state == THREAD_STOPPED) {
-		t->state = THREAD_RUNNABLE;
-		if (t != q->current) {
-			q->running++;
-			enqueue(q, t, false);
-			if (q->current == q->idle)
-				want_resched(q->current);
-		}
-	}
+	if (t->state == THREAD_STOPPED)
+		q = wake_up(q, t);
 	rq_unlock(q);
 	irq_restore(flags);
 }
@@ -450,20 +454,19 @@ void sched_wake_stopped(struct thread *t)
 static void change(struct thread *t, s8 nice, u8 policy, u8 rt_priority)
 {
 	u64 flags = irq_save();
-	struct run_queue *q = per_cpu(run_queue, t->cpu);
-	bool queued;
+	struct run_queue *q = rq_lock_of(t);
+	bool queued = t->queued;
 
-	rq_lock(q);
-	queued = t->queued;
 	if (queued)
-		dequeue(q, t);
+		rq_dequeue(q, t);
 	t->nice = nice;
 	t->policy = policy;
 	t->rt_priority = rt_priority;
 	run_values(t);
 	if (queued)
-		enqueue(q, t, false);
+		rq_enqueue(q, t, false);
 	want_resched(q->current);
+	kick(q);
 	rq_unlock(q);
 	irq_restore(flags);
 }
@@ -491,9 +494,8 @@ void thread_set_policy(struct thread *t, u32 policy, u32 rt_priority)
 void thread_cpu_time_add(struct thread *t, struct cpu_time *sum)
 {
 	u64 flags = irq_save();
-	struct run_queue *q = per_cpu(run_queue, t->cpu);
+	struct run_queue *q = rq_lock_of(t);
 
-	rq_lock(q);
 	sum->total_ns += t->run_ns;
 	if (q->current == t)
 		sum->total_ns += clock_ns() - t->run_since;
@@ -501,6 +503,33 @@ void thread_cpu_time_add(struct thread *t, struct cpu_time *sum)
 	sum->system_ns += t->system_ns;
 	rq_unlock(q);
 	irq_restore(flags);
+}
+
+void thread_set_affinity(struct thread *t, u64 cpus)
+{
+	u64 flags = irq_save();
+	struct run_queue *q = rq_lock_of(t);
+
+	t->affinity = cpus;
+	if (!balance_allows(t, q->cpu)) {
+		if (t->queued) {
+			rq_dequeue(q, t);
+			q->running--;
+			t->cpu = balance_place(t);
+			rq_unlock(q);
+			rq_add(per_cpu(run_queue, t->cpu), t);
+			irq_restore(flags);
+			return;
+		}
+		/* Running: it leaves at its next switch. Asleep: it wakes elsewhere. */
+		if (t == q->current) {
+			want_resched(t);
+			kick(q);
+		}
+	}
+	rq_unlock(q);
+	irq_restore(flags);
+	resched_if_plain();
 }
 
 u64 thread_cpu_ns(struct thread *t)
@@ -601,20 +630,35 @@ void sched_loadavg(u64 avg[3])
 	}
 }
 
-void sched_init(void)
+void sched_init_cpu(u32 cpu, struct thread *idle)
 {
-	struct run_queue *q = this_cpu(run_queue);
+	struct run_queue *q = per_cpu(run_queue, cpu);
 
 	list_init(&q->queues[0]);
 	list_init(&q->queues[1]);
 	for (u32 i = 0; i < RT_PRIOS; i++)
 		list_init(&q->rt[i]);
-	q->idle = q->current = current();
+	q->cpu = idle->cpu = cpu;
+	q->idle = q->current = idle;
 	q->slice_end = q->sample_at = ~0ull;
 	q->epoch = 1;
-	q->load_at = q->idle->run_since = clock_ns();
+	q->load_at = idle->run_since = clock_ns();
+}
+
+void sched_init(void)
+{
+	sched_init_cpu(0, current());
 	preempt_ops.reschedule = reschedule;
 	core_events_init();
+}
+
+/* The interrupt that kick_cpu sends: the request to switch is there already, this CPU's timer may have to be earlier. */
+void sched_kicked(void)
+{
+	struct run_queue *q = this_cpu(run_queue);
+
+	timer_slice(MIN(READ_ONCE(q->slice_end), q->sample_at));
+	timer_kicked();
 }
 
 noreturn void sched_idle(void)

@@ -7,6 +7,8 @@
  */
 #include "sched/softirq.h"
 #include "arch/arm64/cpu.h"
+#include "base/errno.h"
+#include "base/printf.h"
 #include "core/panic.h"
 #include "core/percpu.h"
 #include "sched/wait.h"
@@ -156,14 +158,31 @@ void softirq_init(void)
 	preempt_ops.softirq = softirq_run;
 }
 
+int softirq_thread_new(u32 cpu)
+{
+	struct softirq_cpu *c = per_cpu(softirq_cpu, cpu);
+	char name[16];
+	struct thread *t;
+
+	snprintf(name, sizeof(name), "softirq/%u", cpu);
+	t = thread_new(name, softirq_thread, c);
+	if (!t)
+		return -ENOMEM;
+	wait_queue_init(&c->wait, "softirq wait");
+	thread_set_nice(t, THREAD_NICE);
+	t->affinity = 1ull << cpu;
+	c->thread = t;
+	return 0;
+}
+
+void softirq_thread_run(u32 cpu)
+{
+	thread_start(per_cpu(softirq_cpu, cpu)->thread);
+}
+
 void softirq_threads_start(void)
 {
-	struct softirq_cpu *c = this_cpu(softirq_cpu);
-
-	wait_queue_init(&c->wait, "softirq wait");
-	c->thread = thread_new("softirq/0", softirq_thread, c);
-	if (!c->thread || !thread_create("work", work_thread, NULL))
+	if (softirq_thread_new(0) || !thread_create("work", work_thread, NULL))
 		panic("no memory for the softirq and work threads");
-	thread_set_nice(c->thread, THREAD_NICE);
-	thread_start(c->thread);
+	softirq_thread_run(0);
 }

@@ -14,6 +14,9 @@ void softirq_register(enum softirq nr, bool (*fn)(void));
 void softirq_raise(enum softirq nr);
 void softirq_init(void);			/* boot */
 void softirq_threads_start(void);	/* boot, once threads run: before that, what is left over waits */
+/* Another CPU's thread, before it starts. -ENOMEM. Process context. */
+must_check int softirq_thread_new(u32 cpu);
+void softirq_thread_run(u32 cpu);		/* once that CPU runs. Process context */
 /* Runs what is pending; called by irq_dispatch on the way out (interrupts masked), see core/preempt.h. */
 void softirq_run(void);
 

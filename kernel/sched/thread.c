@@ -46,6 +46,7 @@ struct thread *thread_new(const char *name, void (*fn)(void *), void *arg)
 	t->state = THREAD_DEAD;			/* until thread_start */
 	t->refs = 2;				/* the caller's, and its own until it is buried */
 	t->affinity = ~0ull;
+	t->fp_cpu = ~0u;
 	t->start_ns = clock_ns();
 	strlcpy(t->name, name, sizeof t->name);
 	list_init(&t->run_node);
@@ -62,6 +63,31 @@ struct thread *thread_new(const char *name, void (*fn)(void *), void *arg)
 	list_push_back(&threads, &t->all_node);
 	spin_unlock_irqrestore(&threads_lock, flags);
 	atomic_add_relaxed(&threads_created, 1ull);
+	return t;
+}
+
+static void thread_unlist(struct thread *t)
+{
+	u64 flags = spin_lock_irqsave(&threads_lock);
+
+	list_remove(&t->all_node);
+	list_init(&t->all_node);
+	spin_unlock_irqrestore(&threads_lock, flags);
+}
+
+struct thread *thread_new_idle(u32 cpu)
+{
+	struct thread *t = thread_new("idle", NULL, NULL);
+
+	if (!t)
+		return NULL;
+	/* It is no thread among threads: never queued, never counted. */
+	thread_unlist(t);
+	t->preempt.count = 0;
+	t->state = THREAD_RUNNABLE;
+	t->on_cpu = true;
+	t->affinity = 1ull << cpu;
+	sched_init_cpu(cpu, t);
 	return t;
 }
 
@@ -101,14 +127,6 @@ noreturn void thread_exit(void)
 	t->state = THREAD_DEAD;
 	schedule();
 	panic("a dead thread runs: %s", t->name);
-}
-
-static void thread_unlist(struct thread *t)
-{
-	u64 flags = spin_lock_irqsave(&threads_lock);
-
-	list_remove(&t->all_node);
-	spin_unlock_irqrestore(&threads_lock, flags);
 }
 
 void thread_bury(struct thread *t)

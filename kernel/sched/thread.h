@@ -51,6 +51,7 @@ struct thread {
 	u32 state;			/* enum thread_state        [q] */
 	u32 cpu;			/* where it runs or ran     [q] */
 	bool on_cpu, queued;		/*                          [q] */
+	u32 fp_cpu;			/* whose registers have fp, if that CPU says so too (fp.c) [T] */
 	struct switch_context context;	/* while switched out       [q] */
 	u64 stack;			/* lowest address of the kernel stack; 0 for the boot thread's own */
 	struct fp_state *fp;		/* user FP/SIMD registers, NULL for kernel threads [T] */
@@ -108,6 +109,8 @@ struct thread *thread_create(const char *name, void (*fn)(void *), void *arg);
 struct thread *thread_new(const char *name, void (*fn)(void *), void *arg);
 void thread_start(struct thread *t);
 void thread_abandon(struct thread *t);
+/* The idle thread of another CPU, which begins on its stack; NULL: no memory. Undone by thread_abandon. */
+struct thread *thread_new_idle(u32 cpu);
 noreturn void thread_exit(void);	/* the current one; its stack goes at once, the struct with its last reference */
 void thread_get(struct thread *t);
 void thread_put(struct thread *t);	/* any context */
@@ -138,6 +141,8 @@ void thread_set_policy(struct thread *t, u32 policy, u32 rt_priority);
 /* Have it run as if it had at least this priority (0: none) and weight, 20 less the nice value (0: none), beside its own.
  * False: nothing changed by that. Any context. */
 bool thread_lend(struct thread *t, u32 weight, u32 rt);
+/* The CPUs it may run on from now on, a bit mask; at least one of them is there. Any context. */
+void thread_set_affinity(struct thread *t, u64 cpus);
 u64 thread_cpu_ns(struct thread *t);	/* CPU time so far. Any context */
 void thread_cpu_time_add(struct thread *t, struct cpu_time *sum);	/* the same, in parts. Any context */
 u64 thread_slice_ns(const struct thread *t);	/* how long it runs in a row while others of its kind wait */
@@ -147,7 +152,8 @@ void thread_for_each(bool (*fn)(struct thread *, void *), void *arg); /* fn fals
 
 void threads_init(void);		/* caches; before the first thread_new */
 void sched_init(void);			/* makes the boot context the first thread */
-noreturn void sched_idle(void);		/* the boot thread ends here: the idle loop */
+noreturn void sched_idle(void);		/* the boot thread ends here, and each other CPU: the idle loop */
+void sched_kicked(void);		/* kick_cpu has come. Hard interrupt */
 
 struct sched_stats { u64 context_switches, threads_created, runnable; u64 idle_ns; };
 void sched_stats_get(struct sched_stats *s);	/* sums over CPUs */

@@ -186,9 +186,29 @@ static bool timers_run(void)
 	return false;
 }
 
+void timer_kicked(void)
+{
+	struct timer_cpu *c = this_cpu(timer_cpu);
+	u64 flags = spin_lock_irqsave(&c->lock);
+
+	if (c->first)
+		hw_set(c, c->first->deadline);
+	spin_unlock_irqrestore(&c->lock, flags);
+}
+
+void timers_start_cpu(void)
+{
+	timer_hw->set_next(~0ull);
+}
+
+void timers_init_cpu(u32 cpu)
+{
+	spin_init(&per_cpu(timer_cpu, cpu)->lock, "timers");
+	per_cpu(timer_cpu, cpu)->programmed = ~0ull;
+}
+
 void timers_init(void)
 {
-	spin_init(&this_cpu(timer_cpu)->lock, "timers");
-	this_cpu(timer_cpu)->programmed = ~0ull;
+	timers_init_cpu(0);
 	softirq_register(SOFTIRQ_TIMER, timers_run);
 }

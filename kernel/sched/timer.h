@@ -30,5 +30,7 @@ struct timer_hw {
 };
 void timer_hw_register(const struct timer_hw *hw);
 void timers_init(void);			/* boot, before the first timer */
+void timers_start_cpu(void);		/* on it: its comparator is off. Interrupts masked */
+void timers_init_cpu(u32 cpu);		/* before that CPU starts */
 /* Called by the hardware's interrupt handler; user: it came upon a program. Hard interrupt context. */
 void timer_interrupt(bool user);

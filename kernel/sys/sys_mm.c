@@ -12,6 +12,7 @@
 #include "fs/fdtable.h"
 #include "fs/path.h"
 #include "fs/tmpfs.h"
+#include "irq/irq.h"
 #include "mm/page.h"
 #include "mm/slab.h"
 #include "proc/process.h"
@@ -446,9 +447,15 @@ SYSCALL(msync)
 	return err ? err : hole ? -ENOMEM : 0;
 }
 
+/* An exception synchronises the instruction stream as well. */
+static void see_memory(void *arg)
+{
+	atomic_fence();
+}
+
 /*
- * One CPU sees its own memory in order, and a system call is a barrier on the others' part once there are others.
- * The private commands are for those who said before that they would use them.
+ * One CPU sees its own memory in order; the others are interrupted, whatever they run. The private commands are for
+ * those who said before that they would use them.
  */
 SYSCALL(membarrier)
 {
@@ -465,12 +472,13 @@ SYSCALL(membarrier)
 		return known;
 	if (!(command & known) || (command & (command - 1)))
 		return -EINVAL;
-	if (cpus_present > 1)
-		return -ENOSYS;
 	if (command & registers)
 		atomic_fetch_or(&s->membarriers, command >> 1);	/* each stands one bit above what it registers for */
 	else if ((command & private) && !(atomic_load_relaxed(&s->membarriers) & command))
 		return -EPERM;
-	atomic_fence();
+	if (cpus_present > 1 && !(command & registers))
+		cpu_call_all(see_memory, NULL);
+	else
+		atomic_fence();
 	return 0;
 }

@@ -98,7 +98,7 @@ SYSCALL(sched_setaffinity)
 	else if (!(mask & cpus_there()))
 		err = -EINVAL;
 	else
-		t->affinity = mask;
+		thread_set_affinity(t, mask);
 	thread_put(t);
 	return err;
 }

@@ -4,10 +4,10 @@
 import os
 import re
 import struct
-import subprocess
 import tempfile
 
-from vmtest import Skip, Vm, main, only_ours, qemu
+from devicetree import device_tree
+from vmtest import Vm, main, only_ours
 
 
 # ---- the machine ---------------------------------------------------------------------------------------
@@ -29,19 +29,6 @@ def test_ip_words_that_make_no_sense():
         with Vm(append=word) as vm:
             vm.wait(r"ip=.*|eth0: .*not accepted.*")
             vm.boot()
-
-
-def device_tree(folder, *edits):
-    """The machine's own device tree, changed by fdtput."""
-    path = os.path.join(folder, "dtb")
-    subprocess.run([qemu.QEMU, "-M", f"virt,gic-version=2,dumpdtb={path}", "-cpu", "cortex-a76", "-m", "512M", "-nodefaults",
-                    "-display", "none"], check=True, capture_output=True)
-    for edit in edits:
-        try:
-            subprocess.run(["fdtput", *edit[0].split(), path, *edit[1:]], check=True, capture_output=True)
-        except FileNotFoundError:
-            raise Skip("fdtput (package device-tree-compiler) is not installed: run tools/setup test") from None
-    return path
 
 
 FRAME = "/intc@8000000/v2m@8020000"

@@ -28,6 +28,11 @@
 #define THREAD_WORK	8
 #endif
 
+/* struct smp_start (smp.h) */
+#define SMP_ROOTS	0
+#define SMP_STACK	16
+#define SMP_PERCPU	32
+
 #ifdef __ASSEMBLER__
 /* An access at `from` that may fault: go on at `to`. */
 .macro	extable from, to

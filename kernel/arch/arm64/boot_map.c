@@ -24,7 +24,7 @@ static u64 boot_tables[BOOT_TABLES][512] aligned(4096);
 static u32 boot_tables_used;
 u64 empty_root_page[512] aligned(4096);
 const void *boot_dtb;			/* in the boot window, NULL: none */
-u64 kernel_root, empty_root, image_phys;
+u64 kernel_root, idmap_root, empty_root, image_phys;
 
 /* Out of memory this early cannot be told to anybody: stop. */
 static BOOT_CODE void boot_stop(void)
@@ -98,6 +98,7 @@ BOOT_CODE struct boot_roots boot_map(u64 load, u64 dtb)
 	}
 	image_phys = load;
 	kernel_root = (u64)upper;
+	idmap_root = (u64)lower;
 	empty_root = (u64)empty_root_page;
 	return (struct boot_roots){ (u64)upper, (u64)lower };
 }

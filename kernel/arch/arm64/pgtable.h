@@ -96,6 +96,7 @@ int pgtable_visit(u64 root, u64 start, u64 end, pgtable_visitor fn, void *arg);
 void pgtable_free_tables(u64 root, void (*free_table)(u64 pa));
 
 extern u64 kernel_root;			/* physical address of the upper half's root */
+extern u64 idmap_root;			/* of the lower half in which the code that turns the MMU on lies where it is */
 extern u64 image_phys;			/* where the image was loaded */
 extern u64 empty_root;			/* of a root that maps nothing: TTBR0 without a user space */
 

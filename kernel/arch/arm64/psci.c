@@ -6,9 +6,10 @@
 
 #define PSCI_SYSTEM_OFF		0x84000008
 #define PSCI_SYSTEM_RESET	0x84000009
+#define PSCI_CPU_OFF		0x84000002
 #define PSCI_CPU_ON_64		0xc4000003
 
-static bool by_hvc;
+static bool present, by_hvc;
 
 static s64 psci_call(u64 function, u64 a, u64 b, u64 c)
 {
@@ -39,7 +40,20 @@ void psci_reset(void)
 
 void psci_init(bool hvc)
 {
+	present = true;
 	by_hvc = hvc;
+}
+
+bool psci_present(void)
+{
+	return present;
+}
+
+void psci_cpu_off(void)
+{
+	psci_call(PSCI_CPU_OFF, 0, 0, 0);
+	for (;;)
+		__asm__ volatile("wfi");
 }
 
 s64 psci_cpu_on(u64 mpidr, u64 entry_phys, u64 context)

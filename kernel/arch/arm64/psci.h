@@ -9,5 +9,7 @@ void psci_init(bool hvc);
 /* Any context; return only if firmware refused. */
 void psci_power_off(void);
 void psci_reset(void);
+bool psci_present(void);
+noreturn void psci_cpu_off(void);	/* the calling one; interrupts masked */
 /* 0 or a negative PSCI error. */
 s64 psci_cpu_on(u64 mpidr, u64 entry_phys, u64 context);

@@ -73,15 +73,8 @@ boot_primary:
 	adrp	x0, _boot_stack
 	add	x0, x0, #16384
 	sub	sp, x0, #16
-	adrp	x0, vectors
-	add	x0, x0, :lo12:vectors
-	msr	vbar_el1, x0
 	msr	tpidr_el1, xzr
-	mov	x0, #(3 << 20)		// programs may use FP/SIMD, and sched/fp.c moves their registers
-	msr	cpacr_el1, x0
-	mov	x0, #2			// and read the virtual counter (vdso/)
-	msr	cntkctl_el1, x0
-	mov	x29, xzr
+	bl	cpu_setup
 	adrp	x0, boot_dtb
 	ldr	x0, [x0, :lo12:boot_dtb]
 	mov	x1, x20
@@ -90,15 +83,48 @@ boot_primary:
 	add	x3, x3, :lo12:boot_thread
 	msr	sp_el0, x3
 	str	x3, [sp]		// see vectors.S: the thread's address tops its stack
-	adrp	x4, empty_root
-	ldr	x4, [x4, :lo12:empty_root]
-	msr	ttbr0_el1, x4
+	b	kernel_entry
+
+/*
+ * Another CPU, started by PSCI (smp.c) with the MMU off. x0: physical address of its struct smp_start.
+ */
+	.globl	secondary_start
+secondary_start:
+	mov	x20, x0
+	bl	boot_drop_to_el1
+	ldp	x0, x1, [x20, #SMP_ROOTS]
+	ldp	x21, x22, [x20, #SMP_STACK]	// stack, thread
+	ldp	x23, x24, [x20, #SMP_PERCPU]	// distance of its variables, what to pass on
+	ldr	x2, =.Lupper_secondary
+	bl	mmu_on
+
+.Lupper_secondary:
+	mov	sp, x21
+	msr	sp_el0, x22
+	msr	tpidr_el1, x23
+	bl	cpu_setup
+	mov	x0, x24
+	b	secondary_entry
+
+/* A CPU's own registers, and an empty user half. In the upper half; uses x0, x29. */
+cpu_setup:
+	adrp	x0, vectors
+	add	x0, x0, :lo12:vectors
+	msr	vbar_el1, x0
+	mov	x0, #(3 << 20)		// programs may use FP/SIMD, and sched/fp.c moves their registers
+	msr	cpacr_el1, x0
+	mov	x0, #2			// and read the virtual counter (vdso/)
+	msr	cntkctl_el1, x0
+	mov	x29, xzr
+	adrp	x0, empty_root
+	ldr	x0, [x0, :lo12:empty_root]
+	msr	ttbr0_el1, x0
 	isb
 	tlbi	vmalle1
 	dsb	nsh
 	isb
 	user_access_end
-	b	kernel_entry
+	ret
 
 /* Leave EL2 if we are there. Uses x0-x3; returns at EL1 with interrupts masked. */
 boot_drop_to_el1:

@@ -7,8 +7,8 @@
 
 /* main.c: first C code in the upper half, boot CPU, interrupts masked. dtb is mapped read-only, or NULL. */
 noreturn void kernel_entry(const void *dtb, u64 dtb_phys, u64 entry_counter);
-/* main.c: the same for another CPU. */
-noreturn void secondary_entry(u32 cpu);
+/* cpus.c: the same for another CPU, on its idle thread's stack; arg is its smp_start's. */
+noreturn void secondary_entry(void *arg);
 /* sched: first code of a new thread, on its own stack; finishes the switch, calls fn(arg), exits. */
 noreturn void thread_begin(void (*fn)(void *), void *arg);
 /* irq: an IRQ exception; interrupts masked. Runs handlers, then softirqs. frame is what was interrupted. */

@@ -18,6 +18,7 @@
  */
 #include "base/errno.h"
 #include "core/log.h"
+#include "core/percpu.h"
 #include "dev/device.h"
 #include "fw/platform.h"
 #include "irq/domain.h"
@@ -34,6 +35,7 @@
 #define GICD_IPRIORITYR		0x400
 #define GICD_ITARGETSR		0x800
 #define GICD_ICFGR		0xc00
+#define GICD_SGIR		0xf00
 
 /* CPU interface, 4.4 */
 #define GICC_CTLR		0x000
@@ -47,10 +49,12 @@
 #define PMR_ALL			0xff
 #define PRIORITY_NORMAL		0xa0	/* one priority for all: handlers don't nest */
 #define INTID_MASK		0x3ff
+#define INTID_PRIVATE		16	/* below: between CPUs */
 #define INTID_SPI		32
 #define INTID_SPECIAL		1020	/* 1020..1023 are no interrupt */
 
 static u8 *dist, *cpu_if;
+static DEFINE_PERCPU(u8, target);	/* this CPU's bit in the distributor's target fields; 0: it has not started */
 static u32 line_count;
 static struct irq **lines;	/* by INTID; written under irq/domain.c's list lock, read by dispatch */
 static struct spinlock config_lock = SPINLOCK_INIT("gicv2");	/* irq kind: registers that hold several lines */
@@ -85,9 +89,9 @@ static int gicv2_set_type(struct irq *irq, enum irq_trigger trigger)
 
 static int gicv2_set_affinity(struct irq *irq, u32 cpu)
 {
-	if (irq->hwirq < INTID_SPI || cpu >= 8)
+	if (irq->hwirq < INTID_SPI || !*per_cpu(target, cpu))
 		return -EINVAL;
-	mmio_write8(dist + GICD_ITARGETSR + irq->hwirq, 1u << cpu);
+	mmio_write8(dist + GICD_ITARGETSR + irq->hwirq, *per_cpu(target, cpu));
 	return 0;
 }
 
@@ -95,10 +99,11 @@ static int gicv2_bind(struct irq *irq, bool on)
 {
 	u32 id = irq->hwirq;
 
-	if (id < 16 || id >= line_count)
+	if (id < INTID_PRIVATE || id >= line_count)
 		return -EINVAL;
 	if (on && lines[id])
 		return -EBUSY;
+	irq->private = id < INTID_SPI;
 	/* The irq is complete before dispatch can find it. */
 	atomic_store(&lines[id], on ? irq : NULL);
 	return 0;
@@ -126,14 +131,26 @@ static void gicv2_dispatch(void)
 		irq = id < line_count ? atomic_load(&lines[id]) : NULL;
 		if (likely(irq))
 			irq_handle(irq);
+		else if (id < INTID_PRIVATE)
+			ipi_handle(id);
 		mmio_write32(cpu_if + GICC_EOIR, iar);
 	}
 }
 
-/* The banked part: private lines, and this CPU's interface. */
-static void gicv2_cpu_init(void)
+/* What the caller stored is seen by whom it interrupts (3.2.1, GICD_SGIR). */
+static void gicv2_send_ipi(u32 cpu, u32 number)
 {
+	mmio_wmb();
+	mmio_write32(dist + GICD_SGIR, (u32)*per_cpu(target, cpu) << 16 | number);
+}
+
+/* The banked part: private lines, and this CPU's interface. */
+static int gicv2_cpu_init(void)
+{
+	/* The private lines' target fields read as the reading CPU's own bit (4.3.12). */
+	*this_cpu(target) = mmio_read32(dist + GICD_ITARGETSR);
 	mmio_write32(dist + GICD_ICENABLER, 0xffff0000);
+	mmio_write32(dist + GICD_ISENABLER, 0x0000ffff);
 	mmio_write32(dist + GICD_ICPENDR, 0xffff0000);
 	mmio_write32(dist + GICD_ICACTIVER, 0xffffffff);
 	for (u32 i = 0; i < INTID_SPI; i += 4)
@@ -141,9 +158,10 @@ static void gicv2_cpu_init(void)
 	mmio_write32(cpu_if + GICC_PMR, PMR_ALL);
 	mmio_write32(cpu_if + GICC_BPR, 0);
 	mmio_write32(cpu_if + GICC_CTLR, CTLR_ENABLE);
+	return 0;
 }
 
-static const struct irq_root gicv2_root = { .dispatch = gicv2_dispatch, .cpu_init = gicv2_cpu_init };
+static const struct irq_root gicv2_root = { .dispatch = gicv2_dispatch, .cpu_init = gicv2_cpu_init, .send_ipi = gicv2_send_ipi };
 
 /* Shared lines: off, not pending, of equal priority, to the CPU that runs this. */
 static void gicv2_dist_init(void)
@@ -181,7 +199,7 @@ static int gicv2_probe(void)
 	if (!lines)
 		goto no_memory;
 	gicv2_dist_init();
-	gicv2_cpu_init();
+	(void)gicv2_cpu_init();
 	irq_domain_register(&gicv2_domain);
 	irq_root_domain_set(&gicv2_domain);
 	irq_root_register(&gicv2_root);

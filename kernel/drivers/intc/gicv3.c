@@ -57,11 +57,13 @@
 #define ICC_BPR1_EL1		s3_0_c12_c12_3
 #define ICC_CTLR_EL1		s3_0_c12_c12_4
 #define ICC_SRE_EL1		s3_0_c12_c12_5
+#define ICC_SGI1R_EL1		s3_0_c12_c11_5
 #define ICC_IGRPEN1_EL1		s3_0_c12_c12_7
 #define icc_read(r)		sysreg_read(r)
 #define icc_write(r, v)		sysreg_write(r, v)
 
 #define PRIORITY_NORMAL		0xa0	/* one priority for all: handlers don't nest */
+#define INTID_PRIVATE		16	/* below: between CPUs */
 #define INTID_SPI		32
 #define INTID_SPECIAL		1020	/* 1020..1023 are no interrupt */
 #define MPIDR_AFFINITY		0xff00ffffffull
@@ -119,10 +121,11 @@ static int gicv3_bind(struct irq *irq, bool on)
 {
 	u32 id = irq->hwirq;
 
-	if (id < 16 || id >= line_count)
+	if (id < INTID_PRIVATE || id >= line_count)
 		return -EINVAL;
 	if (on && lines[id])
 		return -EBUSY;
+	irq->private = id < INTID_SPI;
 	/* The irq is complete before dispatch can find it. */
 	atomic_store(&lines[id], on ? irq : NULL);
 	return 0;
@@ -156,6 +159,8 @@ static void gicv3_dispatch(void)
 			irq = id < line_count ? atomic_load(&lines[id]) : NULL;
 		if (likely(irq))
 			irq_handle(irq);
+		else if (id < INTID_PRIVATE)
+			ipi_handle(id);
 		icc_write(ICC_EOIR1_EL1, id);
 		isb();
 	}
@@ -233,6 +238,7 @@ static int gicv3_cpu_open(void)
 	sgi = rd + REDIST_FRAME;
 	mmio_write32(sgi + GICD_IGROUPR, ~0u);
 	mmio_write32(sgi + GICD_ICENABLER, 0xffff0000);
+	mmio_write32(sgi + GICD_ISENABLER, 0x0000ffff);
 	mmio_write32(sgi + GICD_ICPENDR, 0xffff0000);
 	mmio_write32(sgi + GICD_ICACTIVER, ~0u);
 	for (u32 i = 0; i < INTID_SPI; i += 4)
@@ -252,13 +258,28 @@ static int gicv3_cpu_open(void)
 	return 0;
 }
 
-static void gicv3_cpu_init(void)
+/* To one CPU: its affinity's upper fields, and its place among sixteen by the lowest (12.2.17, ICC_SGI1R_EL1). */
+static void gicv3_send_ipi(u32 cpu, u32 number)
 {
-	if (gicv3_cpu_open() == 0)
-		gicv3_lpi_cpu_open();
+	u64 a = per_cpu(redist, cpu)->affinity;
+
+	/* What the caller stored is seen by whom it interrupts. */
+	dsb(ishst);
+	icc_write(ICC_SGI1R_EL1, (a >> 32 & 0xff) << 48 | (a >> 16 & 0xff) << 32 | (a >> 8 & 0xff) << 16 |
+		  (a >> 4 & 0xf) << 44 | (u64)number << 24 | 1u << (a & 0xf));
+	isb();
 }
 
-static const struct irq_root gicv3_root = { .dispatch = gicv3_dispatch, .cpu_init = gicv3_cpu_init };
+static int gicv3_cpu_init(void)
+{
+	int err = gicv3_cpu_open();
+
+	if (err == 0)
+		gicv3_lpi_cpu_open();
+	return err;
+}
+
+static const struct irq_root gicv3_root = { .dispatch = gicv3_dispatch, .cpu_init = gicv3_cpu_init, .send_ipi = gicv3_send_ipi };
 
 /* Shared lines: off, not pending, of equal priority, group 1, to the CPU that runs this. */
 static void gicv3_dist_init(void)

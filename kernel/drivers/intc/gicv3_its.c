@@ -315,7 +315,7 @@ static void its_device_put(struct its_device *d)
 {
 	if (bitmap_find_next(d->taken, d->events, 0) < d->events || its_map_device(d, false))
 		return;
-	its_sync(d->its, cpu_id());
+	its_sync(d->its, BOOT_CPU);
 	list_remove(&d->node);
 	page_free(virt_to_page(d->itt), d->itt_order);
 	kfree(d);
@@ -324,13 +324,13 @@ static void its_device_put(struct its_device *d)
 /* ---- the msi_controller ----------------------------------------------------- */
 
 /* Undo the first n of a run that began with this event and LPI. [its->lock] */
-static void its_unmake(struct its_device *d, u32 event, u32 lpi, u32 n)
+static void its_unmake(struct its_device *d, u32 event, u32 lpi, u32 n, u32 cpu)
 {
 	for (u32 i = 0; i < n; i++) {
 		its_discard(d, event + i);
 		bitmap_clear(d->taken, event + i);
 	}
-	its_sync(d->its, cpu_id());
+	its_sync(d->its, cpu);
 	gicv3_lpi_give(lpi, n);
 }
 
@@ -340,18 +340,18 @@ static void its_free(struct msi_controller *c, struct irq **irqs, u32 n)
 
 	mutex_lock(&its->lock);
 	while (n--) {
-		u32 intid = irqs[n]->hwirq;
+		u32 intid = irqs[n]->hwirq, cpu = irqs[n]->cpu;
 		struct lpi *l = gicv3_lpi(intid);
 		struct its_device *d = l->device;
 
 		irq_destroy(irqs[n]);
-		its_unmake(d, l->event, intid, 1);
+		its_unmake(d, l->event, intid, 1, cpu);
 		its_device_put(d);
 	}
 	mutex_unlock(&its->lock);
 }
 
-/* One vector: an event of the device, mapped to an LPI of the calling CPU, and its irq. [its->lock] */
+/* One vector: an event of the device, mapped to an LPI of the boot CPU, and its irq. [its->lock] */
 static struct irq *its_make(struct its_device *d, u32 event, u32 intid)
 {
 	struct its *its = d->its;
@@ -362,7 +362,7 @@ static struct irq *its_make(struct its_device *d, u32 event, u32 intid)
 	l->device = d;
 	l->event = event;
 	gicv3_lpi_enable(intid, false);
-	err = its_map_event(d, event, intid, cpu_id());
+	err = its_map_event(d, event, intid, BOOT_CPU);
 	if (err)
 		return err_ptr(err);
 	irq = irq_create(&its->domain, intid, IRQ_EDGE_RISING);
@@ -410,7 +410,7 @@ static int its_alloc(struct msi_controller *c, u32 device_id, u32 n, bool contig
 		goto out;
 	while (made--)
 		irq_destroy(irqs[made]);
-	its_unmake(d, event, intid, n);
+	its_unmake(d, event, intid, n, BOOT_CPU);
 put:
 	its_device_put(d);
 out:
@@ -514,7 +514,7 @@ static int its_start(struct its *its)
 	its_table_register(its, GITS_CBASER, TABLE_VALID | virt_to_phys(its->queue) | (QUEUE_SIZE / 0x1000 - 1));
 	mmio_write64(its->regs + GITS_CWRITER, 0);
 	mmio_write32(its->regs + GITS_CTLR, mmio_read32(its->regs + GITS_CTLR) | CTLR_ENABLED);
-	return its_map_collection(its, cpu_id());
+	return its_map_collection(its, BOOT_CPU);
 }
 
 /* Tables that an ITS was given are never taken back: it may write to them. */

@@ -50,6 +50,8 @@ void host_mmio_remove(struct host_mmio *region);
 extern bool (*host_idle_hook)(void);
 /* Signals that the kernel code sent to the current thread, by number. */
 extern u32 host_signals_sent[65];
+/* Interrupts from CPU to CPU that were handed on, by number. */
+extern u32 host_ipis[16];
 
 /* ---- memory (mm/slab.c, arch/arm64/ucopy.c) ---- */
 

@@ -33,6 +33,20 @@ static long long now(void)
 	return t.tv_sec * 1000000000ll + t.tv_nsec;
 }
 
+/* Of a line, over all CPUs; -1: it is none of an interrupt's. */
+static long long sum_of(const char *line)
+{
+	const char *at = strchr(line, ':');
+	long long sum = 0, n;
+	int used;
+
+	if (!at)
+		return -1;
+	for (at++; sscanf(at, " %lld%n", &n, &used) == 1; at += used)
+		sum += n;
+	return sum;
+}
+
 int main(int argc, char **argv)
 {
 	struct timespec t = { argc > 1 ? atoi(argv[1]) : 1, 0 };
@@ -53,10 +67,10 @@ int main(int argc, char **argv)
 	a = strtok_r(before, "\n", &save_a);
 	b = strtok_r(after, "\n", &save_b);
 	while (a && b && (a = strtok_r(NULL, "\n", &save_a)) && (b = strtok_r(NULL, "\n", &save_b))) {
-		unsigned long long x, y;
+		long long moved = sum_of(b) - sum_of(a);
 
-		if (sscanf(a, " %*[^:]: %llu", &x) == 1 && sscanf(b, " %*[^:]: %llu", &y) == 1 && x != y)
-			printf("%lld %s\n", (long long)(y - x), b);
+		if (moved)
+			printf("%lld %s\n", moved, b);
 	}
 	return 0;
 }

@@ -89,6 +89,8 @@ static void dist_write(void *arg, u64 at, unsigned width, u64 v)
 	else if (at >= GICD_ICFGR && at < 0xd00)
 		for (u32 i = 0; i < 16; i++)
 			gic.edge[(at - GICD_ICFGR) * 4 + i] = v >> 2 * i & 2;
+	else if (at == GICD_SGIR)
+		gic.pending[v & 0xf] = v >> 16 & 1;	/* the only CPU's bit of the target list */
 	else
 		unit_fail(__FILE__, __LINE__, "write of distributor register %#llx", (unsigned long long)at);
 }
@@ -239,6 +241,21 @@ TEST(a_line_that_nobody_knows_is_ended_all_the_same)
 	EXPECT(!gic.active[100]);
 	EXPECT_EQ(gic.acknowledged, gic.ended);
 	gic.enabled[100] = false;
+}
+
+TEST(what_a_cpu_sends_another_is_handed_on)
+{
+	u32 ended;
+
+	begin();
+	ended = gic.ended;
+	for (u32 i = 0; i < 3; i++)
+		gicv2_send_ipi(0, 2);
+	gicv2_send_ipi(0, 5);
+	host_interrupt(dispatch, NULL);
+	EXPECT_EQ(host_ipis[2], 1u);	/* pending is pending: what it says, it says once */
+	EXPECT_EQ(host_ipis[5], 1u);
+	EXPECT_EQ(gic.ended, ended + 2);
 }
 
 TEST(lines_that_are_not_there)

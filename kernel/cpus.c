@@ -1,0 +1,154 @@
+/*
+ * Bringing up the other CPUs. The boot CPU makes everything one needs (its
+ * variables, its idle thread, its softirq thread), starts it, and waits until
+ * it says that it runs; numbers are given in that order, so that they have no
+ * gaps. main.c calls in once threads run, before the floors above prepare
+ * themselves for each CPU there is.
+ *
+ * A CPU that does not come in time is left out, with what was made for it: it
+ * may still come, and then turns itself off.
+ */
+#include "cpus.h"
+#include "arch/arm64/cpu.h"
+#include "arch/arm64/psci.h"
+#include "arch/arm64/smp.h"
+#include "arch/arm64/upcall.h"
+#include "base/errno.h"
+#include "base/printf.h"
+#include "base/string.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/param.h"
+#include "core/percpu.h"
+#include "fw/platform.h"
+#include "irq/irq.h"
+#include "mm/page.h"
+#include "mm/slab.h"
+#include "sched/sched.h"
+#include "sched/softirq.h"
+#include "sched/timer.h"
+#include "sched/wait.h"
+
+#define CPUS_MAX	64u		/* bits of an affinity mask */
+#define START_NS	(5 * NSEC_PER_SEC)
+#define MPIDR_AFFINITY	0xff00ffffffull
+
+extern char _percpu_start[], _percpu_end[];
+
+/* Who of the two decided first: the CPU that it is there, or the boot CPU that it waits no longer. */
+enum cpu_state { CPU_AWAITED, CPU_RUNS, CPU_GIVEN_UP };
+
+struct cpu {
+	struct smp_start start;
+	u32 number;
+	u32 state;			/* enum cpu_state [a] */
+};
+
+static u32 limit = CPUS_MAX;
+static struct wait_queue came = WAIT_QUEUE_INIT(came, "cpus");
+
+static int set_maxcpus(const char *value)
+{
+	u64 n;
+
+	if (parse_u64(value, NULL, 10, &n))
+		return -EINVAL;
+	limit = MAX(MIN(n, (u64)CPUS_MAX), 1ull);
+	return 0;
+}
+PARAM("maxcpus", set_maxcpus);
+
+noreturn void secondary_entry(void *arg)
+{
+	struct cpu *c = arg;
+
+	timers_start_cpu();
+	if (irq_cpu_init() || !atomic_cas(&c->state, (u32)CPU_AWAITED, (u32)CPU_RUNS))
+		psci_cpu_off();
+	/* Release: whoever counts us finds all of this CPU prepared. */
+	atomic_store(&cpus_present, c->number + 1);
+	wait_wake_all(&came);
+	sched_idle();
+}
+
+/* A copy of the per-CPU variables for this number: all zero but for what says otherwise. -ENOMEM. */
+static int percpu_make(u32 cpu)
+{
+	u64 size = _percpu_end - _percpu_start;
+	struct page *p;
+	u32 order = 0;
+
+	while (PAGE_SIZE << order < size)
+		order++;
+	p = page_alloc(order, PA_ZERO);
+	if (!p)
+		return -ENOMEM;
+	percpu_offsets[cpu] = (u64)page_to_virt(p) - (u64)_percpu_start;
+	*per_cpu(cpu_number, cpu) = cpu;
+	timers_init_cpu(cpu);
+	return 0;
+}
+
+static struct cpu *cpu_make(u32 number)
+{
+	struct cpu *c = kzalloc(sizeof(*c));
+
+	if (!c || percpu_make(number))
+		return NULL;
+	c->number = number;
+	c->start.idle = thread_new_idle(number);
+	if (!c->start.idle || softirq_thread_new(number))
+		return NULL;
+	c->start.stack = c->start.idle->context.sp;
+	c->start.percpu = percpu_offsets[number];
+	c->start.arg = c;
+	return c;
+}
+
+/* True: it runs, as the next number. */
+static bool cpu_start(u64 mpidr)
+{
+	u32 number = cpus_present;
+	struct cpu *c = cpu_make(number);
+	s64 err;
+
+	if (!c) {
+		log_err("CPU %llx: no memory for it", (unsigned long long)mpidr);
+		return false;
+	}
+	err = smp_start_cpu(mpidr, &c->start);
+	if (err) {
+		log_err("CPU %llx: firmware does not start it (PSCI error %lld)", (unsigned long long)mpidr, (long long)err);
+		return false;
+	}
+	wait_event_deadline(&came, atomic_load(&cpus_present) > number, clock_ns() + START_NS);
+	if (atomic_load(&cpus_present) <= number && atomic_cas(&c->state, (u32)CPU_AWAITED, (u32)CPU_GIVEN_UP)) {
+		log_err("CPU %llx: it did not come up; the machine goes on without it", (unsigned long long)mpidr);
+		return false;
+	}
+	/* It was late by a hair: it is on its way to say so. */
+	wait_event(&came, atomic_load(&cpus_present) > number);
+	softirq_thread_run(number);
+	return true;
+}
+
+void cpus_start(void)
+{
+	u64 self = sysreg_read(mpidr_el1) & MPIDR_AFFINITY;
+	u32 listed = MIN(platform.cpu_count, limit);
+
+	if (listed < 2)
+		return;
+	if (!psci_present()) {
+		log_warn("%u CPUs, but firmware offers no PSCI to start them: one is used", platform.cpu_count);
+		return;
+	}
+	if (slab_cpus_prepare(listed)) {
+		log_err("no memory for more CPUs than one");
+		return;
+	}
+	for (u32 i = 0; i < platform.cpu_count && cpus_present < listed; i++)
+		if (platform.cpus[i].mpidr != self)
+			cpu_start(platform.cpus[i].mpidr);
+	log_info("%u CPUs", cpus_present);
+}
