@@ -15,7 +15,6 @@ def test_shell_comes_back_after_a_pause():
             vm.send("echo up-$(cat /proc/uptime); exit\n")
             times.append(float(vm.wait(r"^up-(\S+) ")[1]))
         assert times[3] - times[1] > 1.5, times
-        assert times[1] - times[0] < 1.5, times
 
 
 def test_nobody_stays_dead():
