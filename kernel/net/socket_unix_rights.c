@@ -19,7 +19,6 @@
 #include "sched/cred.h"
 #include "sched/pid.h"
 #include "sched/user.h"
-#include <linux/capability.h>
 
 #define FILES_MAX	253		/* SCM_MAX_FD */
 #define COLLECT_SHARE	1024u		/* each socket that is closed pays for a look at so many that fly */
