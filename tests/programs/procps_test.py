@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """procps and psmisc: what ps, top, free, vmstat, pmap, pgrep, sysctl and their like make of /proc."""
-from programs import main, programs, transcript
+from programs import Vm, archive, main, programs, transcript
 
 
 def procps(**vm):
@@ -50,6 +50,29 @@ def test_top():
             $ top -b -n 1 -H -p $P | tail -n 1 | awk -v p=$P '{ print $1 == p, NF, $2, $NF }'
             1 12 root sleep
             """)
+
+
+def test_top_at_the_console():
+    """Drawn for the terminal's size, it obeys keys, is stopped and goes on, and leaves the terminal as it was."""
+    with Vm(net="none", archives=[archive("bash", "procps", "coreutils", "ncurses-base",
+                                          more={"etc/inputrc": "set enable-bracketed-paste off\n"})]) as vm:
+        vm.prompt()
+        vm.send("exec env TERM=linux PS1='bash> ' bash --norc --noprofile\n")
+        vm.wait(r"^bash> ")
+        vm.send("stty rows 24 cols 80; stty -g >/tmp/before\r")
+        vm.wait(r"^bash> ")
+        vm.send("top -d 1000 -p 1,$$\r")
+        vm.wait(r"PID(.|\n)*COMMAND(.|\n)*init")
+        vm.send("c")            # whole command lines: drawn again at once
+        vm.wait(r"PID(.|\n)*COMMAND(.|\n)*bash --")
+        vm.send("\x1a")
+        vm.wait(r"\[1\]\+ +Stopped +top -d 1000 .*(.|\n)*bash> ")
+        vm.send("fg\r")
+        vm.wait(r"PID(.|\n)*COMMAND(.|\n)*bash --")
+        vm.send("q")
+        vm.wait(r"bash> ")
+        vm.send("stty -g | cmp - /tmp/before && echo as it'' was\r")
+        vm.wait(r"^as it was$")
 
 
 def test_memory_and_time():
