@@ -41,7 +41,7 @@ def test_ip():
         vm.run("ip link set eth0 down")
         assert "UP" not in re.search(r"<(.*)>", vm.run("ip link show eth0"))[1].split(",") and "10.77.0.0" not in vm.run("ip route")
         vm.run("ip link set eth0 up")
-        vm.run("until ping -c 1 -W 1 10.77.0.1; do :; done")
+        vm.run("until ping -c 1 -W 3 10.77.0.1; do :; done")
         assert vm.sh("ip link show dev eth9 2>&1")[1] != 0
 
 

@@ -79,7 +79,7 @@ def test_flood_does_not_starve_programs():
             stop.set()
             t.join()
         # The tap's queue may be full still, and drop the first.
-        net.run("sh", "-c", f"until ping -c 1 -W 1 {net.guest_ip}; do :; done")
+        net.run("sh", "-c", f"until ping -c 1 -W 3 {net.guest_ip}; do :; done")
 
 
 main()

@@ -19,7 +19,7 @@ def down_and_up(vector, nic="virtio-net-pci", words=""):
     """By the card's own interrupt, each time."""
     with Net() as net, Vm(ns=net, nic=nic, append="ip=10.77.0.2::10.77.0.1:255.255.255.0::eth0:off " + words) as vm:
         vm.boot()
-        vm.run("until ping -c 1 -W 1 10.77.0.1 >/dev/null; do :; done")
+        vm.run("until ping -c 1 -W 3 10.77.0.1 >/dev/null; do :; done")
         for _ in range(3):
             before = vm.interrupts().get(vector)
             cable(vm, False)
@@ -29,7 +29,7 @@ def down_and_up(vector, nic="virtio-net-pci", words=""):
             assert vm.sh("ping -c 1 -W 1 10.77.0.1 >/dev/null 2>&1")[1] != 0
             cable(vm, True)
             carrier(vm, 1)
-            vm.run("until ping -c 1 -W 1 10.77.0.1 >/dev/null 2>&1; do :; done")
+            vm.run("until ping -c 1 -W 3 10.77.0.1 >/dev/null 2>&1; do :; done")
             if vector:
                 assert vm.interrupts()[vector] == before + 2
 
@@ -152,7 +152,7 @@ def test_down_and_up_by_command_mid_transfer():
         for _ in range(5):
             vm.run("wget -q -O /dev/null http://10.77.0.1/10m & p=$!; usleep 20000; ip link set eth0 down; kill $p; wait $p; "
                    "ip link set eth0 up; true")
-            vm.run("until ping -c 1 -W 1 10.77.0.1 >/dev/null 2>&1; do :; done")
+            vm.run("until ping -c 1 -W 3 10.77.0.1 >/dev/null 2>&1; do :; done")
         assert re.match(r"1024\s", vm.run("wget -q -O - http://10.77.0.1/1k | wc -c"))
 
 
