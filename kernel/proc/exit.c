@@ -238,11 +238,12 @@ static void session_let_go(struct process *p)
 {
 	u64 flags = spin_lock_irqsave(&pids_lock);
 	struct pid *s = p->sig.session;
-	struct tty *tty = s->number == p->pid ? s->tty : NULL;
+	bool controls = s->number == p->pid && s->tty;
 
 	spin_unlock_irqrestore(&pids_lock, flags);
-	if (tty && session_ops.leader_exits)
-		session_ops.leader_exits(tty, p->pid);
+	/* By number: the terminal may go at any moment. */
+	if (controls && session_ops.leader_exits)
+		session_ops.leader_exits(p->pid);
 }
 
 /* Times and counts of a thread go over to its process. [s] held. */

@@ -64,6 +64,6 @@ int pid_session_set_tty(s32 sid, struct tty *tty);
 
 /* Registered by the tty layer: a session's leader dies (process context); it hangs up what it controlled. docs/floors.md. */
 struct session_ops {
-	void (*leader_exits)(struct tty *tty, s32 sid);
+	void (*leader_exits)(s32 sid);
 };
 extern struct session_ops session_ops;

@@ -90,14 +90,16 @@ out:
 	return err;
 }
 
-/* The session loses its terminal: by TIOCNOTTY of its leader, or because that dies. */
-static void session_disconnect(struct tty *t)
+/* The session loses its terminal, if t still is that: by TIOCNOTTY of its leader, or because that dies. */
+static void session_disconnect(struct tty *t, s32 sid)
 {
-	s32 group;
+	s32 group = 0;
 
 	mutex_lock(&tty_sessions);
-	group = t->group;
-	tty_session_end(t);
+	if (t->session == sid) {
+		group = t->group;
+		tty_session_end(t);
+	}
 	mutex_unlock(&tty_sessions);
 	if (group) {
 		signal_send_group(group, SIGHUP, NULL);
@@ -114,27 +116,36 @@ void tty_session_hang_up(struct tty *t)
 		signal_send_group(leader, SIGHUP, NULL);
 		signal_send_group(leader, SIGCONT, NULL);
 	}
-	session_disconnect(t);
+	if (leader)
+		session_disconnect(t, leader);
 }
 
-static void leader_exits(struct tty *t, s32 sid)
+/* The session's terminal, referenced; NULL: none. */
+static struct tty *terminal_of(s32 sid)
 {
-	tty_get(t);
-	if (READ_ONCE(t->session) == sid)
-		session_disconnect(t);
+	struct tty *t;
+
+	mutex_lock(&tty_sessions);
+	t = pid_session_tty(sid);
+	if (t)
+		tty_get(t);
+	mutex_unlock(&tty_sessions);
+	return t;
+}
+
+static void leader_exits(s32 sid)
+{
+	struct tty *t = terminal_of(sid);
+
+	if (!t)
+		return;
+	session_disconnect(t, sid);
 	tty_put(t);
 }
 
 struct tty *tty_current(void)
 {
-	struct tty *t;
-
-	mutex_lock(&tty_sessions);
-	t = pid_session_tty(pid_current_session());
-	if (t)
-		tty_get(t);
-	mutex_unlock(&tty_sessions);
-	return t;
+	return terminal_of(pid_current_session());
 }
 
 void tty_of_session(s32 sid, u64 *device, s32 *group)
@@ -187,7 +198,7 @@ long tty_session_ioctl(struct tty *t, struct file *f, u32 cmd, u64 arg)
 			return -ENOTTY;
 		/* Others of the session lose it too only when the leader gives it up; this kernel keeps one bond a session. */
 		if (pid_current_leads_session())
-			session_disconnect(t);
+			session_disconnect(t, pid_current_session());
 		return 0;
 	case TIOCGPGRP:
 		return ours ? put_user_u32(arg, t->group) : -ENOTTY;
