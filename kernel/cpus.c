@@ -5,6 +5,8 @@
  * gaps. main.c calls in once threads run, before the floors above prepare
  * themselves for each CPU there is.
  *
+ * More than one are used only where maxcpus= asks for them.
+ *
  * A CPU that does not come in time is left out, with what was made for it: it
  * may still come, and then turns itself off.
  */
@@ -44,7 +46,7 @@ struct cpu {
 	u32 state;			/* enum cpu_state [a] */
 };
 
-static u32 limit = CPUS_MAX;
+static u32 limit = 1;			/* more are used when maxcpus= says so */
 static struct wait_queue came = WAIT_QUEUE_INIT(came, "cpus");
 
 static int set_maxcpus(const char *value)
@@ -137,8 +139,11 @@ void cpus_start(void)
 	u64 self = sysreg_read(mpidr_el1) & MPIDR_AFFINITY;
 	u32 listed = MIN(platform.cpu_count, limit);
 
-	if (listed < 2)
+	if (listed < 2) {
+		if (platform.cpu_count > 1)
+			log_info("%u CPUs, of which one is used; maxcpus=N starts more", platform.cpu_count);
 		return;
+	}
 	if (!psci_present()) {
 		log_warn("%u CPUs, but firmware offers no PSCI to start them: one is used", platform.cpu_count);
 		return;

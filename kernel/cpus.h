@@ -3,5 +3,5 @@
  */
 #pragma once
 
-/* Start all that firmware lists, or as many as maxcpus= says; once. Process context, on the boot CPU. */
+/* Start as many of those that firmware lists as maxcpus= says; once. Process context, on the boot CPU. */
 void cpus_start(void);

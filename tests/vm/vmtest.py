@@ -176,7 +176,6 @@ class Vm(Console):
         self.process = None
         try:
             kernel = kernel or os.environ.get("DUNLIN_TEST_KERNEL")
-            machine.setdefault("smp", int(os.environ.get("DUNLIN_TEST_SMP") or 1))
             m = qemu.Machine(kernel=kernel, debug=debug and not kernel, append=("panic=-1 " + append).strip(),
                              net=f"tap:{ns.tap}" if ns else net, extra=args, **machine)
             if netdev:
