@@ -16,7 +16,6 @@
 #include "arch/arm64/smp.h"
 #include "arch/arm64/upcall.h"
 #include "base/errno.h"
-#include "base/printf.h"
 #include "base/string.h"
 #include "core/clock.h"
 #include "core/log.h"

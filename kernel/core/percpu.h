@@ -33,3 +33,5 @@ extern u64 percpu_offsets[];		/* [cpu]: distance of that CPU's copy; set before 
 DECLARE_PERCPU(u32, cpu_number);
 #define cpu_id()	(*this_cpu(cpu_number))
 extern u32 cpus_present;		/* CPUs that run; ids are 0..cpus_present-1 */
+/* Those of them that a mask of 64 can name. */
+static inline u64 cpus_mask(void) { return cpus_present >= 64 ? ~0ull : (1ull << cpus_present) - 1; }

@@ -255,7 +255,7 @@ void pid_status_show(struct text_out *t, void *node)
 		    LL(v.caps[0]), LL(v.caps[1]), LL(v.caps[2]), LL(v.caps[3]), LL(v.caps[4]));
 	text_printf(t, "NoNewPrivs:\t%u\nSeccomp:\t0\n", n->p->no_new_privs);
 	text_printf(t, "Cpus_allowed:\t%llx\nCpus_allowed_list:\t0-%u\n",
-		    LL(thread ? thread->affinity & ((cpus_present < 64 ? 1ull << cpus_present : 0) - 1) : 1), cpus_present - 1);
+		    LL(thread ? thread->affinity & cpus_mask() : 1), cpus_present - 1);
 	text_printf(t, "voluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\n", LL(v.usage.nvcsw),
 		    LL(v.usage.nivcsw));
 	fs_context_put(fs);

@@ -18,9 +18,9 @@ static u64 idle_cpus;			/* [a] */
 /* CPUs of a thread: those of its mask that there are, or all if there is none. */
 static u64 cpus_of(const struct thread *t)
 {
-	u64 all = cpus_present >= 64 ? ~0ull : (1ull << cpus_present) - 1, may = READ_ONCE(t->affinity) & all;
+	u64 may = READ_ONCE(t->affinity) & cpus_mask();
 
-	return may ? may : all;
+	return may ? may : cpus_mask();
 }
 
 static bool claim(u32 cpu)
@@ -88,10 +88,9 @@ static struct thread *waiting_for(struct run_queue *from, u32 cpu)
 static bool pull_from(struct run_queue *q, struct run_queue *from)
 {
 	struct thread *t;
-	u32 zero = 0;
 
 	/* Our own lock is held: only a try can't deadlock with a CPU that does the same. */
-	if (!__atomic_compare_exchange_n(&from->lock, &zero, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+	if (!rq_trylock(from))
 		return false;
 	t = waiting_for(from, q->cpu);
 	if (t) {

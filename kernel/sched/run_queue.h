@@ -31,14 +31,17 @@ DECLARE_PERCPU(struct run_queue, run_queue);
 
 static inline bool is_rt(const struct thread *t) { return t->run_rt != 0; }
 
-static inline void rq_lock(struct run_queue *q)
+static inline bool rq_trylock(struct run_queue *q)
 {
 	u32 zero = 0;
 
-	while (unlikely(!__atomic_compare_exchange_n(&q->lock, &zero, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))) {
-		zero = 0;
+	return __atomic_compare_exchange_n(&q->lock, &zero, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+static inline void rq_lock(struct run_queue *q)
+{
+	while (unlikely(!rq_trylock(q)))
 		cpu_relax();
-	}
 }
 
 static inline void rq_unlock(struct run_queue *q)

@@ -210,7 +210,6 @@ void sched_finish(void)
 	bool dead = prev->state == THREAD_DEAD, unwelcome = q->unwelcome;
 
 	q->unwelcome = false;
-
 	/* Release: whoever sees on_cpu false may run prev, with everything it stored. */
 	atomic_store(&prev->on_cpu, false);
 	rq_unlock(q);

@@ -62,11 +62,6 @@ SYSCALL(getcpu)
 	return a[1] ? put_user_u32(a[1], 0) : 0;
 }
 
-static u64 cpus_there(void)
-{
-	return cpus_present >= 64 ? ~0ull : (1ull << cpus_present) - 1;
-}
-
 SYSCALL(sched_getaffinity)
 {
 	struct thread *t;
@@ -77,7 +72,7 @@ SYSCALL(sched_getaffinity)
 	t = thread_by(a[0]);
 	if (!t)
 		return -ESRCH;
-	mask = t->affinity & cpus_there();
+	mask = t->affinity & cpus_mask();
 	thread_put(t);
 	return put_user_u64(a[2], mask) ? -EFAULT : (s64)sizeof(mask);
 }
@@ -95,7 +90,7 @@ SYSCALL(sched_setaffinity)
 		return -ESRCH;
 	if (!may_change(t))
 		err = -EPERM;
-	else if (!(mask & cpus_there()))
+	else if (!(mask & cpus_mask()))
 		err = -EINVAL;
 	else
 		thread_set_affinity(t, mask);
