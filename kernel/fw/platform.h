@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "base/defs.h"
+#include "fw/boot_info.h"
 #include "irq/irq.h"
 
 struct platform_range { u64 base, size; };
@@ -41,6 +42,9 @@ struct platform {
 	struct { bool present; struct platform_range reg; u32 intid; } rtc; /* PL031 */
 	struct { bool present, hvc; } psci;
 	struct platform_pci *pci; u32 pci_count;
+	/* From UEFI; all 0 when something else booted us. */
+	struct { u64 rsdp, smbios, system_table; } efi;
+	struct boot_framebuffer framebuffer;	/* size 0: none */
 };
 
 extern struct platform platform;
