@@ -28,6 +28,7 @@
 #include "proc/cred.h"
 #include "proc/internal.h"
 #include "proc/posix_timer.h"
+#include "proc/rseq.h"
 #include "sched/fp.h"
 #include "vm/vm_space.h"
 
@@ -506,6 +507,7 @@ static void thread_change(struct exec *x, struct trap_frame *frame)
 	x->space = NULL;
 	pt->altstack_base = pt->altstack_size = pt->altstack_flags = 0;
 	pt->restart.fn = NULL;
+	rseq_forget(t);
 	memset(t->fp, 0, sizeof(*t->fp));
 	fp_reload();
 	t->tpidr = 0;

@@ -20,6 +20,7 @@
 #include "mm/slab.h"
 #include "proc/internal.h"
 #include "proc/pidfd.h"
+#include "proc/rseq.h"
 #include "sched/fp.h"
 #include "sched/user.h"
 #include "vm/vm_space.h"
@@ -158,6 +159,9 @@ static struct thread *thread_copy(const struct clone_request *r, struct trap_fra
 	} else {
 		pt->altstack_flags = SS_DISABLE;
 	}
+	/* Nor can they share what says where one of them is. */
+	if (!(flags & CLONE_VM))
+		rseq_fork(t);
 	t->sig_blocked = me->sig_blocked;
 	t->nice = me->nice;
 	t->policy = me->policy;

@@ -20,6 +20,8 @@ struct proc_thread {
 	u32 stop_episode;		/* the last stop that this thread was counted in [s] */
 	struct pid *tid;		/* one use of it [P] */
 	u64 rt_sleeps, rt_since;	/* RLIMIT_RTTIME: how often it had slept, and its CPU time then [T] */
+	u64 rseq;			/* rseq.c: the area that is registered, 0: none [T] */
+	u32 rseq_signature, rseq_cpu;	/* what stands before abort handlers; the CPU it was told [T] */
 	struct vfork_wait *vfork;	/* who waits for this thread to let go of the space [T] */
 };
 

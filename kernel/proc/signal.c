@@ -14,6 +14,7 @@
 #include "base/string.h"
 #include "mm/slab.h"
 #include "proc/internal.h"
+#include "proc/rseq.h"
 #include "vm/vm_space.h"
 
 static struct slab_cache *actions_cache;
@@ -361,7 +362,7 @@ static void deliver(struct trap_frame *f)
 	while (next_handled(t->process, &action, &info)) {
 		saved = t->sig_restore ? t->sig_saved : t->sig_blocked;
 		call_finish_for_handler(f, action.flags);
-		if (sigframe_push(f, &action, &info, saved)) {
+		if (!rseq_disturbed(f) || sigframe_push(f, &action, &info, saved)) {
 			/* No stack for the handler: SIGSEGV, by default if it was for SIGSEGV itself. */
 			if (info.signo == SIGSEGV)
 				signal_action_set(SIGSEGV, &(struct signal_action){ .handler = (u64)SIG_DFL }, NULL);
@@ -387,9 +388,14 @@ void user_return(struct trap_frame *f)
 		schedule();
 	if (READ_ONCE(t->work)) {
 		/* What comes in from here on sets its bit again, and vectors.S looks once more. */
-		if (unlikely(atomic_xchg(&t->work, 0u) & WORK_NOTIFY))
+		u32 work = atomic_xchg(&t->work, 0u);
+
+		if (unlikely(work & WORK_NOTIFY))
 			cpu_timers_check(t->process);
-		deliver(f);
+		if (unlikely(work & WORK_RSEQ) && !rseq_disturbed(f))
+			signal_fault(SIGSEGV, SI_KERNEL, 0, 0);
+		if (likely(work != WORK_RSEQ))
+			deliver(f);
 	}
 }
 

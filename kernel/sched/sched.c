@@ -229,6 +229,8 @@ static void switch_to(struct run_queue *q, struct thread *prev, struct thread *n
 	next->cpu = cpu_id();
 	if (prev->fp) {
 		prev->tpidr = sysreg_read(tpidr_el0);
+		if (unlikely(prev->work_switched))
+			atomic_fetch_or(&prev->work, prev->work_switched);
 		/* It may go on elsewhere. */
 		if (cpus_present > 1)
 			fp_switch_out(prev);

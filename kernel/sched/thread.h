@@ -29,6 +29,7 @@ struct switch_context { u64 x19_x28[10]; u64 fp, sp, pc; };
 #define WORK_SIGNAL	1u	/* a signal may be deliverable */
 #define WORK_STOP	2u	/* die or stop: look at the process */
 #define WORK_NOTIFY	4u	/* CPU time was used that somebody waits for */
+#define WORK_RSEQ	8u	/* what may not be disturbed was: proc/rseq.h */
 
 #define NICE_MIN (-20)
 #define NICE_MAX 19
@@ -48,6 +49,7 @@ struct thread {
 	struct { void *lock, *class; u64 pc; } held_locks[16];
 #endif
 	u32 work;			/* WORK_*                   [a] */
+	u32 work_switched;		/* what of it a switch away sets: WORK_RSEQ or nothing [T] */
 	u32 state;			/* enum thread_state        [q] */
 	u32 cpu;			/* where it runs or ran     [q] */
 	bool on_cpu, queued;		/*                          [q] */

@@ -400,9 +400,3 @@ SYSCALL(getrandom)
 	memset(piece, 0, sizeof(piece));
 	return done;
 }
-
-/* Programs ask at their start, and do without. */
-SYSCALL(rseq)
-{
-	return -ENOSYS;
-}

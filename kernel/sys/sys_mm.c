@@ -16,6 +16,7 @@
 #include "mm/page.h"
 #include "mm/slab.h"
 #include "proc/process.h"
+#include "proc/rseq.h"
 #include "sys/sys.h"
 #include "vm/vm_space.h"
 
@@ -459,14 +460,17 @@ static void see_memory(void *arg)
  */
 SYSCALL(membarrier)
 {
-	const u32 private = MEMBARRIER_CMD_PRIVATE_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE;
+	const u32 private = MEMBARRIER_CMD_PRIVATE_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE |
+			    MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ;
 	const u32 registers = MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED |
-			      MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE;
+			      MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE |
+			      MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ;
 	const u32 known = MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED | private | registers;
 	struct vm_space *s = current()->space;
-	u32 command = a[0];
+	u32 command = a[0], flags = a[1];
 
-	if (a[1])
+	/* One CPU alone may be named: it is among all. */
+	if (flags && (flags != MEMBARRIER_CMD_FLAG_CPU || command != MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ))
 		return -EINVAL;
 	if (command == MEMBARRIER_CMD_QUERY)
 		return known;
@@ -477,7 +481,7 @@ SYSCALL(membarrier)
 	else if ((command & private) && !(atomic_load_relaxed(&s->membarriers) & command))
 		return -EPERM;
 	if (cpus_present > 1 && !(command & registers))
-		cpu_call_all(see_memory, NULL);
+		cpu_call_all(command == MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ ? rseq_disturb : see_memory, s);
 	else
 		atomic_fence();
 	return 0;

@@ -21,6 +21,7 @@
 #include "proc/exit.h"
 #include "proc/fork.h"
 #include "proc/pidfd.h"
+#include "proc/rseq.h"
 #include "proc/wait.h"
 #include "sys/rusage.h"
 #include "sys/sys.h"
@@ -267,6 +268,11 @@ SYSCALL(set_tid_address)
 {
 	current()->clear_child_tid = a[0];
 	return current()->tid;
+}
+
+SYSCALL(rseq)
+{
+	return rseq_register(a[0], a[1], a[2], a[3]);
 }
 
 SYSCALL(set_robust_list)

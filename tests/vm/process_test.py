@@ -35,6 +35,10 @@ def test_signals_of_files():
     checks("sigio")
 
 
+def test_restartable_sequences():
+    checks("rseq")
+
+
 def test_capabilities():
     checks("caps")
 
