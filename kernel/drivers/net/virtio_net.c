@@ -34,8 +34,8 @@ static enum irq_result virtio_net_rx_irq(void *arg)
 {
 	struct virtio_net *v = arg;
 
-	virtqueue_disable_cb(&v->rx);
-	napi_schedule(&v->nic.napi);
+	if (napi_schedule(&v->nic.napi))
+		virtqueue_disable_cb(&v->rx);
 	return IRQ_HANDLED;
 }
 
@@ -43,8 +43,8 @@ static enum irq_result virtio_net_tx_irq(void *arg)
 {
 	struct virtio_net *v = arg;
 
-	virtqueue_disable_cb(&v->tx);
-	napi_schedule(&v->nic.napi);
+	if (napi_schedule(&v->nic.napi))
+		virtqueue_disable_cb(&v->tx);
 	return IRQ_HANDLED;
 }
 
@@ -82,23 +82,26 @@ static int virtio_net_poll(struct napi *n, int budget)
 {
 	struct virtio_net *v = container_of(n, struct virtio_net, nic.napi);
 	int done = virtio_net_receive(v, budget);
+	u16 armed;
 
 	virtio_net_tx_poll(v);
 	if (v->rx.free_count)
 		virtio_net_refill(v);
 	if (done == budget)
 		return done;		/* there may be more: we stay scheduled */
-	napi_complete(n);
 	if (unlikely(v->nic.timer_polled)) {
+		napi_complete(n);
 		if (v->device->transport->isr(v->device) & VIRTIO_ISR_CONFIG)
 			work_queue(&v->nic.link);
 		return done;
 	}
+	/* The wish is written while the queue is ours, and looked after when another CPU may have it. */
+	armed = virtqueue_arm(&v->rx);
+	napi_complete(n);
 	/* Both are armed, whichever of them saw work. */
-	if (unlikely(virtqueue_enable_cb(&v->rx) | virtio_net_tx_rearm(v))) {
+	if (unlikely(virtqueue_slipped(&v->rx, armed) | virtio_net_tx_rearm(v)) && napi_schedule(n)) {
 		napi_note_rearm_race();
 		virtqueue_disable_cb(&v->rx);
-		napi_schedule(n);
 	}
 	return done;
 }

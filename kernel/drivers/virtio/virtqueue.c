@@ -261,14 +261,15 @@ void *virtqueue_take_back(struct virtqueue *vq)
 
 /* ---- interrupts ---------------------------------------------------------------------------------- */
 
+bool virtqueue_slipped(const struct virtqueue *vq, u16 armed)
+{
+	dma_mb();		/* arm, then look */
+	return READ_ONCE(vq->used->idx) != armed && !vq->broken;
+}
+
 bool virtqueue_enable_cb(struct virtqueue *vq)
 {
-	if (vq->event_index)
-		WRITE_ONCE(vq->avail->ring[vq->size], vq->used_next);
-	else
-		WRITE_ONCE(vq->avail->flags, 0);
-	dma_mb();		/* arm, then look */
-	return virtqueue_has_used(vq);
+	return virtqueue_slipped(vq, virtqueue_arm(vq));
 }
 
 bool virtqueue_enable_cb_delayed(struct virtqueue *vq)

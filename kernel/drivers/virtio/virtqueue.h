@@ -116,9 +116,22 @@ static inline void virtqueue_disable_cb(struct virtqueue *vq)
 }
 
 /*
- * Interrupts on again. True: a buffer was used meanwhile and may have raised none; the caller goes on as if it had been
- * interrupted. False: the next one interrupts.
+ * Interrupts on again, in two steps about the moment when the queue is given up to another CPU. virtqueue_arm is the
+ * owner's last word: it wishes an interrupt for the next buffer, and says which one that is. virtqueue_slipped comes
+ * after, without owning the queue. True: that buffer was used meanwhile and may have raised no interrupt; the caller
+ * goes on as if it had been interrupted. False: it interrupts, or a new owner has the queue and will look itself.
  */
+static inline u16 virtqueue_arm(struct virtqueue *vq)
+{
+	if (vq->event_index)
+		WRITE_ONCE(vq->avail->ring[vq->size], vq->used_next);
+	else
+		WRITE_ONCE(vq->avail->flags, 0);
+	return vq->used_next;
+}
+
+must_check bool virtqueue_slipped(const struct virtqueue *vq, u16 armed);
+/* Both at once, for a queue whose owner keeps it. */
 must_check bool virtqueue_enable_cb(struct virtqueue *vq);
 /* The same, but the interrupt may wait until most of what is in flight is used: for reclaiming. */
 must_check bool virtqueue_enable_cb_delayed(struct virtqueue *vq);

@@ -9,7 +9,6 @@
 static struct bus {
 	enum pci_irq_type type;		/* what the ladder gives */
 	u32 count;			/* and how many */
-	void (*on_unmask)(void);	/* once, when a vector is opened */
 	bool (*level)(void);		/* a wire: is it raised? NULL: all are messages */
 } bus;
 static struct pci_device pci;
@@ -39,13 +38,9 @@ static void line_mask(struct irq *irq) { open_lines[irq->hwirq] = false; }
 
 static void line_unmask(struct irq *irq)
 {
-	void (*hook)(void) = bus.on_unmask;
 	bool raise = bus.level ? bus.level() : pending_lines[irq->hwirq];
 
 	open_lines[irq->hwirq] = true;
-	bus.on_unmask = NULL;
-	if (hook)
-		hook();
 	if (raise || pending_lines[irq->hwirq]) {
 		pending_lines[irq->hwirq] = false;
 		line_raise(irq->hwirq);

@@ -20,13 +20,19 @@ static struct card {
 	u16 vector[2], config_vector;
 	u16 seen[2], used[2], signalled[2];
 	u32 kicks[2];
+	void (*on_kick)(void);	/* once, at the next doorbell */
 	bool live;
 } card;
 static struct virtio_device device;
 
 static void card_kicked(void *arg, u64 offset, unsigned width, u64 value)
 {
+	void (*hook)(void) = card.on_kick;
+
 	card.kicks[value & 1]++;
+	card.on_kick = NULL;
+	if (hook)
+		hook();
 }
 static struct host_mmio notify_region = { .base = NOTIFY, .size = 4, .write = card_kicked };
 
