@@ -272,12 +272,15 @@ static int read_v2m(struct dt_scan *s, const struct dt_node *n)
 
 static int read_its(struct dt_scan *s, const struct dt_node *n)
 {
-	if (platform.its.present)
-		return 0;
-	if (!dt_reg(n, 0, &platform.its.reg))
+	struct platform_its its = { .ref = dt_phandle(n) };
+
+	if (!dt_reg(n, 0, &its.reg))
 		return broken(n, "no reg");
-	platform.its.ref = dt_phandle(n);
-	platform.its.present = true;
+	if (!platform.its)
+		platform.its = kcalloc(s->of_kind[DT_ITS], sizeof(its));
+	if (!platform.its)
+		return -ENOMEM;
+	platform.its[platform.its_count++] = its;
 	return 0;
 }
 
@@ -479,7 +482,30 @@ static int pci_intx(struct dt_scan *s, const struct dt_node *n, struct platform_
 	return 0;
 }
 
-/* pci/host-generic-pci.yaml, pci/pci-msi.txt. */
+/* pci/pci-msi.txt: rows of msi-map are requester, controller, device ID and length; msi-parent is the same for all. */
+static int pci_msi(const struct dt_node *n, struct platform_pci *p)
+{
+	u32 count;
+	const fdt32_t *c = dt_cells(n, "msi-map", &count);
+	u64 parent = dt_u32(n, "msi-parent", 0);
+
+	p->msi_rid_mask = dt_u32(n, "msi-map-mask", 0xffff);
+	if (count < 4 && !parent)
+		return 0;
+	p->msi = kcalloc(count / 4 + 1, sizeof(*p->msi));
+	if (!p->msi)
+		return -ENOMEM;
+	for (; count >= 4; c += 4, count -= 4)
+		p->msi[p->msi_count++] = (struct platform_msi_map){
+			.rid_base = fdt32_to_cpu(c[0]), .ref = fdt32_to_cpu(c[1]),
+			.id_base = fdt32_to_cpu(c[2]), .count = fdt32_to_cpu(c[3]),
+		};
+	if (!p->msi_count)
+		p->msi[p->msi_count++] = (struct platform_msi_map){ .count = PLATFORM_RIDS, .ref = parent };
+	return 0;
+}
+
+/* pci/host-generic-pci.yaml. */
 static int read_pci(struct dt_scan *s, const struct dt_node *n)
 {
 	struct platform_pci p = { .bus_first = 0 };
@@ -497,17 +523,11 @@ static int read_pci(struct dt_scan *s, const struct dt_node *n)
 	/* One megabyte a bus. */
 	p.bus_last = MIN((u64)p.bus_last, p.bus_first + (p.ecam.size >> 20) - 1);
 	p.segment = dt_u32(n, "linux,pci-domain", platform.pci_count);
-	c = dt_cells(n, "msi-map", &count);
-	if (count >= 4) {
-		p.msi_rid_base = fdt32_to_cpu(c[0]);
-		p.msi_ref = fdt32_to_cpu(c[1]);
-		p.msi_id_base = fdt32_to_cpu(c[2]);
-	} else {
-		p.msi_ref = dt_u32(n, "msi-parent", 0);
-	}
 	err = pci_windows(n, &p);
 	if (err == 0)
 		err = pci_intx(s, n, &p);
+	if (err == 0)
+		err = pci_msi(n, &p);
 	if (err == 0 && !platform.pci) {
 		platform.pci = kcalloc(s->of_kind[DT_PCI], sizeof(p));
 		err = platform.pci ? 0 : -ENOMEM;
@@ -515,6 +535,7 @@ static int read_pci(struct dt_scan *s, const struct dt_node *n)
 	if (err) {
 		kfree(p.windows);
 		kfree(p.intx);
+		kfree(p.msi);
 		return err;
 	}
 	platform.pci[platform.pci_count++] = p;

@@ -13,6 +13,10 @@ struct platform_range { u64 base, size; };
 
 struct platform_cpu { u64 mpidr; const char *enable_method; };
 
+/* Requesters [rid_base, rid_base + count) are the device IDs from id_base on at the MSI controller ref. */
+#define PLATFORM_RIDS	0x10000u	/* requesters of a segment: bus, device, function */
+struct platform_msi_map { u32 rid_base, count, id_base; u64 ref; };
+
 /* A PCI host bridge: ECAM window, address windows, INTx routing, MSI mapping. */
 struct platform_pci_window { u64 cpu, pci, size; u8 kind; /* 1 I/O, 2 mem32, 3 mem64 */ bool prefetch; };
 struct platform_pci_intx { u32 devfn_mask_slot, pin, intid; enum irq_trigger trigger; };
@@ -22,9 +26,9 @@ struct platform_pci {
 	struct platform_pci_window *windows; u32 window_count;
 	/* interrupt-map rows: (slot & intx_slot_mask, pin 1..4) -> line */
 	struct platform_pci_intx *intx; u32 intx_count; u32 intx_slot_mask;
-	/* msi-map or msi-parent: firmware reference of the MSI controller, 0 when none; requester = (rid & mask) + offset */
-	u64 msi_ref;
-	u32 msi_rid_base, msi_id_base;
+	/* msi-map or msi-parent, IORT: the first row that has the requester; none at all: firmware does not say */
+	struct platform_msi_map *msi; u32 msi_count;
+	u32 msi_rid_mask;			/* of the requester's bits, those that are looked up */
 };
 
 struct platform {
@@ -36,7 +40,7 @@ struct platform {
 	struct platform_cpu *cpus; u32 cpu_count;
 	struct { u8 version; struct platform_range dist, cpu, *redist; u32 redist_count; } gic; /* version 0: none */
 	struct platform_msi_frame { struct platform_range reg; u64 ref; u32 spi_base, spi_count; /* 0: read MSI_TYPER */ } *v2m; u32 v2m_count;
-	struct { bool present; struct platform_range reg; u64 ref; } its;
+	struct platform_its { struct platform_range reg; u64 ref; } *its; u32 its_count;
 	struct { u32 virt_intid, phys_intid; enum irq_trigger trigger; } timer; /* 0: none */
 	struct { bool present; struct platform_range reg; u32 intid; enum irq_trigger trigger; u32 clock_hz; } uart; /* PL011 of stdout-path */
 	struct { bool present; struct platform_range reg; u32 intid; } rtc; /* PL031 */

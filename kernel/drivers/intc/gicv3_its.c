@@ -518,15 +518,13 @@ static int its_start(struct its *its)
 }
 
 /* Tables that an ITS was given are never taken back: it may write to them. */
-static int its_probe(void)
+static int its_add(const struct platform_its *fw)
 {
 	struct its *its;
 	int err;
 
-	if (platform.gic.version != 3 || !platform.its.present)
-		return -ENODEV;
-	if (platform.its.reg.size < ITS_SIZE) {
-		log_err("ITS: %#llx bytes of registers are too few", (unsigned long long)platform.its.reg.size);
+	if (fw->reg.size < ITS_SIZE) {
+		log_err("ITS: %#llx bytes of registers are too few", (unsigned long long)fw->reg.size);
 		return -EINVAL;
 	}
 	err = gicv3_lpi_init();
@@ -535,7 +533,7 @@ static int its_probe(void)
 	its = kzalloc(sizeof(*its));
 	if (!its)
 		return -ENOMEM;
-	its->phys = platform.its.reg.base;
+	its->phys = fw->reg.base;
 	its->regs = mmio_map(its->phys, ITS_SIZE);
 	spin_init(&its->queue_lock, "its");
 	mutex_init(&its->lock, "its");
@@ -550,11 +548,24 @@ static int its_probe(void)
 		.lines = "LPI",
 		.alloc = its_alloc,
 		.free = its_free,
-		.phandle_or_base = platform.its.ref,
+		.phandle_or_base = fw->ref,
 	};
 	msi_controller_register(&its->msi);
 	log_debug("ITS: %u bits of devices, %u of events, %s table", its->device_bits, its->event_bits,
 		  its->devices_level1 ? "a two-level" : "a flat");
 	return 0;
+}
+
+static int its_probe(void)
+{
+	int err = -ENODEV;
+
+	for (u32 i = 0; platform.gic.version == 3 && i < platform.its_count; i++) {
+		int one = its_add(&platform.its[i]);
+
+		if (one == 0 || err == -ENODEV)
+			err = one;
+	}
+	return err;
 }
 PLATFORM_DRIVER(gicv3_its, DRIVER_MSI, its_probe);

@@ -20,8 +20,17 @@ struct msi_controller *pci_msi_controller(struct pci_device *d, u32 *device_id)
 {
 	const struct platform_pci *fw = d->bus->host->fw;
 
-	*device_id = pci_rid(d) - fw->msi_rid_base + fw->msi_id_base;
-	return msi_controller_find(fw->msi_ref);
+	u32 rid = pci_rid(d) & fw->msi_rid_mask;
+
+	*device_id = rid;
+	if (!fw->msi_count)
+		return msi_controller_find(0);
+	for (const struct platform_msi_map *m = fw->msi; m < fw->msi + fw->msi_count; m++)
+		if (rid - m->rid_base < m->count) {
+			*device_id = rid - m->rid_base + m->id_base;
+			return msi_controller_find(m->ref);
+		}
+	return NULL;
 }
 
 int pci_msi_alloc(struct pci_device *d, u32 min, u32 max, const char **why)

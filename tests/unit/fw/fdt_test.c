@@ -46,11 +46,13 @@ static void forget(void)
 	for (u32 i = 0; i < platform.pci_count; i++) {
 		kfree(platform.pci[i].windows);
 		kfree(platform.pci[i].intx);
+		kfree(platform.pci[i].msi);
 	}
 	kfree(platform.memory);
 	kfree(platform.cpus);
 	kfree(platform.gic.redist);
 	kfree(platform.v2m);
+	kfree(platform.its);
 	kfree(platform.pci);
 	platform = (struct platform){ .model = "", .bootargs = "" };
 }
@@ -76,7 +78,7 @@ static void forget(void)
 #define PCI "pcie@10000000 { compatible = \"pci-host-ecam-generic\"; device_type = \"pci\"; #address-cells = <3>; #size-cells = <2>;\n" \
 	"#interrupt-cells = <1>; reg = <0x40 0x10000000 0 0x10000000>; bus-range = <0 0xff>; linux,pci-domain = <2>;\n" \
 	"ranges = <0x1000000 0 0 0 0x3eff0000 0 0x10000>, <0x2000000 0 0x10000000 0 0x10000000 0 0x2eff0000>,\n" \
-	"<0x43000000 0x80 0 0x80 0 0x80 0>; msi-map = <0 &v2m 0x100 0x10000>; interrupt-map-mask = <0x1800 0 0 7>;\n" \
+	"<0x43000000 0x80 0 0x80 0 0x80 0>; msi-map = <0 &v2m 0x100 0x8000>, <0x8000 &v2m 0x20000 0x8000>; interrupt-map-mask = <0x1800 0 0 7>;\n" \
 	"interrupt-map = <0 0 0 1 &gic 0 0 0 3 4>, <0 0 0 2 &gic 0 0 0 4 4>, <0x800 0 0 1 &gic 0 0 0 4 1>; };\n"
 #define TAIL "};\n"
 
@@ -109,7 +111,7 @@ TEST(every_field_of_a_board)
 	EXPECT_EQ(platform.v2m_count, 1u);
 	EXPECT_EQ(platform.v2m[0].reg.base, 0x8020000ull);
 	EXPECT_EQ(platform.v2m[0].spi_count, 0u);
-	EXPECT(!platform.its.present);
+	EXPECT_EQ(platform.its_count, 0u);
 	EXPECT_EQ(platform.timer.virt_intid, 27u);
 	EXPECT_EQ(platform.timer.phys_intid, 30u);
 	EXPECT_EQ(platform.timer.trigger, IRQ_LEVEL_HIGH);
@@ -141,9 +143,14 @@ TEST(every_field_of_a_board)
 	EXPECT_EQ(pci->intx[1].pin, 2u);
 	EXPECT_EQ(pci->intx[2].devfn_mask_slot, 1u);
 	EXPECT_EQ(pci->intx[2].trigger, IRQ_EDGE_RISING);
-	EXPECT_EQ(pci->msi_ref, platform.v2m[0].ref);
-	EXPECT_NE(pci->msi_ref, 0ull);
-	EXPECT_EQ(pci->msi_id_base, 0x100u);
+	REQUIRE(pci->msi_count == 2);
+	EXPECT_EQ(pci->msi[0].ref, platform.v2m[0].ref);
+	EXPECT_NE(pci->msi[0].ref, 0ull);
+	EXPECT_EQ(pci->msi[0].id_base, 0x100u);
+	EXPECT_EQ(pci->msi[0].count, 0x8000u);
+	EXPECT_EQ(pci->msi[1].rid_base, 0x8000u);
+	EXPECT_EQ(pci->msi[1].id_base, 0x20000u);
+	EXPECT_EQ(pci->msi_rid_mask, 0xffffu);
 	forget();
 }
 
@@ -154,13 +161,16 @@ TEST(gicv3_with_an_its)
 		"#address-cells = <2>; #size-cells = <2>; #redistributor-regions = <2>;\n"
 		"reg = <0 0x8000000 0 0x10000>, <0 0x80a0000 0 0xf60000>, <0x40 0 0 0x20000>;\n"
 		"its@8080000 { compatible = \"arm,gic-v3-its\"; msi-controller; #msi-cells = <1>; reg = <0 0x8080000 0 0x20000>;\n"
-		"phandle = <77>; }; };\n" TAIL);
+		"phandle = <77>; };\n"
+		"its@80a0000 { compatible = \"arm,gic-v3-its\"; msi-controller; #msi-cells = <1>; reg = <0 0x80a0000 0 0x20000>;\n"
+		"phandle = <78>; }; };\n" TAIL);
 	REQUIRE(platform_from_fdt(dtb) == 0);
 	EXPECT_EQ(platform.gic.version, 3);
 	REQUIRE(platform.gic.redist_count == 2);
 	EXPECT_EQ(platform.gic.redist[1].base, 0x4000000000ull);
-	EXPECT(platform.its.present);
-	EXPECT_EQ(platform.its.ref, 77ull);
+	REQUIRE(platform.its_count == 2);
+	EXPECT_EQ(platform.its[0].ref, 77ull);
+	EXPECT_EQ(platform.its[1].reg.base, 0x80a0000ull);
 	EXPECT_EQ(platform.v2m_count, 0u);
 	EXPECT(!platform.psci.present);
 	EXPECT(!platform.uart.present);

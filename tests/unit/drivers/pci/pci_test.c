@@ -144,6 +144,7 @@ static u8 cap(struct function *f, u8 id, u8 at)
 
 static struct platform_pci_window windows[3];
 static struct platform_pci_intx intx[16];
+static struct platform_msi_map msi_rows[] = { { .count = PLATFORM_RIDS } };
 static struct platform_pci host = { .ecam = { ECAM, 256 << 20 }, .bus_last = 255, .windows = windows, .window_count = 3,
 				    .intx = intx, .intx_slot_mask = 3 };
 
@@ -197,7 +198,10 @@ static void begin(void)
 	windows[0] = (struct platform_pci_window){ 0x3eff0000, 0, IO_SIZE, 1, false };
 	windows[1] = (struct platform_pci_window){ (u64)memory, MEM_PCI, MEM_SIZE, 2, false };
 	windows[2] = (struct platform_pci_window){ 0x700000000000ull, MEM64_PCI, MEM64_SIZE, 3, true };
-	host.msi_ref = 7;
+	msi_rows[0].ref = 7;
+	host.msi = msi_rows;
+	host.msi_count = ARRAY_SIZE(msi_rows);
+	host.msi_rid_mask = 0xffff;
 	host.bus_last = 255;
 	host.window_count = 3;
 	host.intx_count = 16;
@@ -661,6 +665,35 @@ TEST(two_devices_share_a_wire)
 	end();
 }
 
+TEST(the_row_of_the_requester_names_controller_and_device_id)
+{
+	struct platform_msi_map rows[] = { { 0x10, 0x10, 0x700, 7 }, { 0x18, 0x100, 0x900, 99 }, { 0x30, 8, 0x500, 7 } };
+	struct function *f;
+	struct pci_device *d;
+	u32 id;
+
+	begin();
+	f = msix_device(6, 1, 0);		/* requester 0x30 */
+	find();
+	d = device_of(f);
+	host.msi = rows;
+	host.msi_count = 3;
+	EXPECT(pci_msi_controller(d, &id) == NULL);	/* the second row has it, for a controller that is not there */
+	rows[1].count = 8;
+	EXPECT(pci_msi_controller(d, &id) == &frame);
+	EXPECT_EQ(id, 0x500u);
+	host.msi_rid_mask = 0x1f;		/* looked up as 0x10 */
+	EXPECT(pci_msi_controller(d, &id) == &frame);
+	EXPECT_EQ(id, 0x700u);
+	host.msi_rid_mask = 0xf;
+	EXPECT(pci_msi_controller(d, &id) == NULL);
+	host.msi_count = 0;			/* nothing said: the only one there is */
+	host.msi_rid_mask = 0xffff;
+	EXPECT(pci_msi_controller(d, &id) == &frame);
+	EXPECT_EQ(id, 0x30u);
+	end();
+}
+
 TEST(nothing_serves_and_each_step_says_why)
 {
 	struct function *f;
@@ -669,7 +702,7 @@ TEST(nothing_serves_and_each_step_says_why)
 
 	begin();
 	f = msix_device(4, 1, 0);
-	host.msi_ref = 99;		/* a controller that has no driver */
+	msi_rows[0].ref = 99;		/* a controller that has no driver */
 	host.intx_count = 0;
 	find();
 	d = device_of(f);
