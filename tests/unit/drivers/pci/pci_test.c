@@ -667,30 +667,30 @@ TEST(two_devices_share_a_wire)
 
 TEST(the_row_of_the_requester_names_controller_and_device_id)
 {
-	struct platform_msi_map rows[] = { { 0x10, 0x10, 0x700, 7 }, { 0x18, 0x100, 0x900, 99 }, { 0x30, 8, 0x500, 7 } };
+	struct platform_msi_map rows[] = { { 0, 1, 0x700, 7 }, { 4, 0x100, 0x900, 99 }, { 8, 8, 0x500, 7 } };
 	struct function *f;
 	struct pci_device *d;
 	u32 id;
 
 	begin();
-	f = msix_device(6, 1, 0);		/* requester 0x30 */
+	f = msix_device(4, 1, 0);		/* slot 1: requester 8 */
 	find();
 	d = device_of(f);
 	host.msi = rows;
 	host.msi_count = 3;
 	EXPECT(pci_msi_controller(d, &id) == NULL);	/* the second row has it, for a controller that is not there */
-	rows[1].count = 8;
+	rows[1].count = 4;
 	EXPECT(pci_msi_controller(d, &id) == &frame);
 	EXPECT_EQ(id, 0x500u);
-	host.msi_rid_mask = 0x1f;		/* looked up as 0x10 */
+	host.msi_rid_mask = 7;			/* looked up as 0 */
 	EXPECT(pci_msi_controller(d, &id) == &frame);
 	EXPECT_EQ(id, 0x700u);
-	host.msi_rid_mask = 0xf;
+	rows[0].count = 0;
 	EXPECT(pci_msi_controller(d, &id) == NULL);
 	host.msi_count = 0;			/* nothing said: the only one there is */
 	host.msi_rid_mask = 0xffff;
 	EXPECT(pci_msi_controller(d, &id) == &frame);
-	EXPECT_EQ(id, 0x30u);
+	EXPECT_EQ(id, 8u);
 	end();
 }
 
