@@ -74,6 +74,7 @@ static struct file_slot *slot_new(const struct file_ops *ops, void *priv, u32 fl
 	f->locks_owner = NULL;
 	f->anon_id = 0;
 	f->open_flags = flags;
+	f->writer = false;
 	return s;
 }
 
@@ -112,8 +113,7 @@ void file_put(struct file *f)
 	if (f->ops->release)
 		f->ops->release(f);
 	if (f->path) {
-		if (is_writer(f))
-			atomic_sub(&f->path->mount->writers, 1);
+		file_writer_end(f);
 		path_put(f->path);
 	}
 	cred_put(f->cred);

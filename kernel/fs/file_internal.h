@@ -6,8 +6,6 @@
 
 /* A file opened at p (referenced anew), ops unset, refs 1. NULL: no memory. */
 struct file *file_new_on_path(const struct path *p, u32 flags);
-/* Does it keep its mount from becoming read-only? */
-bool is_writer(const struct file *f);
 void file_init(void);			/* boot */
 /* lseek for things with a size: SEEK_SET, _CUR, _END, _DATA, _HOLE; f->pos moves, under pos_lock. */
 s64 file_seek_sized(struct file *f, s64 offset, int whence, u64 size);

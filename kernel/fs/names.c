@@ -516,8 +516,12 @@ int path_truncate(const struct path *p, u64 size)
 	err = path_writable(p);
 	if (!err)
 		err = vnode_permission(v, 2);
+	if (!err)
+		err = vnode_write_begin(v);
 	if (err)
 		return err;
 	a.mtime = a.ctime = vnode_now();
-	return dentry_setattr(p->dentry, &a);
+	err = dentry_setattr(p->dentry, &a);
+	vnode_write_end(v);
+	return err;
 }

@@ -59,9 +59,28 @@ static int open_check(const struct path *p, u32 oflags)
 	return S_ISSOCK(v->mode) ? -ENXIO : 0;
 }
 
-bool is_writer(const struct file *f)
+/* 0, -ETXTBSY. */
+static int writer_begin(struct file *f)
 {
-	return f->path && (f->flags & O_ACCMODE) && !(f->flags & O_PATH) && S_ISREG(f->vnode->mode);
+	int err = 0;
+
+	if ((f->flags & O_ACCMODE) && S_ISREG(f->vnode->mode)) {
+		err = vnode_write_begin(f->vnode);
+		if (!err) {
+			atomic_add_relaxed(&f->path->mount->writers, 1);
+			f->writer = true;
+		}
+	}
+	return err;
+}
+
+void file_writer_end(struct file *f)
+{
+	if (!f->writer)
+		return;
+	f->writer = false;
+	atomic_sub(&f->path->mount->writers, 1);
+	vnode_write_end(f->vnode);
 }
 
 static int open_operations(struct vnode *v, struct file *f)
@@ -103,13 +122,11 @@ static int open_found(const struct path *p, u32 oflags, bool allowed, struct fil
 		return 0;
 	}
 	f->open_flags = oflags;
-	if (is_writer(f))
-		atomic_add_relaxed(&p->mount->writers, 1);
-	err = open_operations(v, f);
+	err = writer_begin(f);
+	if (!err)
+		err = open_operations(v, f);
 	if (err) {
 		f->ops = &path_only_ops;	/* not opened: nothing to release, nothing to tell of */
-		if (is_writer(f))
-			atomic_sub(&p->mount->writers, 1);
 		f->flags |= O_PATH;
 		goto drop;
 	}

@@ -91,6 +91,29 @@ int vnode_size_check(u64 offset, u64 *end)
 	return -EFBIG;
 }
 
+/* One more on the side of step, 1 or -1, if there is none on the other. */
+static int writers_move(struct vnode *v, s32 step)
+{
+	s32 n;
+
+	do {
+		n = atomic_load_relaxed(&v->writers);
+		if (n * step < 0)
+			return -ETXTBSY;
+	} while (!atomic_cas(&v->writers, n, n + step));
+	return 0;
+}
+
+int vnode_write_begin(struct vnode *v)
+{
+	return writers_move(v, 1);
+}
+
+int vnode_run_begin(struct vnode *v)
+{
+	return writers_move(v, -1);
+}
+
 u64 vnode_now(void)
 {
 	return clock_realtime_ns();

@@ -82,6 +82,7 @@ struct vnode {
 	u32 uid, gid;			/* [v] */
 	u32 nlink;			/* [n] */
 	u32 flags;			/* VNODE_* [v] */
+	s32 writers;			/* of a regular file: opens for writing; below 0: programs that run it [a] */
 	u64 ino;			/* [S] */
 	u64 rdev;			/* of devices, Linux's encoding [S] */
 	u64 size;			/* [v]; read anywhere */
@@ -165,6 +166,14 @@ static inline void vnode_get(struct vnode *v) { ref_get(&v->refs); }
 void vnode_put(struct vnode *v);
 /* May the current thread's credentials do this? mask: 4 read, 2 write, 1 execute/search. 0 or -EACCES. Any context. */
 int vnode_permission(const struct vnode *v, u32 mask);
+/*
+ * Nobody writes to a program that runs, and nobody runs what is being written to, execve(2). Each has its end, once.
+ * 0, -ETXTBSY. Any context.
+ */
+int vnode_write_begin(struct vnode *v);
+static inline void vnode_write_end(struct vnode *v) { atomic_sub(&v->writers, 1); }
+int vnode_run_begin(struct vnode *v);
+static inline void vnode_run_end(struct vnode *v) { atomic_add_relaxed(&v->writers, 1); }
 /* Apply checked attributes: rights, set-id bits, times. 0, -EPERM, -EROFS by the caller. Process context. */
 int vnode_setattr(struct vnode *v, struct vnode_attr *a);
 /* Its contents change: the set-id bits go unless the current thread is privileged. [v] held. */

@@ -30,8 +30,10 @@ void binary_close(struct binary *b)
 {
 	if (b->object)
 		vm_object_put(b->object);
-	if (b->file)
+	if (b->file) {
+		vnode_run_end(b->file->vnode);
 		file_put(b->file);
+	}
 	if (b->path.dentry)
 		path_put(&b->path);
 	memset(b, 0, offsetof(struct binary, head));
@@ -66,9 +68,14 @@ int binary_open(struct binary *b, const struct path *at, const char *name, u32 l
 	if (err)
 		return err;
 	b->unreadable = vnode_permission(v, 4) != 0;
-	err = path_open_exec(&b->path, &b->file);
+	err = vnode_run_begin(v);
 	if (err)
 		return err;
+	err = path_open_exec(&b->path, &b->file);
+	if (err) {
+		vnode_run_end(v);
+		return err;
+	}
 	b->size = v->size;
 	n = read_at(b, b->head, sizeof(b->head), 0);
 	if (n < 0)

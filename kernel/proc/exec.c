@@ -492,7 +492,7 @@ static void process_change(struct exec *x, struct path *exe)
 	p->execed = true;
 	p->exit_signal = SIGCHLD;	/* whoever the program was made by, it is another now */
 	spin_unlock_irqrestore(&pids_lock, flags);
-	path_free(old_exe);
+	exe_free(old_exe);
 	strlcpy(t->name, base ? base + 1 : x->name, sizeof(t->name));
 }
 
@@ -570,13 +570,13 @@ int exec_program(const struct exec_request *r, struct trap_frame *frame)
 	if (!err)
 		err = unshare(x);
 	if (!err) {
-		exe = path_dup(&x->binary.path);
+		exe = exe_new(&x->binary.path);
 		err = exe ? 0 : -ENOMEM;
 	}
 	if (!err)
 		err = exit_kill_other_threads(p);
 	if (err) {
-		path_free(exe);
+		exe_free(exe);
 		exec_drop(x, holder);
 		return err;
 	}

@@ -297,7 +297,7 @@ noreturn void exit_thread(u32 status)
 		if (p == init_process)
 			panic("attempted to kill init: it %s %u", p->exit_status & 0x7f ? "died of signal" : "exited with status",
 			      p->exit_status & 0x7f ? p->exit_status & 0x7f : p->exit_status >> 8);
-		path_free(exe);
+		exe_free(exe);
 		itimer_stop_all(p);
 		posix_timers_end(p);
 		session_let_go(p);

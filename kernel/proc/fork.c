@@ -221,7 +221,7 @@ static struct process *process_copy(u64 flags, s32 exit_signal)
 	}
 	spin_unlock_irqrestore(&me->sig.lock, irq);
 	if (exe.dentry) {
-		p->exe = path_dup(&exe);
+		p->exe = exe_new(&exe);
 		path_put(&exe);
 		if (!p->exe)
 			goto fail;

@@ -40,7 +40,9 @@ struct signal_actions {
 	struct signal_action action[64];/* [s] */
 };
 
-/* process.c */
+/* process.c: what p->exe is, of a path to a file that is being run already. NULL: no memory. Process context. */
+struct path *exe_new(const struct path *p);
+void exe_free(struct path *exe);	/* NULL: nothing */
 struct process *process_new(struct process *parent);	/* refs 1, not visible; NULL */
 struct thread *process_thread_new(const char *name, void (*fn)(void *));	/* with proc_thread; NULL */
 void process_thread_drop(struct thread *t);	/* one that never ran */

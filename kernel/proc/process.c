@@ -63,10 +63,26 @@ void process_put(struct process *p)
 		signal_actions_put(p->actions);
 	if (p->leader)
 		thread_put(p->leader);
-	path_free(p->exe);
+	exe_free(p->exe);
 	cred_put(p->cred);
 	slab_free(process_cache, p);
 	atomic_sub(&process_count, 1u);
+}
+
+struct path *exe_new(const struct path *p)
+{
+	struct path *exe = path_dup(p);
+
+	if (exe)
+		(void)vnode_run_begin(p->dentry->vnode);	/* somebody runs it: so may we */
+	return exe;
+}
+
+void exe_free(struct path *exe)
+{
+	if (exe)
+		vnode_run_end(exe->dentry->vnode);
+	path_free(exe);
 }
 
 /* ---- threads of it ---- */

@@ -464,6 +464,7 @@ SYSCALL(memfd_create)
 	path_put(&p);
 	if (err)
 		return err;
+	file_writer_end(f);		/* what was put into it is run through the same descriptor */
 	err = fd_install(f, 0, a[1] & MFD_CLOEXEC);
 	if (err < 0)
 		file_put(f);

@@ -711,3 +711,123 @@ CHECK(uname_says_what_programs_look_for)
 	/* glibc's and other programs' own minimum is a number like Linux's. */
 	EXPECT(sscanf(u.release, "%u.", &major) == 1 && major >= 4);
 }
+
+/* ---- what runs is not written to, what is written to is not run (execve(2), ETXTBSY) ----------- */
+
+static void copy_of_self(const char *path)
+{
+	char piece[4096];
+	ssize_t n;
+	int from = open("/proc/self/exe", O_RDONLY), to = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0755);
+
+	EXPECT(from >= 0 && to >= 0);
+	while ((n = read(from, piece, sizeof(piece))) > 0)
+		SAME(write(to, piece, n), n);
+	SAME(close(from) + close(to), 0);
+}
+
+CHECK(a_program_for_the_check_below)
+{
+	char c;
+
+	/* Run by exec it has its parent's pipe there. */
+	if (fcntl(200, F_GETFD) >= 0)
+		SAME(write(201, "", 1) + read(200, &c, 1), 2);
+}
+
+static int run_error(const char *path)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		execl(path, path, "no_such_check", NULL);
+		_exit(errno);
+	}
+	SAME(waitpid(pid, &status, 0), pid);
+	EXPECT(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+CHECK(text_file_busy)
+{
+	const char *path = "/tmp/busy", *script = "/tmp/busy-script";
+	int go[2], there[2], fd, other;
+	char c;
+	pid_t pid;
+
+	copy_of_self(path);
+	SAME(run_error(path), 0);
+	fd = open(path, O_WRONLY);
+	EXPECT(fd >= 0);
+	SAME(run_error(path), ETXTBSY);
+	other = open(path, O_RDONLY);
+	close(fd);
+	SAME(run_error(path), 0);		/* who only reads is no hindrance */
+	close(other);
+
+	EXPECT(pipe(go) == 0 && pipe(there) == 0);
+	pid = fork();
+	if (!pid) {
+		dup2(go[0], 200);
+		dup2(there[1], 201);
+		close(go[1]);
+		execl(path, path, "a_program_for_the_check_below", NULL);
+		_exit(1);
+	}
+	close(there[1]);
+	SAME(read(there[0], &c, 1), 1);
+	FAILS(open(path, O_WRONLY), ETXTBSY);
+	FAILS(open(path, O_RDWR | O_TRUNC), ETXTBSY);
+	FAILS(open(path, O_RDONLY | O_CREAT | O_APPEND | O_RDWR, 0600), ETXTBSY);
+	FAILS(truncate(path, 0), ETXTBSY);
+	fd = open(path, O_RDONLY);
+	EXPECT(fd >= 0);
+	SAME(run_error(path), 0);		/* twice at once */
+	SAME(chmod(path, 0700), 0);
+	SAME(unlink(path), 0);
+	/* Its name is free. */
+	copy_of_self(path);
+	SAME(write(go[1], "", 1), 1);
+	child_ok(pid);
+	other = open(path, O_WRONLY);
+	EXPECT(other >= 0);
+	close(other);
+	close(fd);
+
+	/* A script is read, not mapped; its interpreter runs. */
+	fd = open(script, O_WRONLY | O_CREAT | O_TRUNC, 0755);
+	EXPECT(dprintf(fd, "#!%s no_such_check\n", path) > 0);
+	SAME(run_error(script), ETXTBSY);
+	close(fd);
+	SAME(run_error(script), 0);
+	fd = open(path, O_WRONLY);
+	SAME(run_error(script), ETXTBSY);
+	close(fd);
+	SAME(unlink(path) + unlink(script), 0);
+}
+
+CHECK(a_file_without_a_name_is_run_by_who_wrote_it)
+{
+	char piece[4096];
+	ssize_t n;
+	int from = open("/proc/self/exe", O_RDONLY), fd = memfd_create("program", MFD_CLOEXEC), status, other;
+	char name[64];
+	pid_t pid;
+
+	while ((n = read(from, piece, sizeof(piece))) > 0)
+		SAME(write(fd, piece, n), n);
+	pid = fork();
+	if (!pid) {
+		fexecve(fd, (char *[]){ "p", "no_such_check", NULL }, environ);
+		_exit(errno);
+	}
+	SAME(waitpid(pid, &status, 0), pid);
+	SAME(status, 0);
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	other = open(name, O_RDWR);
+	EXPECT(other >= 0);
+	SAME(run_error(name), ETXTBSY);
+	close(other);
+	SAME(run_error(name), 0);
+}
