@@ -49,7 +49,8 @@ static void asid_take(struct vm_space *s)
 	}
 	bitmap_set(asid_map, n);
 	asid_next = n + 1;
-	s->asid = asid_generation | n;
+	WRITE_ONCE(s->asid, asid_generation | n);
+	tlb_identifier_published();
 }
 
 void vm_space_unpin(struct vm_space *s)

@@ -156,14 +156,12 @@ void vm_tables_prune(struct vm_space *s, u64 start, u64 end, u64 floor, u64 ceil
 
 void vm_flush_page(struct vm_space *s, u64 va)
 {
-	tlb_flush_page(va, s->asid & ASID_MASK);
+	tlb_flush_page(va, &s->asid);
 }
 
 void vm_flush_space(struct vm_space *s)
 {
-	/* A space that never ran has nothing in any TLB. */
-	if (s->asid)
-		tlb_flush_asid(s->asid & ASID_MASK);
+	tlb_flush_asid(&s->asid);
 }
 
 void vm_gather_finish(struct vm_gather *g)

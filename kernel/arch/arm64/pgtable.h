@@ -100,20 +100,37 @@ extern u64 idmap_root;			/* of the lower half in which the code that turns the M
 extern u64 image_phys;			/* where the image was loaded */
 extern u64 empty_root;			/* of a root that maps nothing: TTBR0 without a user space */
 
-/* All flushes reach every CPU (inner shareable) and complete before return. */
-static inline void tlb_flush_page(u64 va, u64 asid)
+/*
+ * All flushes reach every CPU (inner shareable) and complete before return. Those of a user space take the place of its identifier, of which 16 bits count, and read it when what was stored
+ * to its tables is seen by all: a CPU that activates the space by then, under another identifier, finds the tables
+ * changed, and one that did before has published that identifier (tlb_identifier_published).
+ */
+static inline void tlb_flush_page(u64 va, const u64 *asid)
 {
-	u64 arg = asid << 48 | (va >> 12 & 0xfffffffffffull);
+	u64 arg;
 
-	__asm__ volatile("dsb ishst; tlbi vale1is, %0; dsb ish; isb" :: "r"(arg) : "memory");
+	__asm__ volatile("dsb ishst" ::: "memory");
+	arg = READ_ONCE(*asid) << 48 | (va >> 12 & 0xfffffffffffull);
+	__asm__ volatile("tlbi vale1is, %0; dsb ish; isb" :: "r"(arg) : "memory");
 }
+
+/* A space with 0 never ran: nothing of it is in any TLB. */
+static inline void tlb_flush_asid(const u64 *asid)
+{
+	u64 arg;
+
+	__asm__ volatile("dsb ishst" ::: "memory");
+	arg = READ_ONCE(*asid);
+	if (arg)
+		__asm__ volatile("tlbi aside1is, %0; dsb ish; isb" :: "r"(arg << 48) : "memory");
+}
+
+/* Between giving a space an identifier and loading its tables. Pairs with the first barrier of the two above. */
+static inline void tlb_identifier_published(void) { __asm__ volatile("dsb ishst" ::: "memory"); }
+
 static inline void tlb_flush_kernel_page(u64 va)
 {
 	__asm__ volatile("dsb ishst; tlbi vaae1is, %0; dsb ish; isb" :: "r"(va >> 12 & 0xfffffffffffull) : "memory");
-}
-static inline void tlb_flush_asid(u64 asid)
-{
-	__asm__ volatile("dsb ishst; tlbi aside1is, %0; dsb ish; isb" :: "r"(asid << 48) : "memory");
 }
 static inline void tlb_flush_all(void)
 {
