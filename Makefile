@@ -4,7 +4,7 @@
 #   make run      boot it; commands are read from standard input if that is no terminal
 #   make debug    build/debug/Image: lock checking and assertions on
 #   make swpan    build/swpan/Image: as debug, and user memory shut off by TTBR0 on CPUs without PAN
-#   make test     every test; make check: the quick ones; make unit: those on the host
+#   make test     every test; make check: the quick ones; make unit: those on the host; make model: the races
 #   make test-linux   the tests on Debian's kernel, which prove themselves there
 #   make bench    the figures beside Linux's
 #   make kcc FILES="a.c b.c"   compile these alone, for their warnings
@@ -159,7 +159,7 @@ $B/guest.cpio: tools/mkinitramfs tools/lib/cpio.py $(GUEST)
 
 IMAGES := $B/Image $B/initramfs.cpio $B/initramfs.cpio.gz
 
-.PHONY: all debug swpan run test test-linux check unit bench kcc floors tests-ready clean
+.PHONY: all debug swpan run test test-linux check unit model bench kcc floors tests-ready clean
 all: $(IMAGES) floors
 debug: $B/debug/Image
 swpan: $B/swpan/Image
@@ -183,6 +183,9 @@ check: tests-ready
 	$(Q)tests/run --quick
 unit: $(READY)
 	$(Q)tests/unit/run
+model: $(READY)
+	$(Q)tools/setup test
+	$(Q)tests/run model/
 bench: all $B/guest.cpio
 	$(Q)tools/setup test
 	$(Q)bench/run
