@@ -99,7 +99,7 @@ $1/obj/%.S.o: %.S Makefile | $(READY)
 	$$(call say,AS,$$<)
 	$$(call compile,$$(KCC) $$(KCPPFLAGS) -Wa$$(comma)-I$B/vdso -g $2)
 
-$1/kernel.ld: $(KLDS) Makefile | $(READY)
+$1/kernel.ld: $(KLDS) kernel/arch/arm64/boot.h Makefile | $(READY)
 	$(Q)mkdir -p $$(@D)
 	$(Q)$$(KCC) $$(KCPPFLAGS) -D__ASSEMBLER__ -Ulinux -Uunix $2 -E -P -x c -o $$@ $$<
 
@@ -107,8 +107,8 @@ $1/dunlin.elf: $(KSRC:%=$1/obj/%.o) $1/kernel.ld tools/mksymbols tools/link
 	$$(call say,LINK,$$@)
 	$(Q)tools/link $$@ $(CROSS) $$(KLDFLAGS) -T $1/kernel.ld $$(filter %.o,$$^) $$(LIBFDT)
 
-$1/Image: $1/dunlin.elf
-	$(Q)$(CROSS)objcopy -O binary $$< $$@.$$$$$$$$ && mv $$@.$$$$$$$$ $$@
+$1/Image: $1/dunlin.elf tools/mkimage
+	$(Q)tools/mkimage $$< $(CROSS) $$@
 	$(Q)printf '  %-6s %s: %d KiB\n' IMAGE $$@ $$$$(($$$$(stat -c %s $$@) / 1024))
 
 -include $(KSRC:%=$1/obj/%.d)

@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
 # quick
 """From reset to a shell, and back to nothing."""
+import os
 import re
+import subprocess
+import tempfile
+import time
 
-from vmtest import Vm, main, only_ours
+from vmtest import LIMIT, Vm, main, only_ours, qemu
 
 
 def test_shell_answers():
@@ -75,6 +79,36 @@ def test_other_machines():
         with Vm(net="none", **machine) as vm:
             vm.boot()
             assert vm.run("echo $((6 * 7))") == "42\n", machine
+
+
+def _stops_in(image, function):
+    """The machine goes to where the kernel stops when it can tell nobody."""
+    symbols = subprocess.run(["aarch64-linux-gnu-nm", "-S", qemu.built("debug", "dunlin.elf")], check=True,
+                             capture_output=True, text=True).stdout
+    start, size = (int(word, 16) for word in re.search(rf"(?m)^(\w+) (\w+) \w {function}$", symbols).groups())
+    with Vm(kernel=image, net="none") as vm:
+        end = time.monotonic() + LIMIT
+        while not start <= int(re.search(r"PC=(\w+)", vm.qmp("human-monitor-command", **{
+                "command-line": "info registers"})).group(1), 16) < start + size:
+            assert time.monotonic() < end, f"not in {function}"
+            time.sleep(0.05)
+        assert vm.console == "", vm.console
+
+
+def test_damaged_image():
+    """What is packed in the image is checked before it is used: cut off, or altered anywhere, it is not started."""
+    only_ours()
+    with open(qemu.built("debug", "Image"), "rb") as f:
+        image = f.read()
+    at = image.index(b"dnlz")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "Image")
+        for damaged in (image[:at + 16], image[:-4096], image[:-64], image[:at] + bytes(16) + image[at + 16:],
+                        image[:at + 4] + b"\xff\xff\xff\xff" + image[at + 8:],
+                        image[:200000] + bytes([image[200000] ^ 1]) + image[200001:]):
+            with open(path, "wb") as f:
+                f.write(damaged)
+            _stops_in(path, "boot_damaged")
 
 
 main()

@@ -282,7 +282,11 @@ class Vm(Console):
         if self._qmp is None:
             s = socket.socket(socket.AF_UNIX)
             s.settimeout(LIMIT)
-            s.connect(os.path.join(self.dir, "qmp"))
+            end = time.monotonic() + LIMIT
+            while s.connect_ex(os.path.join(self.dir, "qmp")):      # QEMU is about to listen
+                if self.process.poll() is not None or time.monotonic() > end:
+                    raise VmError("QEMU's command socket is not there\n" + self.tail())
+                time.sleep(0.01)
             self._qmp = s.makefile("rw")
             self._qmp.readline()
             self.qmp("qmp_capabilities")

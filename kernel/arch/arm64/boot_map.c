@@ -3,8 +3,9 @@
  * once, at the physical address we were loaded to: it may use no pointer
  * that is stored in the image, no string function and no unaligned access.
  *
- * It removes the PAN instructions on a CPU that has none, and maps
- *   - the image, each kind of section with its own rights,
+ * It maps
+ *   - the image: what runs until the rest is unpacked may be executed, the rest written (boot_unpack.c then gives
+ *     each kind of section its own rights),
  *   - the same pages in the linear map, never executable, text and constants read-only,
  *   - the DTB, read-only, in the boot window,
  *   - one page of code to itself, for the switch.
@@ -17,8 +18,7 @@
 #define BOOT_CODE __attribute__((target("strict-align"), optimize("no-tree-loop-distribute-patterns")))
 #define BOOT_TABLES	16	/* two roots, 3 + 3 + 3 + 2 for the four mappings, and two more when the image crosses 2 MiB */
 
-extern char _image_start[], _text_end[], _rodata_end[], _image_end[], _idmap_start[];
-extern const s32 _pan_sites_start[], _pan_sites_end[];
+extern char _text_start[], _rodata_end[], _image_end[], _idmap_start[];
 
 static u64 boot_tables[BOOT_TABLES][512] aligned(4096);
 static u32 boot_tables_used;
@@ -62,30 +62,20 @@ static BOOT_CODE void boot_map_block(u64 *root, u64 va, u64 pa, u32 prot)
 	l2[va >> 21 & 511] = (pte_make(pa, prot) & ~3ull) | PTE_BLOCK;
 }
 
-static BOOT_CODE void boot_patch_pan(void)
-{
-	if (sysreg_read(id_aa64mmfr1_el1) >> 20 & 0xf)
-		return;
-	for (const s32 *s = _pan_sites_start; s < _pan_sites_end; s++)
-		*(u32 *)((u64)s + *s) = 0xd503201f;	/* nop */
-}
-
 struct boot_roots { u64 ttbr1, ttbr0; };
 
 BOOT_CODE struct boot_roots boot_map(u64 load, u64 dtb);
 BOOT_CODE struct boot_roots boot_map(u64 load, u64 dtb)
 {
-	u64 text = (u64)_text_end - load, rodata = (u64)_rodata_end - load, all = (u64)_image_end - load;
+	u64 boot = (u64)_text_start - load, rodata = (u64)_rodata_end - load, all = (u64)_image_end - load;
 	u64 linear = LINEAR_BASE + load;
 	u64 *upper, *lower, idmap = ALIGN_DOWN((u64)_idmap_start, PAGE_SIZE);
 
-	boot_patch_pan();
 	upper = boot_tables[boot_tables_used++];
 	lower = boot_tables[boot_tables_used++];
 
-	boot_map_pages(upper, KIMAGE_BASE, load, text, PTE_READ | PTE_EXEC);
-	boot_map_pages(upper, KIMAGE_BASE + text, load + text, rodata - text, PTE_READ);
-	boot_map_pages(upper, KIMAGE_BASE + rodata, load + rodata, all - rodata, PTE_READ | PTE_WRITE);
+	boot_map_pages(upper, KIMAGE_BASE, load, boot, PTE_READ | PTE_EXEC);
+	boot_map_pages(upper, KIMAGE_BASE + boot, load + boot, all - boot, PTE_READ | PTE_WRITE);
 	boot_map_pages(upper, linear, load, rodata, PTE_READ);
 	boot_map_pages(upper, linear + rodata, load + rodata, all - rodata, PTE_READ | PTE_WRITE);
 	boot_map_pages(lower, idmap, idmap, PAGE_SIZE, PTE_READ | PTE_EXEC);

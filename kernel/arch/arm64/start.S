@@ -2,7 +2,8 @@
  * The image header and the first instructions. Boot loaders start us at
  * _start with the MMU off, x0 = the DTB's physical address, at EL1 or EL2
  * (arm64 Linux boot protocol). We drop to EL1, build the first tables
- * (boot_map.c), turn the MMU on and go on in the upper half at kernel_entry.
+ * (boot_map.c), turn the MMU on, unpack the rest of the image (boot_unpack.c)
+ * and go on in it, at kernel_entry.
  *
  * The header is laid out so that a PE/COFF header fits behind it: res3 is the
  * offset of "PE\0\0" and stays 0 while there is no UEFI stub.
@@ -27,12 +28,13 @@ boot_primary:
 	mov	x20, x0			// DTB
 	bl	boot_drop_to_el1
 
-	// Clear .bss, with the MMU off: pairs of stores, 64 bytes a turn.
-	adrp	x0, _bss_start
-	add	x0, x0, :lo12:_bss_start
-	adrp	x1, _bss_end
-	add	x1, x1, :lo12:_bss_end
-	and	x0, x0, #~63
+	/*
+	 * The part of .bss that is used before the MMU is on. Lines that a boot loader left dirty must not be
+	 * written over what we store past the caches, and stale ones not hide it afterwards.
+	 */
+	bl	boot_bss_invalidate
+	adrp	x0, _boot_bss_start
+	adrp	x1, _image_end
 1:	stp	xzr, xzr, [x0]
 	stp	xzr, xzr, [x0, #16]
 	stp	xzr, xzr, [x0, #32]
@@ -51,19 +53,7 @@ boot_primary:
 	mov	x21, x0
 	mov	x22, x1
 
-	// What was written with the caches off must not be hidden by stale lines.
-	adrp	x0, _image_start
-	adrp	x1, _image_end
-	mrs	x2, ctr_el0
-	ubfx	x2, x2, #16, #4
-	mov	x3, #4
-	lsl	x2, x3, x2
-1:	dc	ivac, x0
-	add	x0, x0, x2
-	cmp	x0, x1
-	b.lo	1b
-	dsb	sy
-
+	bl	boot_bss_invalidate
 	mov	x0, x21
 	mov	x1, x22
 	ldr	x2, =.Lupper
@@ -74,16 +64,9 @@ boot_primary:
 	add	x0, x0, #16384
 	sub	sp, x0, #16
 	msr	tpidr_el1, xzr
-	bl	cpu_setup
-	adrp	x0, boot_dtb
-	ldr	x0, [x0, :lo12:boot_dtb]
-	mov	x1, x20
-	mov	x2, x19
-	adrp	x3, boot_thread
-	add	x3, x3, :lo12:boot_thread
-	msr	sp_el0, x3
-	str	x3, [sp]		// see vectors.S: the thread's address tops its stack
-	b	kernel_entry
+	bl	boot_unpack
+	ldr	x0, =_text_start
+	br	x0			// upper_primary
 
 /*
  * Another CPU, started by PSCI (smp.c) with the MMU off. x0: physical address of its struct smp_start.
@@ -95,35 +78,22 @@ secondary_start:
 	ldp	x0, x1, [x20, #SMP_ROOTS]
 	ldp	x21, x22, [x20, #SMP_STACK]	// stack, thread
 	ldp	x23, x24, [x20, #SMP_PERCPU]	// distance of its variables, what to pass on
-	ldr	x2, =.Lupper_secondary
+	ldr	x2, =_text_start + 4	// upper_secondary
 	bl	mmu_on
 
-.Lupper_secondary:
-	mov	sp, x21
-	msr	sp_el0, x22
-	msr	tpidr_el1, x23
-	bl	cpu_setup
-	mov	x0, x24
-	b	secondary_entry
-
-/* A CPU's own registers, and an empty user half. In the upper half; uses x0, x29. */
-cpu_setup:
-	adrp	x0, vectors
-	add	x0, x0, :lo12:vectors
-	msr	vbar_el1, x0
-	mov	x0, #(3 << 20)		// programs may use FP/SIMD, and sched/fp.c moves their registers
-	msr	cpacr_el1, x0
-	mov	x0, #2			// and read the virtual counter (vdso/)
-	msr	cntkctl_el1, x0
-	mov	x29, xzr
-	adrp	x0, empty_root
-	ldr	x0, [x0, :lo12:empty_root]
-	msr	ttbr0_el1, x0
-	isb
-	tlbi	vmalle1
-	dsb	nsh
-	isb
-	user_access_end
+/* Discard what the caches hold of .bss's boot part, both ends on a page. Uses x0-x3. */
+boot_bss_invalidate:
+	adrp	x0, _boot_bss_start
+	adrp	x1, _image_end
+	mrs	x2, ctr_el0
+	ubfx	x2, x2, #16, #4
+	mov	x3, #4
+	lsl	x2, x3, x2
+1:	dc	ivac, x0
+	add	x0, x0, x2
+	cmp	x0, x1
+	b.lo	1b
+	dsb	sy
 	ret
 
 /* Leave EL2 if we are there. Uses x0-x3; returns at EL1 with interrupts masked. */
@@ -208,3 +178,48 @@ mmu_on:
 	isb
 	br	x2
 	.ltorg
+
+/* From here on it was packed. Both jumps are found by their place. */
+	.section .text.start, "ax"
+	b	upper_primary
+	b	upper_secondary
+
+upper_primary:
+	bl	cpu_setup
+	adrp	x0, boot_dtb
+	ldr	x0, [x0, :lo12:boot_dtb]
+	mov	x1, x20
+	mov	x2, x19
+	adrp	x3, boot_thread
+	add	x3, x3, :lo12:boot_thread
+	msr	sp_el0, x3
+	str	x3, [sp]		// see vectors.S: the thread's address tops its stack
+	b	kernel_entry
+
+upper_secondary:
+	mov	sp, x21
+	msr	sp_el0, x22
+	msr	tpidr_el1, x23
+	bl	cpu_setup
+	mov	x0, x24
+	b	secondary_entry
+
+/* A CPU's own registers, and an empty user half. In the upper half; uses x0, x29. */
+cpu_setup:
+	adrp	x0, vectors
+	add	x0, x0, :lo12:vectors
+	msr	vbar_el1, x0
+	mov	x0, #(3 << 20)		// programs may use FP/SIMD, and sched/fp.c moves their registers
+	msr	cpacr_el1, x0
+	mov	x0, #2			// and read the virtual counter (vdso/)
+	msr	cntkctl_el1, x0
+	mov	x29, xzr
+	adrp	x0, empty_root
+	ldr	x0, [x0, :lo12:empty_root]
+	msr	ttbr0_el1, x0
+	isb
+	tlbi	vmalle1
+	dsb	nsh
+	isb
+	user_access_end
+	ret
