@@ -37,16 +37,6 @@ enum { VECTOR_RX, VECTOR_TX, VECTOR_OTHER, VECTORS };
 #define RXCSUM_VALUE	(1u << 8 | 1u << 9)		/* look at IP and transport checksums */
 #define RFCTL_VALUE	(1u << 6 | 1u << 7 | 1u << 12)	/* no parsing of NFS, no interrupts for ACKs */
 
-/* ---- out of service ------------------------------------------------------------------------------ */
-
-void e1000_break(struct e1000 *c, const char *what, u32 value)
-{
-	if (__atomic_exchange_n(&c->broken, true, __ATOMIC_RELAXED))
-		return;
-	log_err("%s: the card wrote %s %#x: out of service", c->nic.nif.name, what, value);
-	work_queue(&c->nic.link);
-}
-
 /* ---- filters, link, statistics ------------------------------------------------------------------- */
 
 /* A group's bit in the table: 12 bits of its address (13.5.1, RCTL.MO 0). */
@@ -62,7 +52,7 @@ static void e1000_receiver(struct e1000 *c)
 {
 	u32 mta[ARRAY_SIZE(c->mta)] = { 0 }, rctl = RCTL_BAM | RCTL_SECRC, flags;
 
-	spin_lock_bh(&c->lock);
+	spin_lock_bh(&c->nic.lock);
 	multicast_for_each(&c->nic.nif, e1000_hash, mta);
 	for (u32 i = 0; i < ARRAY_SIZE(mta); i++)
 		if (mta[i] != c->mta[i])
@@ -70,14 +60,14 @@ static void e1000_receiver(struct e1000 *c)
 	flags = c->nic.nif.flags;
 	rctl |= flags & NETIF_PROMISC ? RCTL_UPE | RCTL_MPE : flags & NETIF_ALLMULTI ? RCTL_MPE : 0;
 	rctl |= c->large ? RCTL_LPE | RCTL_1024 : 0;
-	rctl |= c->nic.up && !c->broken ? RCTL_EN : 0;
+	rctl |= c->nic.up && !c->nic.broken ? RCTL_EN : 0;
 	/* The size of buffers changes only while nothing is received. */
 	if ((rctl ^ c->rctl) & RCTL_1024)
 		e1000_write(c, E1000_RCTL, rctl & ~RCTL_EN);
 	/* Not without need: QEMU's e1000 receives nothing for a second after each write. */
 	if (rctl != c->rctl)
 		e1000_write(c, E1000_RCTL, c->rctl = rctl);
-	spin_unlock_bh(&c->lock);
+	spin_unlock_bh(&c->nic.lock);
 }
 
 static void e1000_set_rx_mode(struct netif *nif)
@@ -112,23 +102,23 @@ static void e1000_add_stats(const struct netif *nif, struct netif_stats *s)
 	struct e1000 *c = nif->priv;
 	u32 crc, length, other;
 
-	spin_lock_bh(&c->lock);
+	spin_lock_bh(&c->nic.lock);
 	crc = e1000_read(c, E1000_CRCERRS);
 	if (crc == ~0u) {
-		e1000_break(c, "a count of errors of", crc);
+		nic_break(&c->nic, "a count of errors of", crc);
 	} else {
 		length = e1000_read(c, E1000_ROC);
 		other = e1000_read(c, E1000_ALGNERRC) + e1000_read(c, E1000_RXERRC);
-		c->counted.rx_crc_errors += crc;
-		c->counted.rx_length_errors += length;
-		c->counted.rx_errors += crc + length + other;
-		c->counted.rx_missed_errors += e1000_read(c, E1000_MPC);
+		c->nic.counted.rx_crc_errors += crc;
+		c->nic.counted.rx_length_errors += length;
+		c->nic.counted.rx_errors += crc + length + other;
+		c->nic.counted.rx_missed_errors += e1000_read(c, E1000_MPC);
 	}
-	s->rx_errors += c->counted.rx_errors;
-	s->rx_length_errors += c->counted.rx_length_errors;
-	s->rx_crc_errors += c->counted.rx_crc_errors;
-	s->rx_missed_errors += c->counted.rx_missed_errors;
-	spin_unlock_bh(&c->lock);
+	s->rx_errors += c->nic.counted.rx_errors;
+	s->rx_length_errors += c->nic.counted.rx_length_errors;
+	s->rx_crc_errors += c->nic.counted.rx_crc_errors;
+	s->rx_missed_errors += c->nic.counted.rx_missed_errors;
+	spin_unlock_bh(&c->nic.lock);
 }
 
 static void e1000_link_work(struct work *w)
@@ -141,9 +131,9 @@ static void e1000_link_work(struct work *w)
 		e1000_write(c, E1000_ICR, CAUSES_OTHER);
 	status = e1000_read(c, E1000_STATUS);
 	if (status == ~0u)
-		e1000_break(c, "a status of", status);
-	netif_carrier(&c->nic.nif, status & STATUS_LU && !c->broken);
-	if (c->broken) {
+		nic_break(&c->nic, "a status of", status);
+	netif_carrier(&c->nic.nif, status & STATUS_LU && !c->nic.broken);
+	if (c->nic.broken) {
 		e1000_write(c, E1000_IMC, ~0u);
 		e1000_receiver(c);
 	} else if (c->nic.up && c->nic.vectors) {
@@ -354,12 +344,6 @@ static void e1000_setup(struct e1000 *c)
 		    ~(CTRL_ILOS | CTRL_FRCSPD | CTRL_FRCDPX | CTRL_VME));
 }
 
-/* The receive ring was empty and there was no memory: the poll tries again. */
-static void e1000_refill_timer(struct timer *t)
-{
-	napi_schedule(&container_of(t, struct nic, refill)->napi);
-}
-
 /* Off the bus first: then nothing of ours is in use any more. */
 static void e1000_release(struct e1000 *c)
 {
@@ -385,15 +369,10 @@ static int e1000_probe(struct pci_device *pci)
 
 	if (!c)
 		return -ENOMEM;
-	c->nic.pci = pci;
+	nic_init(&c->nic, pci, &e1000_ops, c);
 	c->is_82574 = pci->device == E1000_82574L;
-	spin_init(&c->lock, "e1000.control");
 	c->nic.link.fn = e1000_link_work;
 	c->nic.tx_kick.fn = e1000_tx_kick;
-	timer_init(&c->nic.refill, e1000_refill_timer);
-	nif->priv = c;
-	nif->ops = &e1000_ops;
-	nif->mtu = ETH_DATA;
 	nif->max_mtu = c->is_82574 ? MTU_MAX_82574 : MTU_MAX;
 	nif->features = NETIF_F_SG | NETIF_F_CSUM | NETIF_F_RXCSUM;
 

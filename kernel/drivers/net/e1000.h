@@ -102,7 +102,6 @@ struct e1000_tx_desc { le64 addr; le32 command, status; };
 
 #define E1000_RING	256u		/* descriptors, a page of them */
 #define E1000_RX_BATCH	32u		/* buffers given back at once: a doorbell is an exit to the hypervisor */
-#define E1000_RX_ROOM	(PKT_BUF_SIZE - (NIC_IP_AT - ETH_HLEN))	/* bytes of a buffer: 1522 and more */
 #define E1000_RX_LARGE	1024u		/* bytes of it that the card may use for large frames, which come in pieces */
 #define E1000_FRAME_MAX	16128u
 
@@ -111,14 +110,12 @@ struct e1000 {
 	u8 *regs;
 	u32 rx_cause, tx_cause;		/* that unmask the queues' interrupts; 0 without interrupts */
 	bool is_82574;
-	bool broken;			/* out of service: it lied, or is gone [set once, read anywhere] */
 	bool large;			/* frames over 1522 bytes are taken, in pieces [config mutex] */
 
 	/* Indices count on; their low bits are the place in the ring. Only the rings lie where the card sees them. */
 	struct e1000_rx_desc *rx;	/* [owner of the scheduled bit; process context while not up] */
 	u32 rx_taken, rx_given, rx_told; /* taken back, given, given and told the card [as rx] */
-	struct pkt *rx_chain, **rx_chain_end; /* pieces of a frame whose end is not there yet [as rx] */
-	bool rx_chain_bad;		/* it cannot be a frame: dropped at its end [as rx] */
+	struct nic_chain rx_chain;	/* [as rx] */
 	struct pkt *rx_pkts[E1000_RING]; /* [as rx] */
 
 	struct e1000_tx_desc *tx;	/* [nic.nif.tx_lock] */
@@ -129,9 +126,7 @@ struct e1000 {
 		u32 count;
 	} tx_slots[E1000_RING];
 
-	struct spinlock lock;		/* bh kind, class e1000.control; taken around net.config.lists */
-	u32 rctl, mta[128];		/* as the registers are [lock] */
-	struct netif_stats counted;	/* by the card, so far [lock] */
+	u32 rctl, mta[128];		/* as the registers are [nic.lock] */
 };
 
 static inline u32 e1000_read(struct e1000 *c, u32 at) { return mmio_read32(c->regs + at); }
@@ -148,6 +143,3 @@ void e1000_tx_kick(struct net_deferred *d);
 void e1000_tx_reclaim(struct netif *nif);
 void e1000_refill(struct e1000 *c);		/* from poll, or process context before the interface is up */
 void e1000_rings_free(struct e1000 *c);		/* all packets back; the card has no access any more */
-
-/* e1000.c: the card wrote what cannot be, or is not there: out of service, with one message. Any context. */
-void e1000_break(struct e1000 *c, const char *what, u32 value);

@@ -10,8 +10,7 @@
  * which clears all causes, also one that is masked for the poll and came too late for it: the poll therefore looks
  * again when it has armed.
  *
- * What was sent is taken back on the way of other work, as virtio_net_tx.c tells: the transmit interrupt is off until
- * the ring is full or somebody waits for buffer space.
+ * What was sent is taken back as nic_tx.h tells.
  *
  * Order against the card:
  *   write, then tell	descriptors and frames before the tail register: mmio_wmb
@@ -20,6 +19,7 @@
 #include "drivers/net/e1000.h"
 #include "base/errno.h"
 #include "core/clock.h"
+#include "drivers/net/nic_tx.h"
 #include "mm/dma.h"
 
 #define SLOT(i)		((i) % E1000_RING)
@@ -63,45 +63,7 @@ enum irq_result e1000_line_irq(void *arg)
 
 static inline bool e1000_rx_waits(const struct e1000 *c)
 {
-	return c->rx_taken != c->rx_given && READ_ONCE(c->rx[SLOT(c->rx_taken)].done) & RX_DD && !c->broken;
-}
-
-static void e1000_rx_bad(struct e1000 *c, struct pkt *p, bool length)
-{
-	c->nic.nif.stats.rx_errors++;
-	c->nic.nif.stats.rx_length_errors += length;
-	pkt_free(p);
-}
-
-/*
- * A piece of a frame in several buffers: the frame, once its end is there, else NULL. All pieces but the last are full,
- * and a frame has a largest size: that bounds the chain whatever the card says.
- */
-static noinline struct pkt *e1000_join(struct e1000 *c, struct pkt *p, bool end)
-{
-	struct pkt *first = c->rx_chain;
-
-	if (!first) {
-		c->rx_chain = first = p;
-		c->rx_chain_bad = false;
-	} else if (c->rx_chain_bad || first->len + p->len > E1000_FRAME_MAX) {
-		c->rx_chain_bad = true;
-		pkt_free(p);
-	} else {
-		*c->rx_chain_end = p;
-		first->len += p->len;
-	}
-	if (!c->rx_chain_bad) {
-		c->rx_chain_end = &p->frag;
-		c->rx_chain_bad = !end && pkt_linear(p) != E1000_RX_LARGE;
-	}
-	if (!end)
-		return NULL;
-	c->rx_chain = NULL;
-	if (!c->rx_chain_bad)
-		return first;
-	e1000_rx_bad(c, first, true);
-	return NULL;
+	return c->rx_taken != c->rx_given && READ_ONCE(c->rx[SLOT(c->rx_taken)].done) & RX_DD && !c->nic.broken;
 }
 
 /* A buffer came back, and its descriptor said this: the frame up the stack. */
@@ -109,20 +71,20 @@ static always_inline void e1000_frame(struct e1000 *c, struct pkt *p, u64 done)
 {
 	u32 len = done & RX_LENGTH;
 
-	if (unlikely(len > E1000_RX_ROOM)) {
-		e1000_rx_bad(c, p, true);
-		e1000_break(c, "a frame of a length of", len);
+	if (unlikely(len > NIC_RX_ROOM)) {
+		nic_rx_bad(&c->nic, p, true);
+		nic_break(&c->nic, "a frame of a length of", len);
 		return;
 	}
 	p->tail = p->data + len;
 	p->len = len;
-	if (unlikely(!(done & RX_EOP) || c->rx_chain)) {
-		p = e1000_join(c, p, done & RX_EOP);
+	if (unlikely(!(done & RX_EOP) || c->rx_chain.first)) {
+		p = nic_join(&c->nic, &c->rx_chain, p, done & RX_EOP, E1000_RX_LARGE, E1000_FRAME_MAX);
 		if (!p)
 			return;
 	}
 	if (unlikely(done & RX_ERRORS || p->len < ETH_HLEN)) {
-		e1000_rx_bad(c, p, p->len < ETH_HLEN);
+		nic_rx_bad(&c->nic, p, p->len < ETH_HLEN);
 		return;
 	}
 	/* A wrong sum is the transport's to find and count. */
@@ -171,19 +133,21 @@ void e1000_refill(struct e1000 *c)
 
 /* ---- transmitting -------------------------------------------------------------------------------- */
 
-/* Is the oldest frame sent? Its last descriptor says so. Only a look, also without the lock. */
-static inline bool e1000_tx_waits(const struct e1000 *c)
+/* The oldest frame's last descriptor says whether it is sent. */
+static inline bool e1000_tx_waits(const struct nic *n)
 {
+	const struct e1000 *c = container_of(n, struct e1000, nic);
 	u32 oldest = READ_ONCE(c->tx_done);
 
 	return oldest != READ_ONCE(c->tx_next) &&
 	       READ_ONCE(c->tx[SLOT(oldest + c->tx_slots[SLOT(oldest)].count - 1)].status) & TX_DD;
 }
 
-/* Take back what the card has sent. [tx_lock] */
-static void e1000_collect(struct e1000 *c)
+static void e1000_collect(struct nic *n)
 {
-	while (e1000_tx_waits(c)) {
+	struct e1000 *c = e1000_of(n);
+
+	while (e1000_tx_waits(n)) {
 		struct e1000_tx_slot *s = &c->tx_slots[SLOT(c->tx_done)];
 		struct pkt *p = s->pkt;
 
@@ -210,8 +174,9 @@ static u32 e1000_context(const struct pkt *p)
 	return at > 0xff ? 0 : p->csum_start | at << 8;
 }
 
-static int e1000_add(struct e1000 *c, struct pkt *p)
+static int e1000_add(struct nic *nic, struct pkt *p)
 {
+	struct e1000 *c = e1000_of(nic);
 	struct e1000_tx_slot *slot = &c->tx_slots[SLOT(c->tx_next)];
 	u32 command = TX_IFCS, status = 0, context = 0, parts = 0, n;
 
@@ -231,7 +196,7 @@ static int e1000_add(struct e1000 *c, struct pkt *p)
 		return -EMSGSIZE;
 	if (unlikely(c->tx_next - c->tx_done + n >= E1000_RING))
 		return -ENOSPC;
-	if (unlikely(c->broken))
+	if (unlikely(c->nic.broken))
 		return -EIO;
 	if (n > parts) {
 		e1000_tx_put(c, (struct e1000_tx_desc){ .addr = (u64)context << 32, .command = TX_DEXT });
@@ -251,88 +216,53 @@ static int e1000_add(struct e1000 *c, struct pkt *p)
 	return 0;
 }
 
-/* [tx_lock] */
-static void e1000_tx_tell(struct e1000 *c)
+static void e1000_tx_tell(struct nic *n)
 {
-	if (c->tx_told == c->tx_next || unlikely(c->broken))
+	struct e1000 *c = e1000_of(n);
+
+	if (c->tx_told == c->tx_next || unlikely(n->broken))
 		return;
 	mmio_wmb();		/* write, then tell */
 	e1000_write(c, E1000_TDT, SLOT(c->tx_next));
 	c->tx_told = c->tx_next;
 }
 
-/* The transmit interrupt on, for this reason. What was sent meanwhile is latched and raises it at once. [tx_lock] */
-static void e1000_tx_arm(struct e1000 *c, u8 why)
+static inline void e1000_tx_on(struct nic *n) { e1000_write(e1000_of(n), E1000_IMS, e1000_of(n)->tx_cause); }
+
+static inline u32 e1000_tx_used(const struct nic *n)
 {
-	WRITE_ONCE(c->nic.tx_armed, c->nic.tx_armed | why);
-	e1000_write(c, E1000_IMS, c->tx_cause);
+	const struct e1000 *c = container_of(n, struct e1000, nic);
+
+	return c->tx_next - c->tx_done;
 }
+
+static const struct nic_tx_ops e1000_tx = {
+	.size = E1000_RING,
+	.used = e1000_tx_used,
+	.add = e1000_add,
+	.tell = e1000_tx_tell,
+	.waits = e1000_tx_waits,
+	.collect = e1000_collect,
+	.arm = e1000_tx_on,
+};
 
 int e1000_xmit(struct netif *nif, struct pkt *p)
 {
 	struct e1000 *c = nif->priv;
-	int err;
 
-	/* A quarter of the ring used: what is sent of it goes back to where packets are taken from. */
-	if (c->tx_next - c->tx_done > E1000_RING / 4)
-		e1000_collect(c);
-	err = e1000_add(c, p);
-	if (unlikely(err == -ENOSPC)) {
-		e1000_tx_tell(c);
-		e1000_collect(c);
-		err = e1000_add(c, p);
-		if (err == -ENOSPC) {
-			e1000_tx_arm(c, TX_ARMED_FULL);
-			return -ENOBUFS;
-		}
-	}
-	if (unlikely(err))
-		return err;
-	if (!net_defer(&c->nic.tx_kick))
-		e1000_tx_tell(c);
-	return 0;
+	return nic_xmit(&c->nic, &e1000_tx, p);
 }
 
-/* The end of a batch: one doorbell for all of it. */
 void e1000_tx_kick(struct net_deferred *d)
 {
-	struct e1000 *c = container_of(d, struct e1000, nic.tx_kick);
-
-	spin_lock_bh(&c->nic.nif.tx_lock);
-	e1000_tx_tell(c);
-	spin_unlock_bh(&c->nic.nif.tx_lock);
+	nic_tx_kick(container_of(d, struct nic, tx_kick), &e1000_tx);
 }
 
 void e1000_tx_reclaim(struct netif *nif)
 {
 	struct e1000 *c = nif->priv;
 
-	spin_lock_bh(&nif->tx_lock);
-	e1000_collect(c);
-	if (c->nic.up && c->tx_done != c->tx_next)
-		e1000_tx_arm(c, TX_ARMED_WAITER);
-	spin_unlock_bh(&nif->tx_lock);
-}
-
-/* Mostly there is nothing, or nothing that hurries. True if somebody still wants the transmit interrupt. */
-static bool e1000_tx_poll(struct e1000 *c)
-{
-	if (e1000_tx_waits(c) || c->nic.nif.tx_stopped) {
-		spin_lock_bh(&c->nic.nif.tx_lock);
-		e1000_collect(c);
-		spin_unlock_bh(&c->nic.nif.tx_lock);
-		netif_tx_wake(&c->nic.nif);
-	}
-	if (likely(!READ_ONCE(c->nic.tx_armed)))
-		return false;
-	/* For a full ring until the interface's queue is sent; for a sender, who may need any amount, until all is. */
-	spin_lock_bh(&c->nic.nif.tx_lock);
-	if (!c->nic.nif.tx_stopped)
-		c->nic.tx_armed &= ~TX_ARMED_FULL;
-	if (c->tx_done == c->tx_next)
-		c->nic.tx_armed &= ~TX_ARMED_WAITER;
-	spin_unlock_bh(&c->nic.nif.tx_lock);
-	return c->nic.tx_armed;
+	nic_tx_reclaim(&c->nic, &e1000_tx);
 }
 
 /* ---- the poll ------------------------------------------------------------------------------------ */
@@ -341,9 +271,9 @@ int e1000_poll(struct napi *n, int budget)
 {
 	struct e1000 *c = container_of(n, struct e1000, nic.napi);
 	int done = e1000_receive(c, budget);
-	bool armed = e1000_tx_poll(c);
+	bool armed = nic_tx_poll(&c->nic, &e1000_tx);
 
-	if (c->rx_given - c->rx_taken < E1000_RING - E1000_RX_BATCH && likely(!c->broken))
+	if (c->rx_given - c->rx_taken < E1000_RING - E1000_RX_BATCH && likely(!c->nic.broken))
 		e1000_refill(c);
 	if (done == budget)
 		return done;		/* there may be more: we stay scheduled */
@@ -353,11 +283,11 @@ int e1000_poll(struct napi *n, int budget)
 			work_queue(&c->nic.link);
 		return done;
 	}
-	if (unlikely(c->broken))
+	if (unlikely(c->nic.broken))
 		return done;
 	e1000_write(c, E1000_IMS, c->rx_cause | (armed ? c->tx_cause : 0));
 	/* Armed, then look. */
-	if (unlikely(e1000_rx_waits(c) || (armed && e1000_tx_waits(c))) && napi_schedule(n)) {
+	if (unlikely(e1000_rx_waits(c) || (armed && e1000_tx_waits(&c->nic))) && napi_schedule(n)) {
 		e1000_write(c, E1000_IMC, c->rx_cause | c->tx_cause);
 		napi_note_rearm_race();
 	}
@@ -370,6 +300,6 @@ void e1000_rings_free(struct e1000 *c)
 		pkt_free(c->rx_pkts[SLOT(i)]);
 	for (u32 i = c->tx_done; i != c->tx_next; i += c->tx_slots[SLOT(i)].count)
 		pkt_free(c->tx_slots[SLOT(i)].pkt);
-	if (c->rx_chain)
-		pkt_free(c->rx_chain);
+	if (c->rx_chain.first)
+		pkt_free(c->rx_chain.first);
 }

@@ -1,10 +1,34 @@
 /*
- * The skeleton of network drivers: see nic.h. Nothing in here is on the way of a packet.
+ * The skeleton of network drivers: see nic.h. Nothing in here is on the way of an ordinary packet.
  */
 #include "drivers/net/nic.h"
 #include "base/printf.h"
 #include "base/string.h"
 #include "core/log.h"
+
+/* The receive ring was empty and there was no memory: the poll tries again. */
+static void nic_refill_timer(struct timer *t)
+{
+	napi_schedule(&container_of(t, struct nic, refill)->napi);
+}
+
+void nic_init(struct nic *n, struct pci_device *pci, const struct netif_ops *ops, void *priv)
+{
+	n->pci = pci;
+	n->nif.ops = ops;
+	n->nif.priv = priv;
+	n->nif.mtu = ETH_DATA;
+	spin_init(&n->lock, "nic.control");
+	timer_init(&n->refill, nic_refill_timer);
+}
+
+void nic_break(struct nic *n, const char *what, u32 value)
+{
+	if (__atomic_exchange_n(&n->broken, true, __ATOMIC_RELAXED))
+		return;
+	log_err("%s: the card wrote %s %#x: out of service", n->nif.name, what, value);
+	work_queue(&n->link);
+}
 
 void nic_vectors(struct nic *n, int err)
 {
@@ -65,4 +89,38 @@ int nic_register(struct nic *n, const char *driver)
 	log_info("%s: %s", driver, how);
 	n->link.fn(&n->link);
 	return 0;
+}
+
+void nic_rx_bad(struct nic *n, struct pkt *p, bool length)
+{
+	n->nif.stats.rx_errors++;
+	n->nif.stats.rx_length_errors += length;
+	pkt_free(p);
+}
+
+struct pkt *nic_join(struct nic *n, struct nic_chain *chain, struct pkt *p, bool end, u32 full, u32 largest)
+{
+	struct pkt *first = chain->first;
+
+	if (!first) {
+		chain->first = first = p;
+		chain->bad = false;
+	} else if (chain->bad || first->len + p->len > largest) {
+		chain->bad = true;
+		pkt_free(p);
+	} else {
+		*chain->end = p;
+		first->len += p->len;
+	}
+	if (!chain->bad) {
+		chain->end = &p->frag;
+		chain->bad = !end && pkt_linear(p) != full;
+	}
+	if (!end)
+		return NULL;
+	chain->first = NULL;
+	if (!chain->bad)
+		return first;
+	nic_rx_bad(n, first, true);
+	return NULL;
 }

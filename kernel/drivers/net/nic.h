@@ -15,10 +15,18 @@
 #define ETH_DATA	1500u
 #define NIC_IP_AT	64u		/* where in a receive buffer the IP header falls: aligned, room in front */
 #define NIC_REFILL_NS	(10 * NSEC_PER_MSEC)
+/* A receive buffer that begins so: bytes that a card may write, the largest frame of Ethernet's MTU and more. */
+#define NIC_RX_ROOM	(PKT_BUF_SIZE - (NIC_IP_AT - ETH_HLEN))
 
 /* Who wants the transmit interrupt. */
 #define TX_ARMED_FULL	1	/* the ring was full */
 #define TX_ARMED_WAITER	2	/* a sender waits for buffer space */
+
+/* Pieces of a frame that comes in several buffers, until its end is there. */
+struct nic_chain {
+	struct pkt *first, **end;
+	bool bad;			/* it cannot be a frame: dropped at its end */
+};
 
 struct nic {
 	struct netif nif;
@@ -27,12 +35,21 @@ struct nic {
 	u32 vectors;			/* that we have, at most NIC_VECTORS */
 	bool timer_polled;		/* no interrupt: the last step of the ladder */
 	bool up;			/* the rings are filled, the vectors open [config mutex] */
+	bool broken;			/* out of service: it lied, or is gone [set once, read anywhere] */
 	u8 tx_armed;			/* TX_ARMED_* [nif.tx_lock] */
 	struct net_deferred tx_kick;	/* the doorbell, at the end of a batch */
 	struct timer refill;		/* the receive ring is empty for want of memory: try again */
 	struct work link;		/* the card says that its link has changed */
 	char names[NIC_VECTORS][24];	/* of the vectors, for /proc/interrupts */
+	struct spinlock lock;		/* bh kind, class nic.control; taken around net.config.lists: filters, commands, counts */
+	struct netif_stats counted;	/* by the card, so far [lock] */
 };
+
+/* The first step of a probe, on zeroed memory. */
+void nic_init(struct nic *n, struct pci_device *pci, const struct netif_ops *ops, void *priv);
+/* The card wrote what cannot be, or is not there: out of service, with one message; the link's work follows. Any
+ * context. */
+void nic_break(struct nic *n, const char *what, u32 value);
 
 /* The vectors were asked for: err is what pci_irq_alloc gave. Only those of MSI-X are more than one. Probe. */
 void nic_vectors(struct nic *n, int err);
@@ -46,6 +63,14 @@ void nic_detach(struct nic *n, void *arg);
 void nic_up(struct nic *n);
 /* netif_ops.stop: when it returns no handler, poll or timer runs. */
 void nic_down(struct nic *n);
+
+/*
+ * A piece of a frame in several buffers: the frame, once its end is there, else NULL. All pieces but the last have
+ * `full` bytes, and a frame has `largest`: that bounds the chain whatever the card says. From poll.
+ */
+struct pkt *nic_join(struct nic *n, struct nic_chain *chain, struct pkt *p, bool end, u32 full, u32 largest);
+/* A frame that is none: counted and freed. From poll. */
+void nic_rx_bad(struct nic *n, struct pkt *p, bool length);
 
 /* The last step of a probe: the interface, the line of the boot log, the link. 0 or -errno. */
 must_check int nic_register(struct nic *n, const char *driver);

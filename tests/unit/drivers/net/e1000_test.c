@@ -268,7 +268,7 @@ static void expect_out_of_service(void)
 	struct pkt *p = make_pkt(60, 2, PKT_HEADROOM);
 
 	host_run();
-	EXPECT(driver()->broken);
+	EXPECT(driver()->nic.broken);
 	EXPECT(host_log_has("out of service"));
 	EXPECT(!stack.carrier);
 	EXPECT_EQ(send(p), -EIO);
@@ -278,7 +278,7 @@ static void expect_out_of_service(void)
 
 TEST(a_length_beyond_the_buffer)
 {
-	static const u32 lengths[] = { E1000_RX_ROOM + 1, 2048, 16384, 65535 };
+	static const u32 lengths[] = { NIC_RX_ROOM + 1, 2048, 16384, 65535 };
 	u8 f[60] = { 0 };
 
 	for (u32 i = 0; i < 2 * ARRAY_SIZE(lengths); i++) {
@@ -322,7 +322,7 @@ TEST(pieces_that_are_no_frame)
 		host_run();
 		expect_received(3, 60);
 	}
-	EXPECT(!driver()->broken);
+	EXPECT(!driver()->nic.broken);
 	end();
 }
 
