@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the Intel cards have beside the ladder: filters, another address, large frames, counts."""
+"""What the cards of Intel and VMware have beside the ladder: filters, another address, large frames, counts."""
 import hashlib
 import socket
 import struct
@@ -7,7 +7,7 @@ import struct
 from frames import GUEST_MAC, ether
 from netns import Net, Vm, main
 
-CARDS = ("e1000e", "e1000")
+CARDS = ("e1000e", "e1000", "vmxnet3")
 STRANGER, OTHER_GROUP = bytes.fromhex("020000000099"), bytes.fromhex("01005e112233")
 GROUP, GROUP_MAC, PORT = "239.1.2.3", bytes.fromhex("01005e010203"), 9
 IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2
@@ -111,7 +111,7 @@ def test_large_frames():
 
 
 def test_statistics():
-    """As many frames and bytes as the wire has seen."""
+    """As many frames and bytes as the wire has seen; those that met no buffer are counted as dropped."""
     for nic in CARDS:
         with Net() as net, Vm(ns=net, nic=nic) as vm:
             net.nginx()
@@ -121,8 +121,9 @@ def test_statistics():
             wire = net.link_stats()
             received, sent = (vm.run("grep eth0: /proc/net/dev").split()[i:i + 4] for i in (1, 9))
             assert [int(n) for n in sent] == [wire["sent_bytes"], wire["sent"], 0, 0], (sent, wire)
-            # (A short frame is an error to some.)
-            assert [received[1], received[3]] == [str(wire["received"]), "0"], (received, wire)
+            # (A short frame is an error to some.) QEMU's vmxnet3 alone does not wait until there are buffers.
+            frames, dropped = int(received[1]), int(received[3])
+            assert frames + dropped == wire["received"] and (not dropped or nic == "vmxnet3"), (received, wire)
 
 
 main()

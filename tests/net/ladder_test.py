@@ -10,6 +10,7 @@ MODERN = "virtio-net-pci,disable-legacy=on"
 LEGACY = "virtio-net-pci,disable-modern=on"
 TRANSITIONAL = "virtio-net-pci"
 E1000E = {"nic": "e1000e", "driver": "e1000e"}
+VMXNET3 = {"nic": "vmxnet3", "driver": "vmxnet3"}
 IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2
 
 
@@ -144,9 +145,27 @@ def test_e1000():
         by_timer(*step(r"polling at 100 Hz \(pci=noirq\)$", append="pci=noirq", **card), name="eth0")
 
 
+def test_vmxnet3_messages():
+    """Three vectors, or one."""
+    only_ours()
+    names = ("eth0-rx-0", "eth0-tx-0", "eth0-event-2")
+    by_messages(*step(r"MSI-X, 3 vectors via GICv2m, SPI 80-82$", **VMXNET3), names, "GICv2m-MSIX")
+    by_messages(*step(r"MSI-X, 3 vectors via ITS, LPI 8192-8194$", gic="3", **VMXNET3), names, "ITS-MSI")
+    by_messages(*step(r"MSI, 1 vector via GICv2m, SPI 80 \(MSI-X: pci=nomsix\)$", append="pci=nomsix", **VMXNET3),
+                ["eth0"], "GICv2m-MSI")
+    for words, name in (("", "eth0-rx-0"), (" pci=nomsix", "eth0")):
+        by_messages(*step("MSI", append="napi.mask_irq=1" + words, **VMXNET3), [name], "GICv2m-MSIX?")
+
+
+def test_vmxnet3_line_and_timer():
+    only_ours()
+    by_line(*step(r"INTx, GICv2 \d+ \(MSI-X: pci=nomsi; MSI: pci=nomsi\)$", append="pci=nomsi", **VMXNET3), name="eth0")
+    by_timer(*step(r"polling at 100 Hz \(pci=noirq\)$", append="pci=noirq", **VMXNET3), name="eth0")
+
+
 def test_other_cards_serve():
-    """The one test of the Intel cards that another kernel has as well."""
-    for nic in ("e1000e", "e1000"):
+    """The one test of the cards of Intel and VMware that another kernel has as well."""
+    for nic in ("e1000e", "e1000", "vmxnet3"):
         step(None, nic)
 
 

@@ -46,6 +46,9 @@ def test_link_of_other_cards():
     down_and_up(None, "e1000e", "pci=noirq")
     down_and_up(None, "e1000")
     down_and_up(None, "e1000", "pci=noirq")
+    down_and_up("eth0-event-2", "vmxnet3")
+    for words in ("pci=nomsix", "pci=nomsi", "pci=noirq"):
+        down_and_up(None, "vmxnet3", words)
 
 
 def test_link_is_told_on_the_console():
