@@ -417,7 +417,6 @@ static const struct entry entries[] = {
 	{ "sys/kernel/ngroups_max", { .show = number_show }, (void *)65536 },
 	{ "sys/kernel/cap_last_cap", { .show = number_show }, (void *)40 },
 	{ "sys/kernel/arch", { .show = constant_show }, "aarch64" },
-	{ "sys/kernel/core_pattern", { .show = constant_show }, "core" },
 	{ "sys/kernel/overflowuid", { .show = number_show }, (void *)65534 },
 	{ "sys/kernel/overflowgid", { .show = number_show }, (void *)65534 },
 	{ "sys/kernel/randomize_va_space", { .show = number_show }, (void *)2 },

@@ -17,6 +17,7 @@
 #include "fs/fdtable.h"
 #include "fs/fs_context.h"
 #include "mm/slab.h"
+#include "proc/coredump.h"
 #include "proc/futex.h"
 #include "proc/internal.h"
 #include "proc/posix_timer.h"
@@ -56,8 +57,11 @@ void exit_release_space(struct thread *t)
 
 void exit_group_start_locked(struct process *p, u32 status)
 {
-	if (p->sig.group_exit)
+	if (p->sig.group_exit) {
+		if (status == SIGKILL)
+			coredump_kill_locked(p, status);
 		return;
+	}
 	p->sig.group_exit = true;
 	p->sig.stopping = p->sig.stopped = false;
 	p->exit_status = status;
@@ -135,6 +139,13 @@ void process_notify_parent(struct process *p, s32 code, u32 status)
 	wait_wake_all(&parent->child_wait);
 }
 
+static void notify_of_end(struct process *p)
+{
+	u32 status = p->exit_status, signo = status & 0x7f;
+
+	process_notify_parent(p, !signo ? CLD_EXITED : status & 0x80 ? CLD_DUMPED : CLD_KILLED, signo ? signo : status >> 8 & 0xff);
+}
+
 /* The number, the groups and the tree forget p; its reference is the caller's to put. */
 void process_forget_locked(struct process *p)
 {
@@ -194,8 +205,7 @@ static void children_give_away(struct process *p, struct list_node *forgotten)
 				process_forget_locked(c);
 				list_push_back(forgotten, &c->sibling);
 			} else {
-				process_notify_parent(c, c->exit_status & 0x7f ? CLD_KILLED : CLD_EXITED,
-						      c->exit_status & 0x7f ? c->exit_status & 0x7f : c->exit_status >> 8);
+				notify_of_end(c);
 			}
 		} else if (was_linked) {
 			group_orphan_check(&c->sig, NULL);
@@ -216,8 +226,6 @@ static void zombie_shed(struct process *p)
 /* The last thread is going: the process becomes a zombie, or nothing if its parent does not care. */
 static void process_die_locked(struct process *p, struct list_node *forgotten)
 {
-	u32 status = p->exit_status, signo = status & 0x7f;
-
 	children_give_away(p, forgotten);
 	zombie_shed(p);
 	if (p->parent && p->parent->sig.pgrp != p->sig.pgrp && p->parent->sig.session == p->sig.session)
@@ -231,7 +239,7 @@ static void process_die_locked(struct process *p, struct list_node *forgotten)
 		wait_wake_all(&parent->child_wait);
 		return;
 	}
-	process_notify_parent(p, signo ? CLD_KILLED : CLD_EXITED, signo ? signo : status >> 8 & 0xff);
+	notify_of_end(p);
 }
 
 static void session_let_go(struct process *p)
@@ -271,6 +279,8 @@ noreturn void exit_thread(u32 status)
 	bool last, stop_complete;
 	u64 flags;
 
+	if (unlikely(READ_ONCE(p->core)))
+		coredump_join(p);
 	exit_release_space(t);
 	/* Taken out under the lock: readers in /proc take references of them under it. */
 	flags = spin_lock_irqsave(&p->sig.lock);

@@ -10,6 +10,7 @@
 #include "fs/fdtable.h"
 #include "fs/path.h"
 #include "mm/slab.h"
+#include "proc/coredump.h"
 #include "proc/futex.h"
 #include "proc/internal.h"
 #include "sched/fp.h"
@@ -36,6 +37,7 @@ struct process *process_new(struct process *parent)
 	wait_queue_init(&p->exit_wait, "exit_wait");
 	p->start_ns = clock_ns();
 	p->dumpable = true;
+	p->core_filter = CORE_FILTER_DEFAULT;
 	list_init(&p->cpu_watches);
 	itimer_init(p);
 	if (parent) {
@@ -48,6 +50,7 @@ struct process *process_new(struct process *parent)
 		p->oom_score_adj_min = parent->oom_score_adj_min;
 		p->no_new_privs = parent->no_new_privs;
 		p->dumpable = parent->dumpable;
+		p->core_filter = parent->core_filter;
 		memcpy(p->name, parent->name, sizeof(p->name));
 	}
 	atomic_add_relaxed(&process_count, 1u);

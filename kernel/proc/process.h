@@ -50,6 +50,8 @@ struct process {
 	u64 rlimits[16][2];		/* soft, hard [P]; torn reads are harmless */
 	char name[16];			/* of the leader, for a zombie [P] */
 	u32 personality;
+	struct core_dump *core;		/* being written: ended threads wait [s] */
+	u32 core_filter;		/* which memory goes into it; torn by nothing */
 	bool no_new_privs, dumpable;
 	s16 oom_score_adj, oom_score_adj_min;	/* what it is, and how far it may be lowered without rights [a] */
 };

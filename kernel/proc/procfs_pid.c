@@ -204,6 +204,7 @@ static const struct pid_entry entries[] = {
 	INNER("io", 0400, pid_io_show),
 	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = pid_oom_score_adj_show, .store = pid_oom_score_adj_store },
 	FILE("oom_score", 0444, pid_oom_score_show),
+	{ .name = "coredump_filter", .mode = S_IFREG | 0644, .show = pid_coredump_filter_show, .store = pid_coredump_filter_store },
 	LINK("exe", exe_follow), LINK("cwd", cwd_follow), LINK("root", root_follow),
 	DIR("fd", 0500, fd_dir_ops, fd_dir_fops), DIR("fdinfo", 0555, fdinfo_dir_ops, fd_dir_fops),
 	DIR("task", 0555, task_ops, task_fops),

@@ -44,6 +44,8 @@ void pid_smaps_rollup_show(struct text_out *t, void *node);
 void pid_oom_score_adj_show(struct text_out *t, void *node);	/* these three: oom.c */
 int pid_oom_score_adj_store(const char *text, size_t len, void *node);
 void pid_oom_score_show(struct text_out *t, void *node);
+void pid_coredump_filter_show(struct text_out *t, void *node);	/* these two: coredump.c */
+int pid_coredump_filter_store(const char *text, size_t len, void *node);
 void pid_cmdline_show(struct text_out *t, void *node);
 void pid_environ_show(struct text_out *t, void *node);
 void pid_auxv_show(struct text_out *t, void *node);

@@ -13,6 +13,7 @@
 #include "base/errno.h"
 #include "base/string.h"
 #include "mm/slab.h"
+#include "proc/coredump.h"
 #include "proc/internal.h"
 #include "proc/rseq.h"
 #include "vm/vm_space.h"
@@ -21,6 +22,10 @@ static struct slab_cache *actions_cache;
 
 #define IS_DEFAULT(a)	((a)->handler == (u64)SIG_DFL)
 #define IS_IGNORED(a)	((a)->handler == (u64)SIG_IGN)
+
+/* What these are sent for is worth a look at the program afterwards. */
+#define DUMPING	(SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGABRT) | SIGNAL_BIT(SIGBUS) | \
+		 SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGXCPU) | SIGNAL_BIT(SIGXFSZ) | SIGNAL_BIT(SIGSYS))
 
 /* ---- actions ---- */
 
@@ -343,10 +348,10 @@ static int next_handled(struct process *p, struct signal_action *action, struct 
 			group_stop(p, signo);
 			continue;
 		}
-		exit_group_start_locked(p, signo);
-		status = p->exit_status;
 		spin_unlock_irqrestore(&s->lock, flags);
-		exit_thread(status);
+		if (DUMPING & bit)
+			coredump(info);
+		exit_group(signo);
 	}
 	spin_unlock_irqrestore(&s->lock, flags);
 	return signo;

@@ -251,8 +251,6 @@ SYSCALL(madvise)
 	case MADV_NOHUGEPAGE:
 	case MADV_MERGEABLE:
 	case MADV_UNMERGEABLE:
-	case MADV_DONTDUMP:
-	case MADV_DODUMP:
 	case MADV_COLD:
 	case MADV_PAGEOUT:
 		break;
@@ -269,6 +267,12 @@ SYSCALL(madvise)
 		break;
 	case MADV_DOFORK:
 		clear = VM_DONTFORK;
+		break;
+	case MADV_DONTDUMP:
+		set = VM_DONTDUMP;
+		break;
+	case MADV_DODUMP:
+		clear = VM_DONTDUMP;
 		break;
 	case MADV_WIPEONFORK:
 		set = VM_WIPEONFORK;

@@ -24,6 +24,7 @@
 #define VM_ACCOUNT	16384u	/* its pages are counted as committed */
 #define VM_LOCKONFAULT	32768u	/* with VM_LOCKED: pages are not brought in ahead */
 #define VM_NOEXEC	65536u	/* mprotect may not add VM_EXEC */
+#define VM_DONTDUMP	131072u	/* not for core files */
 #define VM_LOCK_BITS	(VM_LOCKED | VM_LOCKONFAULT)
 
 struct vm_region {
@@ -123,7 +124,7 @@ int vm_populate(struct vm_space *s, u64 address, u64 length, enum vm_populate ho
 int vm_discard(struct vm_space *s, u64 address, u64 length, u32 how);
 /* madvise(REMOVE): make a hole in what is mapped there. 0, -EINVAL, -EACCES, -ENOMEM (hole in the mapping). */
 int vm_punch(struct vm_space *s, u64 address, u64 length);
-/* madvise: set and clear VM_DONTFORK, VM_WIPEONFORK, VM_LOCK_BITS. 0, -EINVAL, -ENOMEM (hole). */
+/* madvise: set and clear VM_DONTFORK, VM_WIPEONFORK, VM_DONTDUMP, VM_LOCK_BITS. 0, -EINVAL, -ENOMEM (hole). */
 int vm_flags_change(struct vm_space *s, u64 address, u64 length, u32 set, u32 clear);
 int vm_lock_all(struct vm_space *s, u32 set);	/* mlockall: every region's VM_LOCK_BITS become `set` */
 /* Take what a dying program has to itself: nobody may touch it there any more. False: the space is busy now. */
