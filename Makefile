@@ -59,7 +59,8 @@ KLDFLAGS  = -static -z noexecstack -z max-page-size=4096 \
 	--build-id=none --no-warn-rwx-segments
 # What runs at boot or when a person asks is built for size: a quarter less of it.
 SELDOM := $(addprefix kernel/, \
-	main.c fw/% tty/% drivers/pci/% drivers/misc/% drivers/net/nic.c drivers/net/e1000.c drivers/net/vmxnet3.c drivers/rtc/% dev/% \
+	main.c boot/% fw/% tty/% drivers/pci/% drivers/misc/% drivers/net/nic.c drivers/net/e1000.c \
+	drivers/net/vmxnet3.c drivers/rtc/% dev/% \
 	base/printf.c core/panic.c core/param.c core/symbols.c core/trace.c mm/page_boot.c fs/async.c fs/attrfs.c \
 	fs/devfs.c fs/flock.c fs/init.c fs/memdev.c fs/initramfs.c fs/inotify% fs/mount.c fs/names.c fs/options.c \
 	fs/procfs% fs/splice.c fs/sysfs.c fs/timerfd.c fs/tmpfs_xattr.c fs/xattr% irq/domain.c irq/ipi.c cpus.c \

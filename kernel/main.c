@@ -90,33 +90,56 @@ static u64 dtb_size(const void *dtb)
 	return get_unaligned_be32((const u8 *)dtb + 4);
 }
 
-static void memory_start(const void *dtb, u64 dtb_phys)
+static void memory_elsewhere(u64 base, u64 size)
 {
-	static char command_line[COMMAND_LINE_MAX];
+}
 
+/* What start.S was handed, a DTB or the EFI stub's block, and what is in it. */
+static const struct boot_info *efi;	/* NULL: no UEFI */
+static const void *dtb;			/* NULL: none */
+static char command_line[COMMAND_LINE_MAX];
+
+/* UEFI's own map is where RAM is; a DTB beside it only says what to leave alone. */
+static void memory_start(const void *boot, u64 boot_phys)
+{
+	efi = boot_info_find(boot);
+	dtb = efi ? boot_info_dtb(efi) : boot;
 	early_console_start(dtb);
 	pvpanic_early_start(dtb);
 	power_start(dtb);
-	if (!dtb || fdt_early(dtb, page_init_region, page_init_reserve, command_line, sizeof command_line))
-		panic("no device tree: the boot loader must pass a DTB's address in x0");
-	page_init_reserve(dtb_phys, dtb_size(dtb));
+	if (!dtb || fdt_early(dtb, efi ? memory_elsewhere : page_init_region, page_init_reserve, command_line,
+			      sizeof(command_line)))
+		panic("no device tree: the boot loader must pass a DTB's address in x0, or UEFI have one in its tables");
+	if (efi)
+		boot_info_early(efi, page_init_region, page_init_reserve, command_line, sizeof(command_line));
+	page_init_reserve(boot_phys, efi ? efi->size : dtb_size(dtb));
 	param_parse(command_line);
 	page_init_finish();
 	slab_init();
 }
 
-noreturn void kernel_entry(const void *dtb, u64 dtb_phys, u64 entry_counter)
+static void platform_start(void)
 {
+	if (platform_from_fdt(dtb))
+		panic("the device tree can't be used; see the messages above");
+	if (efi && platform_from_boot_info(efi, command_line))
+		panic("no memory for what UEFI said");
+}
+
+noreturn void kernel_entry(const void *boot, u64 boot_phys, u64 entry_counter)
+{
+	u64 boot_size;
+
 	clock_init(counter_frequency(), entry_counter);
 	softirq_init();
 	timers_init();
 	sched_init();
-	memory_start(dtb, dtb_phys);
+	memory_start(boot, boot_phys);
+	boot_size = efi ? efi->size : dtb_size(dtb);
 	threads_init();
 	sched_ops.switch_space = vm_space_switch;
 	random_init();
-	if (platform_from_fdt(dtb))
-		panic("the device tree can't be used; see the messages above");
+	platform_start();
 	if (!drivers_probe(DRIVER_INTC))
 		panic("no interrupt controller: the device tree must have a GICv2 or a GICv3 (-machine virt,gic-version=2)");
 	drivers_probe(DRIVER_MSI);
@@ -125,7 +148,7 @@ noreturn void kernel_entry(const void *dtb, u64 dtb_phys, u64 entry_counter)
 	drivers_probe(DRIVER_CONSOLE);
 	/* Everything said is in struct platform now, and a panic has its console. */
 	pvpanic_early_stop();
-	page_release_reserved(dtb_phys, dtb_size(dtb));
+	page_release_reserved(boot_phys, boot_size);
 	if (!thread_create("init", init_thread, NULL))
 		panic("no memory for the init thread");
 	sched_idle();

@@ -66,3 +66,14 @@ bool fdt_console(const void *dtb, u64 *base);
 bool fdt_psci(const void *dtb, bool *hvc);
 /* The first PCI host bridge: its ECAM, and where its 32-bit memory window begins on either side. For the same. */
 bool fdt_pci(const void *dtb, u64 *ecam, u64 *mem_pci, u64 *mem_cpu);
+
+/* The EFI stub's block, if it is what start.S was handed (mapped, or NULL); else NULL. Any context. */
+const struct boot_info *boot_info_find(const void *boot);
+/* The device tree in it, or NULL. */
+const void *boot_info_dtb(const struct boot_info *info);
+/* As fdt_early, from the block: also the memory of ACPI's tables is reserved. */
+void boot_info_early(const struct boot_info *info, void (*memory)(u64 base, u64 size),
+		     void (*reserve)(u64 base, u64 size), char *bootargs, size_t bootargs_size);
+/* After slab, and after platform_from_fdt or platform_from_acpi: memory, initrd, seed, framebuffer, tables' addresses.
+ * bootargs is copied. Boot context. -ENOMEM. */
+int platform_from_boot_info(const struct boot_info *info, const char *bootargs);

@@ -17,6 +17,8 @@ struct payload {
 	u8 block[];
 };
 
-/* boot_unpack.c, for start.S: once, in the upper half, before anything that was packed is used. */
+/* boot_unpack.c: is it all there, unaltered? room: bytes from p->block on that may be read. */
+bool payload_whole(const struct payload *p, size_t room);
+/* For start.S: once, in the upper half, before anything that was packed is used. */
 void boot_unpack(void);
 #endif

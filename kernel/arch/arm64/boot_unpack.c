@@ -40,6 +40,12 @@ static u64 payload_sum(const void *block, size_t size)
 	return sum ^ plain << 32 ^ plain >> 32;
 }
 
+bool payload_whole(const struct payload *p, size_t room)
+{
+	return p->magic == PAYLOAD_MAGIC && p->size <= room && ALIGN_UP((size_t)p->size, 16ul) <= room &&
+	       payload_sum(p->block, ALIGN_UP((size_t)p->size, 16ul)) == p->sum;
+}
+
 static void pan_remove(void)
 {
 	if (sysreg_read(id_aa64mmfr1_el1) >> 20 & 0xf)
@@ -74,16 +80,14 @@ void boot_unpack(void)
 {
 	const struct payload *p = (const struct payload *)_boot_end;
 	char *end = _bss_start + UNPACK_MARGIN, *block;
-	size_t room = ALIGN_UP(p->size, 16ul);
+	size_t size;
 
-	if (p->magic != PAYLOAD_MAGIC || room > (size_t)(end - (const char *)p->block) ||
-	    payload_sum(p->block, room) != p->sum)
+	if (!payload_whole(p, end - (const char *)p->block))
 		boot_damaged();
-	block = end - room;
-	/* Its head may be overwritten by the move. */
-	room = p->size;
-	memmove(block, p->block, ALIGN_UP(room, 16ul));
-	if (lz4_unpack(_text_start, _file_end - _text_start, block, room))
+	size = p->size;			/* the move may overwrite the head */
+	block = end - ALIGN_UP(size, 16ul);
+	memmove(block, p->block, ALIGN_UP(size, 16ul));
+	if (lz4_unpack(_text_start, _file_end - _text_start, block, size))
 		boot_damaged();
 	memset(_bss_start, 0, _boot_bss_start - _bss_start);
 	pan_remove();

@@ -5,8 +5,8 @@
  * (boot_map.c), turn the MMU on, unpack the rest of the image (boot_unpack.c)
  * and go on in it, at kernel_entry.
  *
- * The header is laid out so that a PE/COFF header fits behind it: res3 is the
- * offset of "PE\0\0" and stays 0 while there is no UEFI stub.
+ * The header is also that of a PE/COFF file: tools/mkimage writes what belongs to that behind it, and its
+ * place in the last word. UEFI starts kernel/boot/efi_stub.c instead, which comes here like any boot loader.
  */
 #include "arch/arm64/asm.h"
 
@@ -20,9 +20,9 @@ _start:
 	.quad	0xa			// little endian, 4 KiB pages, anywhere in memory
 	.quad	0, 0, 0
 	.ascii	"ARM\x64"
-	.long	0
+	.long	0			// the offset of "PE\0\0"
+	.org	512			// its headers
 
-	.balign	8
 boot_primary:
 	mrs	x19, cntvct_el0		// time of entry
 	mov	x20, x0			// DTB
