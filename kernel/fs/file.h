@@ -48,6 +48,7 @@ struct file {
 	void *locks_owner;		/* flock/OFD locks: fs/lock private */
 	u64 anon_id;			/* inode number shown for anonymous files, 0 until asked: file_anon_id [a] */
 	bool writer;			/* counted as one by its vnode and mount: file_writer_end [S; cleared by its last holder] */
+	u32 epoch;			/* the implementation's: in which of its times it was opened (tty) [S] */
 	u32 open_flags;			/* O_* as open(2) gave them, for the opened thing's own open (O_NOCTTY) */
 };
 

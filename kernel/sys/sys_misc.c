@@ -26,6 +26,7 @@
 #include "sys/rusage.h"
 #include "sys/sys.h"
 #include "sys/user_time.h"
+#include "tty/session.h"
 #include "vm/vm_space.h"
 
 /* ---- names ---- */
@@ -83,6 +84,14 @@ SYSCALL(sysinfo)
 	s.procs = ps.threads;
 	s.mem_unit = 1;
 	return copy_to_user(a[0], &s, sizeof(s));
+}
+
+SYSCALL(vhangup)
+{
+	if (!cred_capable(current()->cred, CAP_SYS_TTY_CONFIG))
+		return -EPERM;
+	tty_vhangup();
+	return 0;
 }
 
 SYSCALL(reboot)

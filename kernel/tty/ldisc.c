@@ -464,12 +464,17 @@ void tty_termios_set(struct tty *t, const struct termios *to)
 	t->line_column = t->column;
 }
 
-void tty_hang_up(struct tty *t)
+void tty_hang_up(struct tty *t, bool for_good)
 {
 	u64 flags = spin_lock_irqsave(&t->lock);
 
-	t->hung_up = true;
 	t->out_tail = t->out_head;
+	if (for_good) {
+		t->hung_up = true;
+	} else {
+		WRITE_ONCE(t->hangups, t->hangups + 1);
+		tty_input_flush(t);
+	}
 	spin_unlock_irqrestore(&t->lock, flags);
 	wait_wake_events(&t->read_wait, EPOLLIN | EPOLLHUP, true);
 	wait_wake_events(&t->write_wait, EPOLLOUT | EPOLLHUP, true);

@@ -270,7 +270,7 @@ static long peer_open(struct pty *p, u32 flags)
 static long master_ioctl(struct file *f, u32 cmd, u64 arg)
 {
 	struct pty *p = f->priv;
-	struct file slave = { .flags = f->flags, .priv = p->tty };
+	struct file slave = { .flags = f->flags, .priv = p->tty, .epoch = READ_ONCE(p->tty->hangups) };
 	u32 value, session;
 
 	switch (cmd) {
@@ -317,7 +317,7 @@ static void master_release(struct file *f)
 	p->closed = true;
 	mutex_unlock(&ptys_lock);
 	node_remove(p);
-	tty_hang_up(p->tty);
+	tty_hang_up(p->tty, true);
 	tty_session_hang_up(p->tty);
 	tty_put(p->tty);
 }

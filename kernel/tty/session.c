@@ -161,6 +161,34 @@ void tty_of_session(s32 sid, u64 *device, s32 *group)
 	mutex_unlock(&tty_sessions);
 }
 
+/* The leader alone, whatever its group. */
+static void leader_signal(s32 sid, int signo)
+{
+	u64 flags = spin_lock_irqsave(&pids_lock);
+	struct pid *leader = pid_find_locked(sid);
+
+	if (leader && leader->process)
+		signal_send_process((struct process *)leader->process, signo, NULL);
+	spin_unlock_irqrestore(&pids_lock, flags);
+}
+
+void tty_vhangup(void)
+{
+	s32 sid = pid_current_session();
+	struct tty *t = terminal_of(sid);
+
+	if (!t)
+		return;
+	tty_hang_up(t, false);
+	mutex_lock(&tty_sessions);
+	if (t->session == sid)
+		tty_session_end(t);
+	mutex_unlock(&tty_sessions);
+	leader_signal(sid, SIGHUP);
+	leader_signal(sid, SIGCONT);
+	tty_put(t);
+}
+
 static long foreground_set(struct tty *t, u64 arg)
 {
 	u32 group;

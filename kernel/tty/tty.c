@@ -56,6 +56,7 @@ int tty_file_open(struct tty *t, struct file *f, bool no_control)
 		tty_get(t);
 		t->opens++;
 		f->priv = t;
+		f->epoch = t->hangups;
 		f->ops = &tty_file_ops;
 		if (!no_control && !(f->open_flags & O_NOCTTY))
 			tty_control_take_locked(t);
@@ -135,18 +136,24 @@ static s64 input_move(struct tty *t, struct uio *u, bool *done)
 	return give;
 }
 
+/* What came before the other side went can be read still. */
+static bool input_end(struct tty *t, struct file *f)
+{
+	return tty_gone(f) && !(t->hung_up && tty_input_ready(t, false));
+}
+
 /* Sleep for input: 0, -ERESTARTSYS, -ETIMEDOUT, -EAGAIN, or 1 when the terminal hung up. [r] */
 static int input_wait(struct tty *t, struct file *f, u32 least, u64 deadline)
 {
 	int err;
 
-#define READY (t->hung_up || (t->termios.c_lflag & ICANON ? tty_input_ready(t, false) : t->head - t->tail >= least))
+#define READY (tty_gone(f) || (t->termios.c_lflag & ICANON ? tty_input_ready(t, false) : t->head - t->tail >= least))
 	if (READY)
-		return t->hung_up && !tty_input_ready(t, false);
+		return input_end(t, f);
 	if (f->flags & O_NONBLOCK)
 		return -EAGAIN;
 	err = wait_event_deadline(&t->read_wait, READY, deadline);
-	return err ? err : t->hung_up && !tty_input_ready(t, false);
+	return err ? err : input_end(t, f);
 #undef READY
 }
 
@@ -233,7 +240,7 @@ static s64 tty_read(struct file *f, struct uio *u, u64 *pos)
 		/* Settings changed under the sleeping reader: once more by the new rules. */
 		if (n || canonical == (bool)(t->termios.c_lflag & ICANON))
 			break;
-	} while (!t->hung_up);
+	} while (!tty_gone(f));
 	mutex_unlock(&t->read_lock);
 	tty_input_room(t);
 	return n;
@@ -257,7 +264,7 @@ static s64 tty_write(struct file *f, struct uio *u, u64 *pos)
 		while (done < n && !err) {
 			u64 flags = spin_lock_irqsave(&t->lock);
 
-			if (t->hung_up) {
+			if (tty_gone(f)) {
 				err = -EIO;
 			} else {
 				done += tty_output_put(t, piece + done, n - done);
@@ -267,7 +274,7 @@ static s64 tty_write(struct file *f, struct uio *u, u64 *pos)
 			if (err || done == n)
 				break;
 			err = f->flags & O_NONBLOCK ? -EAGAIN :
-				wait_event_interruptible(&t->write_wait, t->hung_up || tty_output_room(t));
+				wait_event_interruptible(&t->write_wait, tty_gone(f) || tty_output_room(t));
 		}
 		total += done;
 	}
@@ -284,7 +291,7 @@ static u32 tty_poll(struct file *f, struct poll_table *pt)
 	poll_wait(pt, &t->write_wait);
 	if (tty_input_ready(t, true))
 		events |= EPOLLIN | EPOLLRDNORM;
-	if (t->hung_up)
+	if (tty_gone(f))
 		events |= EPOLLIN | EPOLLHUP;
 	else if (tty_output_used(t) < TTY_OUTPUT - TTY_ECHO_ROOM - PIECE)
 		events |= EPOLLOUT | EPOLLWRNORM;

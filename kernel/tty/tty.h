@@ -56,6 +56,7 @@ struct tty {
 	u32 line_column;		/* where the line being typed began [l] */
 	bool stopped;			/* ^S or TCOOFF [l] */
 	bool hung_up;			/* the other side is gone for good [l] */
+	u32 hangups;			/* vhangup(2): files of an earlier count are dead [l]; read anywhere */
 
 	struct mutex read_lock, write_lock; /* [r] [w] */
 	struct wait_queue read_wait, write_wait;
@@ -72,6 +73,13 @@ void tty_put(struct tty *t);
 int tty_file_open(struct tty *t, struct file *f, bool no_control);
 extern const struct file_ops tty_file_ops;
 static inline struct tty *tty_of(struct file *f) { return f->priv; }
+/* Does f lead nowhere any more: the other side is gone, or it was opened before a vhangup? */
+static inline bool tty_gone(const struct file *f)
+{
+	const struct tty *t = f->priv;
+
+	return READ_ONCE(t->hung_up) || f->epoch != READ_ONCE(t->hangups);
+}
 
 /* ---- ldisc.c: between device and program ---- */
 
@@ -92,8 +100,11 @@ void tty_termios_default(struct termios *t);
 void tty_output_ready(struct tty *t);
 /* After input was taken out: tell the device if it waits. No lock held. */
 void tty_input_room(struct tty *t);
-/* The other side is gone: wakes everybody; reads end, writes fail. Process context. */
-void tty_hang_up(struct tty *t);
+/*
+ * The other side is gone (for_good), or those who have it open are to lose it: wakes everybody; reads end, writes fail.
+ * Process context.
+ */
+void tty_hang_up(struct tty *t, bool for_good);
 
 /* ---- session.c: controlling terminals ---- */
 
@@ -111,6 +122,6 @@ void tty_session_hang_up(struct tty *t);	/* the same, with SIGHUP and SIGCONT fo
 
 long tty_ioctl(struct file *f, u32 cmd, u64 arg);
 /* Wait until all output has left. 0, -ERESTARTSYS. */
-int tty_drain(struct tty *t);
+int tty_drain(struct file *f);
 
 void tty_sessions_init(void);

@@ -12,9 +12,11 @@
 #include "sched/signal.h"
 #include "tty/tty.h"
 
-int tty_drain(struct tty *t)
+int tty_drain(struct file *f)
 {
-	return wait_event_interruptible(&t->write_wait, t->hung_up ||
+	struct tty *t = tty_of(f);
+
+	return wait_event_interruptible(&t->write_wait, tty_gone(f) ||
 		(t->driver->drained ? t->driver->drained(t) : !tty_output_used(t)));
 }
 
@@ -30,8 +32,9 @@ static long termios_get(struct tty *t, u64 arg, bool v2)
 }
 
 /* wait: output goes out first (TCSETSW); flush: and what was typed is dropped (TCSETSF). */
-static long termios_put(struct tty *t, u64 arg, bool v2, bool wait, bool flush)
+static long termios_put(struct file *f, u64 arg, bool v2, bool wait, bool flush)
 {
+	struct tty *t = tty_of(f);
 	struct termios2 in = { 0 };
 	struct termios to;
 	u64 flags;
@@ -42,7 +45,7 @@ static long termios_put(struct tty *t, u64 arg, bool v2, bool wait, bool flush)
 	if (copy_from_user(&in, arg, v2 ? sizeof(in) : sizeof(struct termios)))
 		return -EFAULT;
 	if (wait) {
-		err = tty_drain(t);
+		err = tty_drain(f);
 		if (err)
 			return err;
 	}
@@ -138,7 +141,7 @@ long tty_ioctl(struct file *f, u32 cmd, u64 arg)
 {
 	struct tty *t = tty_of(f);
 	u32 value;
-	long err = tty_session_ioctl(t, f, cmd, arg);
+	long err = f->epoch != READ_ONCE(t->hangups) ? cmd == TIOCSPGRP ? -ENOTTY : -EIO : tty_session_ioctl(t, f, cmd, arg);
 
 	if (err != 1)
 		return err;
@@ -149,11 +152,11 @@ long tty_ioctl(struct file *f, u32 cmd, u64 arg)
 	case TCSETS:
 	case TCSETSW:
 	case TCSETSF:
-		return termios_put(t, arg, false, cmd != TCSETS, cmd == TCSETSF);
+		return termios_put(f, arg, false, cmd != TCSETS, cmd == TCSETSF);
 	case TCSETS2:
 	case TCSETSW2:
 	case TCSETSF2:
-		return termios_put(t, arg, true, cmd != TCSETS2, cmd == TCSETSF2);
+		return termios_put(f, arg, true, cmd != TCSETS2, cmd == TCSETSF2);
 	case TIOCGWINSZ:
 		return copy_to_user(arg, &t->size, sizeof(t->size));
 	case TIOCSWINSZ:
@@ -165,7 +168,7 @@ long tty_ioctl(struct file *f, u32 cmd, u64 arg)
 	case TCSBRK:
 	case TCSBRKP:
 		err = tty_background_check(t, SIGTTOU);
-		return err ? err : tty_drain(t);	/* no line below can send a break; a pty's would be ignored too */
+		return err ? err : tty_drain(f);	/* no line below can send a break; a pty's would be ignored too */
 	case TIOCSBRK:
 	case TIOCCBRK:
 		return 0;

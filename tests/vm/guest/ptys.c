@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <termios.h>
+#include <utmp.h>
 
 static int master;
 static char text[65536];
@@ -197,6 +198,65 @@ static void on_resize(int sig)
 {
 	(void)sig;
 	resized = 1;
+}
+
+/* vhangup(2): what was open is dead, the terminal itself lives on. */
+CHECK(a_hang_up_by_a_program)
+{
+	char name[64], c;
+	struct termios t;
+	int slave, ready[2];
+	pid_t pid;
+
+	EXPECT(openpty(&master, &slave, name, NULL, NULL) == 0 && pipe(ready) == 0);
+	pid = fork();
+	if (!pid) {
+		struct pollfd p = { slave, POLLIN | POLLOUT, 0 };
+
+		signal(SIGHUP, SIG_IGN);
+		SAME(login_tty(slave), 0);
+		slave = 0;
+		p.fd = 0;
+		tell("typed\n");
+		SAME(vhangup(), 0);
+		SAME(read(0, &c, 1), 0);
+		FAILS(write(0, "x", 1), EIO);
+		FAILS(tcgetattr(0, &t), EIO);
+		FAILS(tcsetpgrp(0, getpgrp()), ENOTTY);
+		SAME(poll(&p, 1, 0), 1);
+		EXPECT(p.revents & POLLHUP);
+		FAILS(open("/dev/tty", O_RDWR), ENXIO);
+		SAME(vhangup(), 0);		/* no terminal: nothing to do */
+		/* Opened anew it is as good as before, and this session's again. */
+		slave = open(name, O_RDWR);
+		EXPECT(slave >= 0);
+		SAME(tcgetattr(slave, &t), 0);
+		SAME(tcgetpgrp(slave), getpgrp());
+		SAME(write(slave, "alive", 5), 5);
+		SAME(write(ready[1], "", 1), 1);
+		SAME(read(slave, &c, 1), 1);
+		SAME(c, 'k');
+		SAME(setuid(1000), 0);
+		FAILS(vhangup(), EPERM);
+		_exit(0);
+	}
+	SAME(read(ready[0], &c, 1), 1);
+	EXPECT(said("alive"));
+	tell("k\n");
+	child_ok(pid);
+	/* The leader is told, unless it does not care. */
+	pid = fork();
+	if (!pid) {
+		SAME(login_tty(open(name, O_RDWR | O_NOCTTY)), 0);
+		vhangup();
+		pause();
+	}
+	{
+		int status;
+
+		SAME(waitpid(pid, &status, 0), pid);
+		EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGHUP);
+	}
 }
 
 CHECK(sessions_and_sizes)
