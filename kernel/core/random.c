@@ -18,14 +18,17 @@
 
 #define BATCH		(8 * CHACHA20_BLOCK)
 #define SEED_BITS	256u
+#define RESEED_BATCHES	2048u		/* a megabyte */
 
 static struct spinlock lock = SPINLOCK_INIT("random");	/* irq kind; all below */
 static u32 key[8];
 static u8 batch[BATCH];
 static u32 batch_left;			/* bytes at the batch's end not handed out yet */
+static u32 batches;			/* made since the device was last asked for a seed */
 static u32 seed_bits;			/* entropy credited, up to SEED_BITS */
 static u32 event_pool[16];		/* event times, not yet in the key */
 static u32 event_count;
+const struct random_source *random_source;
 
 /* Make a new batch and a new key from the key. [lock] */
 static void refill(void)
@@ -37,6 +40,7 @@ static void refill(void)
 	memcpy(key, batch, sizeof(key));
 	memset(batch, 0, sizeof(key));
 	batch_left = BATCH - sizeof(key);
+	batches++;
 }
 
 /* The key becomes a function of itself and of 32 bytes more. [lock] */
@@ -118,15 +122,23 @@ void random_bytes(void *buf, size_t n)
 
 	while (n) {
 		u64 flags = spin_lock_irqsave(&lock);
+		bool reseed = false;
 		size_t step;
 
-		if (!batch_left)
+		if (!batch_left) {
 			refill();
+			if (unlikely(batches >= RESEED_BATCHES) && random_source) {
+				batches = 0;
+				reseed = true;
+			}
+		}
 		step = MIN(n, batch_left);
 		memcpy(p, batch + BATCH - batch_left, step);
 		memset(batch + BATCH - batch_left, 0, step);
 		batch_left -= step;
 		spin_unlock_irqrestore(&lock, flags);
+		if (unlikely(reseed))
+			random_source->seed();
 		p += step;
 		n -= step;
 	}

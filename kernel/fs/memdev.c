@@ -1,10 +1,12 @@
 /*
- * The devices that need no hardware: null, zero, full, random, urandom, kmsg;
- * mem(4), null(4), random(4), full(4).
+ * The devices that need no driver of their own: null, zero, full, random, urandom, kmsg;
+ * mem(4), null(4), random(4), full(4). And hwrng, the host's entropy as it comes, where
+ * there is a device (core/random.h).
  */
 #include <linux/capability.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
+#include <linux/major.h>
 #include <linux/random.h>
 #include "arch/arm64/ucopy.h"
 #include "base/errno.h"
@@ -19,8 +21,9 @@
 #include "fs/tmpfs.h"
 #include "sched/core_event.h"
 #include "sched/cred.h"
+#include "sched/mutex.h"
 
-#define MEM_MAJOR	1
+#define HWRNG_MINOR	183	/* Linux, admin-guide/devices.txt */
 #define RANDOM_PIECE	256u
 #define LINE_MAX	1024u
 #define LOG_USER	8u		/* the facility, as syslog(3) has it */
@@ -136,6 +139,40 @@ static long random_ioctl(struct file *f, u32 cmd, u64 arg)
 	return -EINVAL;
 }
 
+static struct mutex hwrng_lock = MUTEX_INIT(hwrng_lock, "hwrng");
+
+/* What the host's device gives, as it is: for who mixes or tests it. */
+static s64 hwrng_read(struct file *f, struct uio *u, u64 *pos)
+{
+	bool wait = !(f->flags & O_NONBLOCK);
+	u8 piece[RANDOM_SOURCE_BYTES];
+	s64 done = 0, n = 0;
+
+	if (!random_source)
+		return -ENODEV;
+	if (mutex_lock_interruptible(&hwrng_lock))
+		return -ERESTARTSYS;
+	while (u->left && n >= 0) {
+		n = random_source->read(piece, wait);
+		if (n < 0)
+			break;
+		n = MIN((size_t)n, u->left);
+		if (uio_put(u, piece, n))
+			n = -EFAULT;
+		else
+			done += n;
+	}
+	mutex_unlock(&hwrng_lock);
+	memset(piece, 0, sizeof(piece));
+	return done ? done : n;
+}
+
+/* Nothing can be given to it. */
+static int hwrng_open(struct file *f, struct chardev *dev)
+{
+	return (f->flags & O_ACCMODE) == O_RDONLY ? 0 : -EINVAL;
+}
+
 u32 log_restricted = 1;			/* as Debian has it */
 
 bool log_allowed(bool plain)
@@ -245,6 +282,7 @@ static const struct file_ops random_ops = {
 static const struct file_ops urandom_ops = {
 	.read = urandom_read, .write = random_write, .seek = null_seek, .ioctl = random_ioctl,
 };
+static const struct file_ops hwrng_ops = { .read = hwrng_read, .seek = null_seek };
 static const struct file_ops kmsg_ops = { .read = kmsg_read, .write = kmsg_write, .seek = kmsg_seek, .poll = kmsg_poll };
 
 static struct chardev devices[] = {
@@ -254,6 +292,7 @@ static struct chardev devices[] = {
 	{ .name = "random", .major = MEM_MAJOR, .minor = 8, .mode = 0666, .ops = &random_ops },
 	{ .name = "urandom", .major = MEM_MAJOR, .minor = 9, .mode = 0666, .ops = &urandom_ops },
 	{ .name = "kmsg", .major = MEM_MAJOR, .minor = 11, .mode = 0644, .ops = &kmsg_ops, .open = kmsg_open },
+	{ .name = "hwrng", .major = MISC_MAJOR, .minor = HWRNG_MINOR, .mode = 0600, .ops = &hwrng_ops, .open = hwrng_open },
 };
 
 int memdev_init(void)

@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+# quick
+"""Small devices of the machine: the host's entropy."""
+import os
+import tempfile
+
+from vmtest import Vm, main, only_ours
+
+
+class Entropy:
+    """A pipe that QEMU's virtio-rng reads: the guest gets the bytes that the test writes, when it writes them."""
+
+    def __enter__(self):
+        self.dir = tempfile.TemporaryDirectory()
+        path = os.path.join(self.dir.name, "entropy")
+        os.mkfifo(path)
+        self.end = os.open(path, os.O_RDWR)
+        self.args = ["-object", f"rng-random,id=host,filename={path}", "-device", "virtio-rng-pci,rng=host"]
+        return self
+
+    def __exit__(self, *_):
+        os.close(self.end)
+        self.dir.cleanup()
+
+    def give(self, data):
+        os.write(self.end, data)
+
+
+def hwrng(vm, entropy, data):
+    """What a reader gets, who is waiting before there is anything or comes after it."""
+    tag = vm.start(f"dd if=/dev/hwrng bs={len(data)} count=1 2>/dev/null | od -An -v -tx1 | tr -d ' \\n'")
+    entropy.give(data)
+    out, status = vm.finish(tag)
+    assert status == 0 and bytes.fromhex(out) == data, out
+
+
+def check_entropy(device, append="", **machine):
+    with Entropy() as entropy:
+        entropy.args[-1] += device
+        with Vm(net="none", args=entropy.args, append=append, **machine) as vm:
+            vm.boot()
+            # The generator asked first; nobody else ever sees what it gets.
+            entropy.give(b"s" * 64)
+            before = vm.interrupts()["virtio0"]
+            hwrng(vm, entropy, bytes(range(64)))
+            hwrng(vm, entropy, os.urandom(640))
+            assert vm.interrupts()["virtio0"] > before, vm.run("cat /proc/interrupts")
+
+
+def test_entropy():
+    only_ours()     # Debian's kernel has the driver in a module
+    check_entropy("")
+    check_entropy("", gic="3")
+    check_entropy(",disable-modern=on")
+    check_entropy("", append="pci=nomsi")
+
+
+def test_a_reader_of_entropy_is_killed():
+    """What it had asked for goes to the next one."""
+    only_ours()
+    with Entropy() as entropy:
+        with Vm(net="none", args=entropy.args) as vm:
+            vm.boot()
+            entropy.give(b"s" * 64)
+            vm.run("cat /dev/hwrng >/tmp/taken & P=$!; while ! grep -q '(sleeping)' /proc/$P/status; do :; done; "
+                   "kill $P; wait $P; test ! -s /tmp/taken")
+            hwrng(vm, entropy, os.urandom(64))
+
+
+def test_the_generator_asks_for_more():
+    """After a megabyte of random numbers a new seed is asked for, which takes what comes next."""
+    only_ours()
+    with Entropy() as entropy:
+        with Vm(net="none", args=entropy.args) as vm:
+            vm.boot()
+            entropy.give(b"s" * 64)
+            hwrng(vm, entropy, b"r" * 64)
+            before = vm.interrupts()["virtio0"]
+            vm.run("head -c 1100000 /dev/urandom >/dev/null")
+            entropy.give(b"t" * 64)
+            hwrng(vm, entropy, b"u" * 64)
+            assert vm.interrupts()["virtio0"] == before + 2, vm.run("cat /proc/interrupts")
+
+
+def test_no_entropy_device():
+    with Vm(net="none") as vm:
+        vm.boot()
+        out, status = vm.sh("cat /dev/hwrng 2>&1")
+        assert status and "No such device" in out, out
+        assert vm.sh("echo x > /dev/hwrng")[1]
+
+
+if __name__ == "__main__":
+    main()
