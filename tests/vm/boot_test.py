@@ -103,7 +103,7 @@ def test_damaged_image():
     at = image.index(b"dnlz")
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "Image")
-        for damaged in (image[:at + 16], image[:-4096], image[:-64], image[:at] + bytes(16) + image[at + 16:],
+        for damaged in (image[:at + 16], image[:-4096], image[:-1024], image[:at] + bytes(16) + image[at + 16:],
                         image[:at + 4] + b"\xff\xff\xff\xff" + image[at + 8:],
                         image[:200000] + bytes([image[200000] ^ 1]) + image[200001:]):
             with open(path, "wb") as f:
