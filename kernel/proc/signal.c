@@ -14,6 +14,7 @@
 #include "base/string.h"
 #include "mm/slab.h"
 #include "proc/coredump.h"
+#include "proc/hwcap.h"
 #include "proc/internal.h"
 #include "proc/rseq.h"
 #include "vm/vm_space.h"
@@ -156,6 +157,10 @@ void user_exception(struct trap_frame *frame, enum user_fault kind, u64 address,
 {
 	switch (kind) {
 	case USER_UNDEFINED:
+		if (hwcap_emulate(frame))
+			break;
+		signal_fault(SIGILL, ILL_ILLOPC, frame->pc, esr);
+		break;
 	case USER_OTHER:
 		signal_fault(SIGILL, ILL_ILLOPC, frame->pc, esr);
 		break;

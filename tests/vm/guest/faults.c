@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdint.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 
 static sigjmp_buf back;
@@ -221,6 +222,36 @@ CHECK(instructions_of_the_kernel)
 		SAME(mprotect(p, 4096, PROT_READ | PROT_EXEC), 0);
 		fault(jump, p, SIGILL, ILL_ILLOPC, p);
 	}
+}
+
+#define ID_REGISTER(name) ({ uint64_t v_; asm("mrs %0, " name : "=r" (v_)); v_; })
+#define FIELD(v, shift) ((v) >> (shift) & 0xf)
+
+static void read_32_bit_id(void *p) { (void)p; asm volatile("mrs x0, S3_0_C0_C1_0" : : : "x0"); }
+static void read_far(void *p) { (void)p; asm volatile("mrs x0, S3_0_C0_C0_1" : : : "x0"); }
+
+CHECK(id_registers_can_be_read)
+{
+	unsigned long caps = getauxval(AT_HWCAP);
+	uint64_t isar0 = ID_REGISTER("S3_0_C0_C6_0"), pfr0 = ID_REGISTER("S3_0_C0_C4_0");
+
+	EXPECT(caps & HWCAP_CPUID);
+	EXPECT(ID_REGISTER("S3_0_C0_C0_0") >> 24 != 0);		/* MIDR_EL1: an implementer */
+	SAME(ID_REGISTER("S3_0_C0_C0_5"), 1ul << 31);		/* MPIDR_EL1 */
+	SAME(FIELD(isar0, 4) > 0, !!(caps & HWCAP_AES));
+	SAME(FIELD(isar0, 16) > 0, !!(caps & HWCAP_CRC32));
+	SAME(FIELD(isar0, 20) > 1, !!(caps & HWCAP_ATOMICS));
+	SAME(FIELD(isar0, 44) > 0, !!(caps & HWCAP_ASIMDDP));
+	SAME(FIELD(isar0, 24), 0);				/* hidden */
+	SAME(pfr0 & 0xff, 0x11);
+	SAME(FIELD(pfr0, 16), caps & HWCAP_FPHP ? 1 : 0);
+	SAME(FIELD(ID_REGISTER("S3_0_C0_C6_1"), 20) > 0, !!(caps & HWCAP_LRCPC));
+	SAME(FIELD(ID_REGISTER("S3_0_C0_C7_2"), 32) > 0, !!(caps & HWCAP_USCAT));
+	SAME(ID_REGISTER("S3_0_C0_C5_0"), 6);
+	SAME(ID_REGISTER("S3_0_C0_C7_7"), 0);			/* not used yet */
+	asm volatile("mrs xzr, S3_0_C0_C6_0");
+	fault(read_32_bit_id, NULL, SIGILL, ILL_ILLOPC, NULL);
+	fault(read_far, NULL, SIGILL, ILL_ILLOPC, NULL);
 }
 
 CHECK(jumps_into_the_wild)
