@@ -144,7 +144,7 @@ static noinline int output_large(struct pkt *p, const struct ip_route *r, const 
 int ip_output(struct pkt *p, const struct ip_route *r, const struct ip_output_args *a)
 {
 	net_count(IP_OUT_REQUESTS);
-	if (unlikely(p->len + sizeof(struct ip_header) > r->mtu || !a->dont_fragment))
+	if (unlikely((p->len + sizeof(struct ip_header) > r->mtu && !(p->flags & PKT_GSO_TCP4)) || !a->dont_fragment))
 		return output_large(p, r, a);
 	/* RFC 6864: a packet that can't be fragmented needs no identification. */
 	header_push(p, a->source, a->destination, a->protocol, a->tos, a->ttl, htons(IP_DONT_FRAGMENT), a->id_hint);

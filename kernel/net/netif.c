@@ -401,6 +401,8 @@ static inline int tx_one(struct netif *nif, struct pkt *p)
 /* The card can't do it: finish checksums, make one buffer of a chain. */
 static bool tx_prepare(struct netif *nif, struct pkt *p)
 {
+	if (p->flags & PKT_GSO_TCP4 && !nif->tso_parts)
+		return false;		/* its sender knew another one: again, in segments */
 	if (p->flags & PKT_CSUM_PARTIAL && !(nif->features & NETIF_F_CSUM))
 		pkt_csum_finish(p);
 	return !p->frag || nif->features & NETIF_F_SG || pkt_need(p, p->len);

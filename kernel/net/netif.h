@@ -50,6 +50,7 @@ struct netif {
 	const char *bus_info;		/* sysfs device, or NULL */
 	u8 mac[ETH_ALEN], perm_mac[ETH_ALEN]; /* [config] */
 	u32 features;			/* NETIF_F_* fixed before register */
+	u32 tso_parts;			/* it cuts TCP segments of so many pieces (PKT_GSO_TCP4); 0: none. Fixed likewise */
 	u32 flags;			/* NETIF_* [config]; read anywhere */
 	u32 mtu, max_mtu, min_mtu;	/* [config] */
 	u16 link_header;		/* 14 for Ethernet, 0 for loopback */

@@ -100,8 +100,34 @@ struct pkt *pkt_alloc(u32 headroom)
 	return p;
 }
 
+void pkt_drop(struct pkt *p)
+{
+	if (atomic_load(&p->refs) != 1 && !ref_put(&p->refs))
+		return;
+	if (p->release)
+		p->release(p);
+	cache_push(p);
+}
+
+static noinline void gather_free(struct pkt *p)
+{
+	while (p) {
+		struct pkt *next = p->frag;
+
+		/* Its keeper may use it for something else from the moment that it is the only holder. */
+		p->frag = NULL;
+		p->flags &= ~PKT_GATHER;
+		pkt_drop(p);
+		p = next;
+	}
+}
+
 void pkt_free(struct pkt *p)
 {
+	if (unlikely(p->flags & PKT_GATHER)) {
+		gather_free(p);
+		return;
+	}
 	/* A sole holder needs no read-modify-write: nobody else can take a reference. */
 	if (atomic_load(&p->refs) != 1 && !ref_put(&p->refs))
 		return;
@@ -141,7 +167,7 @@ struct pkt *pkt_copy(const struct pkt *from, u32 headroom)
 			s32 moved = at - pkt_headroom(s);
 
 			d->netif = s->netif;
-			d->flags = s->flags;
+			d->flags = s->flags & ~PKT_GATHER;
 			d->protocol = s->protocol;
 			d->csum_start = s->csum_start;
 			d->csum_offset = s->csum_offset;

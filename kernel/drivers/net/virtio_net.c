@@ -26,7 +26,7 @@
 #define QUEUE_TX	1
 
 #define WANTED (VIRTIO_F_COMMON | VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_MTU | VIRTIO_NET_F_MAC | \
-		VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS)
+		VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_HOST_TSO4)
 
 /* ---- interrupts ---------------------------------------------------------------------------------- */
 
@@ -218,6 +218,18 @@ static int virtio_net_configure(struct virtio_net *v)
 	return 0;
 }
 
+/* What to ask for: large packets only with what they build on (5.1.3.1), received ones only into several buffers. */
+static u64 virtio_net_wanted(struct virtio_device *d)
+{
+	u64 offered = d->transport->features(d), wanted = WANTED;
+
+	if (!(offered & VIRTIO_NET_F_CSUM))
+		wanted &= ~VIRTIO_NET_F_HOST_TSO4;
+	if (!(offered & VIRTIO_NET_F_GUEST_CSUM) || !(offered & VIRTIO_NET_F_MRG_RXBUF))
+		wanted &= ~VIRTIO_NET_F_GUEST_TSO4;
+	return wanted;
+}
+
 /* The vector of each purpose; 0 is the first. */
 static u32 vector_of(const struct virtio_net *v, u32 purpose)
 {
@@ -269,6 +281,9 @@ static int virtio_net_start_queues(struct virtio_net *v)
 	err = virtio_queue_setup(d, &v->tx, QUEUE_TX, vector[VECTOR_TX], TX_INDIRECT);
 	if (err)
 		return err;
+	/* Of large packets the ring is to hold a few. */
+	if (virtio_has(d, VIRTIO_NET_F_HOST_TSO4))
+		v->nic.nif.tso_parts = MIN(TX_SEGS - 1, v->tx.size / 4);
 	v->tx_headers = dma_alloc(v->tx.size * TX_HEADER);
 	if (!v->tx_headers)
 		return -ENOMEM;
@@ -308,7 +323,7 @@ static int virtio_net_probe(struct virtio_device *d)
 	v->nic.tx_kick.fn = virtio_net_tx_kick;
 	timer_init(&v->nic.refill, virtio_net_refill_timer);
 
-	err = virtio_negotiate(d, WANTED);
+	err = virtio_negotiate(d, virtio_net_wanted(d));
 	if (err)
 		goto fail;
 	err = pci_irq_alloc(pci, 1, VECTORS, PCI_IRQ_MSIX | PCI_IRQ_MSI | PCI_IRQ_INTX);

@@ -13,6 +13,8 @@
 #define VIRTIO_NET_F_GUEST_CSUM	(1ull << 1)
 #define VIRTIO_NET_F_MTU	(1ull << 3)
 #define VIRTIO_NET_F_MAC	(1ull << 5)
+#define VIRTIO_NET_F_GUEST_TSO4	(1ull << 7)
+#define VIRTIO_NET_F_HOST_TSO4	(1ull << 11)
 #define VIRTIO_NET_F_MRG_RXBUF	(1ull << 15)
 #define VIRTIO_NET_F_STATUS	(1ull << 16)
 
@@ -29,8 +31,10 @@ struct virtio_net_hdr {
 };
 #define VIRTIO_NET_HDR_NEEDS_CSUM 1
 #define VIRTIO_NET_HDR_DATA_VALID 2
+#define VIRTIO_NET_HDR_GSO_TCPV4 1
 #define HDR_LEN_LEGACY		10
 
+#define TX_SEGS		48	/* pieces of a frame at most; more are not made by the stack, and refused */
 #define TX_INDIRECT		4	/* pieces of a frame that share a descriptor */
 #define TX_HEADER	16	/* a header that lies apart: at the end of so many bytes */
 

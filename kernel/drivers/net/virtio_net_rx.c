@@ -57,6 +57,10 @@ static bool virtio_net_checksum(struct pkt *p, const struct virtio_net_hdr *h)
 		if ((u32)p->csum_start + p->csum_offset + 2 > p->len)
 			return false;
 		p->flags = PKT_CSUM_PARTIAL | PKT_CSUM_VALID;
+		if (h->gso_type == VIRTIO_NET_HDR_GSO_TCPV4) {
+			p->flags |= PKT_GSO_TCP4;
+			p->gso_size = h->gso_size;
+		}
 	} else if (h->flags & VIRTIO_NET_HDR_DATA_VALID) {
 		p->flags = PKT_CSUM_VALID;
 	}

@@ -20,8 +20,6 @@
 #include "base/string.h"
 #include "mm/dma.h"
 
-#define TX_SEGS		32	/* pieces of a frame at most; more are not made by the stack, and refused */
-
 /* Take back what the device has sent. [tx_lock] */
 static void virtio_net_collect(struct virtio_net *v)
 {
@@ -30,6 +28,14 @@ static void virtio_net_collect(struct virtio_net *v)
 
 	while ((p = virtqueue_get(&v->tx, &len)))
 		pkt_free(p);
+}
+
+/* A packet of several TCP segments, to be cut: how long its headers are, and each segment's text. */
+static noinline void virtio_net_header_gso(struct virtio_net_hdr *h, const struct pkt *p)
+{
+	h->gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+	h->gso_size = p->gso_size;
+	h->hdr_len = p->csum_start + (p->data[p->csum_start + 12] >> 4 << 2);
 }
 
 /*
@@ -45,6 +51,8 @@ static always_inline struct virtio_net_hdr *virtio_net_header(struct virtio_net 
 		h->flags = VIRTIO_NET_HDR_NEEDS_CSUM;
 		h->csum_start = p->csum_start;
 		h->csum_offset = p->csum_offset;
+		if (p->flags & PKT_GSO_TCP4)
+			virtio_net_header_gso(h, p);
 	}
 	return h;
 }
@@ -109,7 +117,7 @@ int virtio_net_xmit(struct netif *nif, struct pkt *p)
 	int err;
 
 	/* A quarter of the ring used: what is sent of it goes back to where packets are taken from. */
-	if (v->tx.in_flight > v->tx.size / 4)
+	if (v->tx.size - v->tx.free_count > v->tx.size / 4)
 		virtio_net_collect(v);
 	err = virtio_net_add(v, p);
 	if (unlikely(err == -ENOSPC))

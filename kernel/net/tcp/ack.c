@@ -78,7 +78,7 @@ u32 tcp_ack_advance(struct tcp_conn *c, u32 ack, u64 now)
 		}
 		c->tx_head = t->next;
 		c->tx_mem -= PKT_TRUESIZE;
-		pkt_free(p);
+		pkt_drop(p);
 	}
 	if (!c->tx_head)
 		c->tx_tail = NULL;

@@ -270,6 +270,7 @@ void tcp_mss_update(struct tcp_conn *c)
 	mss = MIN(mss, TCP_SEGMENT_MAX);
 	c->mss = MAX(mss, TCP_MSS_MIN - TCP_TS_LEN);
 	c->csum_offload = r->netif && r->netif->features & NETIF_F_CSUM;
+	c->tso_parts = c->csum_offload ? MIN(r->netif->tso_parts, (65535u - 120) / TCP_SEGMENT_MAX) : 0;
 }
 
 int tcp_route_slow(struct tcp_conn *c)

@@ -94,12 +94,21 @@ static void ack_quick(struct tcp_conn *c)
 	tcp_ack_soon(c);
 }
 
+/* A full segment of the peer's is this long; the device may have joined several. */
+static noinline void segment_size_note(struct tcp_conn *c, const struct pkt *p, u32 len)
+{
+	u32 size = MIN(p->flags & PKT_GSO_TCP4 ? p->gso_size : len, TCP_SEGMENT_MAX);
+
+	if (size > c->rcv_mss)
+		c->rcv_mss = size;
+}
+
 void tcp_text_append(struct tcp_conn *c, struct pkt *p, u32 len, u64 now)
 {
 	bool first = !c->rx_head;
 
 	if (len > c->rcv_mss)
-		c->rcv_mss = MIN(len, TCP_SEGMENT_MAX);
+		segment_size_note(c, p, len);
 	tcp_rx_enqueue(c, p, len);
 	/* RFC 9293, 3.8.6.3: at least every second full segment, and within 500 ms. */
 	if (c->rcv_nxt - c->rcv_acked >= 2 * c->rcv_mss)

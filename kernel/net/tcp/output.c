@@ -7,6 +7,9 @@
  * headers, written anew at each transmission. A packet is given to the device with a reference of its own; while the
  * device still has it, the room is the device's (PKT_OWN_HEADROOM), only the notes may change, and a retransmission is a
  * copy.
+ *
+ * To a card that cuts large packets into segments itself, full segments that may go together are given together: the
+ * packets of the queue become the pieces of one (PKT_GATHER), with the headers in front of the first.
  */
 #include "base/errno.h"
 #include "base/string.h"
@@ -148,6 +151,48 @@ static struct pkt *text_copy(struct pkt *p, const struct tcp_tx *t)
 	return copy;
 }
 
+/* Nobody but the queue holds p: a reference of it for the device, which is to see its text. [L] */
+static always_inline void device_hold(struct pkt *p, const struct tcp_tx *t)
+{
+	p->refs = 2;		/* we are the only holder: nobody else can be counting */
+	p->data = tcp_tx_text(p);
+	p->tail = p->data + t->len;
+	p->len = t->len;
+}
+
+/*
+ * Send the segments from first to last, which were never sent, are held by nobody else, and all but the last full, as
+ * one: 0 or -errno. [L]
+ */
+static noinline int transmit_together(struct tcp_conn *c, struct pkt *first, struct pkt *last, u64 now)
+{
+	struct tcp_tx *t = tcp_tx(first);
+	u32 bytes = 0, count = 0;
+	int err = tcp_route(c);
+
+	if (unlikely(err)) {
+		c->soft_error = -err;
+		return err;
+	}
+	for (struct pkt *p = first;; p = t->next) {
+		t = tcp_tx(p);
+		device_hold(p, t);
+		t->sent = now;
+		bytes += t->len;
+		count++;
+		if (p == last)
+			break;
+		p->frag = t->next;
+	}
+	c->last_sent = now;
+	first->len = bytes;
+	header_push(c, first, tcp_tx(first)->seq, TCP_ACK | t->flags, 0, now);
+	first->flags |= PKT_GSO_TCP4 | PKT_GATHER;
+	first->gso_size = c->mss;
+	this_cpu(tcp_counters)->v[TCPC_OUT_SEGS] += count - 1;
+	return ip_output(first, &c->inet.route, &c->ip);
+}
+
 /* Send a packet of the queue, again or for the first time: 0 or -errno. [L] */
 int tcp_transmit(struct tcp_conn *c, struct pkt *p, u64 now)
 {
@@ -164,11 +209,7 @@ int tcp_transmit(struct tcp_conn *c, struct pkt *p, u64 now)
 		if (!out)
 			return -ENOBUFS;
 	} else {
-		/* We are the only holder: nobody else can be counting. */
-		p->refs = 2;
-		p->data = tcp_tx_text(p);
-		p->tail = p->data + t->len;
-		p->len = t->len;
+		device_hold(p, t);
 	}
 	t->sent = now;
 	c->last_sent = now;
@@ -294,7 +335,7 @@ void tcp_queue_purge(struct tcp_conn *c)
 	while ((p = c->tx_head)) {
 		c->tx_head = tcp_tx(p)->next;
 		if (p != c->tx_fill)		/* that one is its writer's now */
-			pkt_free(p);
+			pkt_drop(p);
 	}
 	c->tx_tail = c->tx_next = c->tx_fill = NULL;
 	c->tx_mem = 0;
@@ -352,6 +393,39 @@ static bool window_part(struct tcp_conn *c, struct pkt *p, struct tcp_tx *t, u32
 	return !segment_split(c, p, room);
 }
 
+/*
+ * p, a full segment, may go: the last of those behind it that may go with it, as one packet. Only the last may be short.
+ * flight: with p. [L]
+ */
+static noinline struct pkt *together_until(struct tcp_conn *c, struct pkt *p, u32 flight, bool all)
+{
+	u32 edge = c->snd_una + c->snd_wnd;
+
+	if (pkt_shared(p) || tcp_tx(p)->flags & (TCP_SYN | TCP_FIN))
+		return p;
+	for (u32 count = c->tso_parts; --count; ) {
+		struct pkt *next = tcp_tx(p)->next;
+		struct tcp_tx *t;
+
+		if (!next || next == c->tx_fill || pkt_shared(next))
+			break;
+		t = tcp_tx(next);
+		flight += t->len;
+		if (t->len > c->mss || !t->len || flight > c->cwnd || seq_gt(t->seq + t->len, edge))
+			break;
+		if (t->len < c->mss) {
+			if (!all && nagle_holds(c, next, t))
+				break;
+			c->snd_small = t->seq + t->len;
+			return next;
+		}
+		p = next;
+		if (t->flags & TCP_FIN)
+			break;
+	}
+	return p;
+}
+
 static noinline void device_full(struct tcp_conn *c, u64 now)
 {
 	tcp_congestion_shrink(c);
@@ -361,7 +435,7 @@ static noinline void device_full(struct tcp_conn *c, u64 now)
 
 static always_inline void output(struct tcp_conn *c, bool all)
 {
-	struct pkt *p = c->tx_next;
+	struct pkt *p = c->tx_next, *last;
 	bool limited = false;
 	u64 now = clock_ns();
 	u32 flight;
@@ -394,14 +468,22 @@ static always_inline void output(struct tcp_conn *c, bool all)
 				break;
 			c->snd_small = t->seq + len;
 		}
-		err = tcp_transmit(c, p, now);
+		last = p;
+		if (c->tso_parts > 1 && len == c->mss && p != c->tx_tail)
+			last = together_until(c, p, flight + len, all);
+		if (last == p) {
+			err = tcp_transmit(c, p, now);
+		} else {
+			err = transmit_together(c, p, last, now);
+			t = tcp_tx(last);
+		}
 		if (unlikely(err == -ENOBUFS)) {
 			device_full(c, now);
 			break;
 		}
 		c->tx_next = t->next;
 		c->snd_nxt = tcp_tx_end(t);
-		flight += len;
+		flight += tcp_tx_end(t) - tcp_tx(p)->seq;
 	}
 	c->cwnd_limited = limited;
 	if (c->tx_head && !c->due[TCP_TIMER_RETRANSMIT])

@@ -206,6 +206,7 @@ struct tcp_conn {
 	bool fin_queued, fin_wanted;	/* our FIN is on the queue; should be, but memory failed */
 	bool tx_waiting;		/* a writer or poller waits for room */
 	bool csum_offload;		/* the interface finishes checksums */
+	u8 tso_parts;			/* and cuts up to so many full segments that are sent as one; 0 or 1: none */
 	bool cwnd_limited;
 	struct pkt *tx_head, *tx_next, *tx_tail; /* unacknowledged; first unsent; last */
 	struct pkt *tx_fill;		/* a writer copies behind its end: do not send yet */

@@ -8,7 +8,7 @@
 #define NOTIFY 0x7f0000002000ull
 #define RING 16
 #define ALL_FEATURES (VIRTIO_F_COMMON | VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_MAC | \
-		      VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS)
+		      VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_HOST_TSO4)
 
 /* ---- the card --------------------------------------------------------------------------------------- */
 
@@ -163,7 +163,10 @@ static bool card_config_vector(struct virtio_device *d, u16 vector)
 	return true;
 }
 
-static const struct virtio_transport card_transport = { .isr = card_isr, .set_config_vector = card_config_vector };
+static u64 card_features(struct virtio_device *d) { return card.offered; }
+
+static const struct virtio_transport card_transport = { .features = card_features, .isr = card_isr,
+							.set_config_vector = card_config_vector };
 
 int virtio_negotiate(struct virtio_device *d, u64 wanted)
 {

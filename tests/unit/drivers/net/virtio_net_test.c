@@ -602,3 +602,119 @@ TEST(no_memory_at_probe_leaves_nothing_behind)
 	}
 	host_alloc_fail(0);
 }
+
+/* ---- large packets ------------------------------------------------------------------------------------------ */
+
+/* Three packets of TCP text that have another holder, with headers in front of the first, as one. */
+static struct pkt *gather(struct pkt *parts[3], u32 each)
+{
+	for (u32 i = 0; i < 3; i++) {
+		parts[i] = make_pkt(each, i, PKT_HEADROOM);
+		pkt_get(parts[i]);
+	}
+	memset(pkt_push(parts[0], 54), 0, 54);
+	parts[0]->data[14 + 20 + 12] = 5 << 4;	/* the TCP header is 20 bytes long */
+	parts[0]->len += 2 * each;
+	parts[0]->frag = parts[1];
+	parts[1]->frag = parts[2];
+	parts[0]->flags = PKT_GSO_TCP4 | PKT_GATHER | PKT_CSUM_PARTIAL | PKT_OWN_HEADROOM;
+	parts[0]->gso_size = each;
+	parts[0]->csum_start = 34;
+	parts[0]->csum_offset = 16;
+	return parts[0];
+}
+
+TEST(segments_go_out_as_one)
+{
+	struct virtio_net *v = begin(ALL_FEATURES);
+	struct pkt *parts[3];
+	u8 out[5000], want[1000];
+	u32 id;
+
+	EXPECT_GE(stack.nif->tso_parts, 3u);
+	for (int round = 0; round < 100; round++) {
+		struct virtio_net_hdr *h = (struct virtio_net_hdr *)out;
+
+		EXPECT_EQ(send(gather(parts, 1000)), 0);
+		EXPECT_EQ(card_transmit(out, &id), 12 + 54 + 3000l);
+		EXPECT_EQ(h->flags, VIRTIO_NET_HDR_NEEDS_CSUM);
+		EXPECT_EQ(h->gso_type, VIRTIO_NET_HDR_GSO_TCPV4);
+		EXPECT_EQ(h->gso_size, 1000);
+		EXPECT_EQ(h->hdr_len, 54);
+		EXPECT_EQ(h->csum_start, 34);
+		EXPECT_EQ(h->csum_offset, 16);
+		for (u32 i = 0; i < 3; i++) {
+			make_frame(want, 1000, i);
+			EXPECT_MEM(out + 12 + 54 + i * 1000, want, 1000);
+			EXPECT_EQ(parts[i]->refs, 2u);
+		}
+		/* Who keeps them may drop one while the card has it still; or use one when the card is done. */
+		pkt_drop(parts[round % 3]);
+		card_sent(id);
+		stack.nif->ops->tx_reclaim(stack.nif);
+		for (u32 i = 0; i < 3; i++) {
+			if (i == round % 3)
+				continue;
+			EXPECT_EQ(parts[i]->refs, 1u);
+			EXPECT(!parts[i]->frag);
+			EXPECT(!(parts[i]->flags & PKT_GATHER));
+			pkt_drop(parts[i]);
+		}
+	}
+	end(v);
+}
+
+/* What the ring holds at the end, and what it refuses, goes back to its keeper. */
+TEST(segments_in_flight_at_the_end)
+{
+	struct virtio_net *v = begin(ALL_FEATURES);
+	struct pkt *parts[3], *more[3];
+
+	EXPECT_EQ(send(gather(parts, 500)), 0);
+	pkt_free(gather(more, 500));
+	end(v);
+	for (u32 i = 0; i < 3; i++) {
+		EXPECT_EQ(parts[i]->refs, 1u);
+		EXPECT_EQ(more[i]->refs, 1u);
+		pkt_drop(parts[i]);
+		pkt_drop(more[i]);
+	}
+	pkt_drain_caches();
+}
+
+TEST(joined_segments_come_in)
+{
+	struct virtio_net_hdr h = { .flags = VIRTIO_NET_HDR_NEEDS_CSUM, .gso_type = VIRTIO_NET_HDR_GSO_TCPV4, .gso_size = 1448,
+				    .csum_start = 34, .csum_offset = 16 };
+	struct virtio_net *v = begin(ALL_FEATURES);
+	u8 f[20000];
+	struct pkt *p;
+
+	make_frame(f, sizeof(f), 3);
+	EXPECT(card_receive_quiet(&h, f, sizeof(f)));
+	card_signal(0);
+	host_run();
+	p = stack.received.head;
+	EXPECT(p);
+	EXPECT_EQ(p->flags, PKT_GSO_TCP4 | PKT_CSUM_PARTIAL | PKT_CSUM_VALID);
+	EXPECT_EQ(p->gso_size, 1448);
+	expect_received(3, sizeof(f));
+	end(v);
+}
+
+/* Large packets are not asked for without what they need. */
+TEST(features_that_build_on_others)
+{
+	static const struct { u64 without, then; } cases[] = {
+		{ VIRTIO_NET_F_CSUM, VIRTIO_NET_F_HOST_TSO4 }, { VIRTIO_NET_F_GUEST_CSUM, VIRTIO_NET_F_GUEST_TSO4 },
+		{ VIRTIO_NET_F_MRG_RXBUF, VIRTIO_NET_F_GUEST_TSO4 }, { VIRTIO_NET_F_HOST_TSO4, VIRTIO_NET_F_HOST_TSO4 },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct virtio_net *v = begin(ALL_FEATURES & ~cases[i].without);
+
+		EXPECT(!(device.features & (cases[i].without | cases[i].then)));
+		EXPECT_EQ(!stack.nif->tso_parts, !(device.features & VIRTIO_NET_F_HOST_TSO4));
+		end(v);
+	}
+}

@@ -60,6 +60,94 @@ TEST(the_card_may_finish_checksums)
 	exchange(1 << 20, 1 << 20);
 }
 
+/* The SYNs come without the options that follow MSS, as from an old peer. */
+static bool strip_options(struct wire_frame *f)
+{
+	struct tcp_header *th = frame_tcp(f);
+
+	if (th->flags & TCP_SYN) {
+		memset(f->data + 34 + 24, 1, (th->offset >> 4 << 2) - 24);
+		frame_checksum(f);
+	}
+	return true;
+}
+
+/* A card that cuts, whatever the wire then does to the segments. */
+static void cutting_card(u32 parts)
+{
+	nic.features = NETIF_F_CSUM | NETIF_F_SG;
+	nic.tso_parts = parts;
+}
+
+TEST(the_card_may_cut_segments)
+{
+	u64 frames;
+
+	wire_start();
+	cutting_card(44);
+	exchange(3 << 20, 1 << 20);
+	EXPECT_EQ(tcp_counter_sum(TCPC_RETRANS_SEGS), 0ull);
+	EXPECT_GT(wire.cut, 0ull);
+	EXPECT_LT(wire.cut, wire.text_frames / 4);
+	/* No more segments than without. */
+	frames = wire.text_frames;
+	wire_start();
+	exchange(3 << 20, 1 << 20);
+	EXPECT_EQ(wire.cut, 0ull);
+	EXPECT_LE(frames, wire.text_frames + wire.text_frames / 20);
+}
+
+TEST(cut_segments_arrive_over_bad_wires)
+{
+	static const struct { u32 parts, loss, duplicate, reorder; u64 delay; } weathers[] = {
+		{ 44, 10, 0, 0, MSEC }, { 3, 10, 0, 0, MSEC }, { 44, 50, 20, 50, MSEC }, { 16, 0, 0, 300, 5 * MSEC },
+		{ 44, 200, 50, 50, 2 * MSEC }, { 44, 20, 10, 10, 100 * MSEC }, { 1, 20, 0, 0, MSEC },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(weathers); i++) {
+		wire_start();
+		cutting_card(weathers[i].parts);
+		wire.loss = weathers[i].loss;
+		wire.duplicate = weathers[i].duplicate;
+		wire.reorder = weathers[i].reorder;
+		wire.delay = weathers[i].delay;
+		exchange(400000, 300000);
+		EXPECT_EQ(!!wire.cut, weathers[i].parts > 1);
+	}
+	/* And to a peer without selective acknowledgements. */
+	wire_start();
+	cutting_card(44);
+	wire.filter = strip_options;
+	wire.loss = 30;
+	exchange(300000, 300000);
+}
+
+/* The way leads over another card meanwhile: what was meant for one that cuts is sent anew, in segments. */
+TEST(a_card_that_no_longer_cuts)
+{
+	struct socket *l, *a, *b;
+	struct stream send = { .bytes = 2 << 20 }, receive = { 0 };
+
+	wire_start();
+	cutting_card(44);
+	l = tcp_listen_on(80, 10);
+	tcp_pair(l, 80, &a, &b);
+	nic.tso_parts = 0;
+	send.s = a;
+	receive.s = b;
+	stream_send(&send);
+	stream_receive(&receive);
+	wait_until(clock_ns() + 20 * MSEC);
+	EXPECT_EQ(wire.cut, 0ull);
+	route_cache_flush();
+	stream_wait(&receive);
+	EXPECT_EQ(receive.done, send.bytes);
+	socket_release(a);
+	socket_release(b);
+	socket_release(l);
+	wire_expect_clean();
+}
+
 TEST(sequence_numbers_wrap)
 {
 	wire_start();
@@ -84,18 +172,6 @@ TEST(text_arrives_over_bad_wires)
 		wire.jitter = weathers[i].jitter;
 		exchange(400000, 300000);
 	}
-}
-
-/* The SYNs come without the options that follow MSS, as from an old peer. */
-static bool strip_options(struct wire_frame *f)
-{
-	struct tcp_header *th = frame_tcp(f);
-
-	if (th->flags & TCP_SYN) {
-		memset(f->data + 34 + 24, 1, (th->offset >> 4 << 2) - 24);
-		frame_checksum(f);
-	}
-	return true;
 }
 
 TEST(a_peer_without_options_is_served)

@@ -160,30 +160,13 @@ static bool frame_schedule(struct wire_frame *f)
 	return chance() >= wire.loss;
 }
 
-static int wire_xmit(struct netif *nif, struct pkt *p)
+/* One frame on its way; p is held until it is delivered, if that is given. */
+static void frame_send(struct wire_frame *f, struct pkt *p)
 {
-	struct wire_frame *f = calloc(1, sizeof(*f)), *twin;
-	struct ip_header *ip;
+	struct ip_header *ip = frame_ip_header(f->data);
+	struct wire_frame *twin;
 
-	if (nic_result) {
-		free(f);
-		return nic_result;
-	}
-	EXPECT_LE(p->len, 14 + nic.mtu);
-	f->len = p->len;
-	pkt_copy_out(p, 0, f->data, p->len);
-	ip = frame_ip_header(f->data);
-	if (be16_to_cpu(get_unaligned_be16(f->data + 12)) == 0 || ip->protocol != 6) {
-		free(f);
-		pkt_free(p);
-		return 0;
-	}
-	if (p->flags & PKT_CSUM_PARTIAL) {
-		EXPECT_EQ(p->csum_start, 34u);
-		EXPECT_EQ(p->csum_offset, 16u);
-		EXPECT(nic.features & NETIF_F_CSUM);
-		*(u16 *)(f->data + 50) = cksum_fold(cksum_add(0, f->data + 34, f->len - 34));
-	}
+	EXPECT_LE(f->len, 14 + nic.mtu);
 	EXPECT(!cksum_fold(cksum_add(cksum_pseudo(ip->source, ip->destination, 6, f->len - 34), f->data + 34,
 				     f->len - 34)));
 	frame_count(f);
@@ -192,8 +175,9 @@ static int wire_xmit(struct netif *nif, struct pkt *p)
 			others[others_count++] = f;
 		else
 			free(f);
-		pkt_free(p);
-		return 0;
+		if (p)
+			pkt_free(p);
+		return;
 	}
 	f->held = p;
 	f->lost = wire.filter && !wire.filter(f);
@@ -212,6 +196,69 @@ static int wire_xmit(struct netif *nif, struct pkt *p)
 	if (wire.filter)		/* it may have changed the copy */
 		held_release(f);
 	wire_queue(f);
+}
+
+/* What a card does with a packet of several segments; it has the last piece, and so all, until the last is delivered. */
+static void packet_cut(struct pkt *p)
+{
+	static u8 all[65535 + 14];
+	const struct tcp_header *th = (const struct tcp_header *)(all + 34);
+	u32 headers, parts = 0;
+
+	for (struct pkt *part = p; part; part = part->frag)
+		parts++;
+	EXPECT_LE(parts, nic.tso_parts);
+	EXPECT_LE(p->len, sizeof(all));
+	EXPECT(p->gso_size && p->flags & PKT_CSUM_PARTIAL);
+	pkt_copy_out(p, 0, all, p->len);
+	headers = 34 + (th->offset >> 4 << 2);
+	EXPECT_GT(p->len, headers + p->gso_size);
+	EXPECT_EQ(frame_ip_header(all)->length, cpu_to_be16(p->len - 14));
+	wire.cut++;
+	for (u32 at = headers; at < p->len; at += p->gso_size) {
+		struct wire_frame *f = calloc(1, sizeof(*f));
+		u32 n = MIN(p->len - at, (u32)p->gso_size);
+		bool last = at + n == p->len;
+
+		memcpy(f->data, all, headers);
+		memcpy(f->data + headers, all + at, n);
+		f->len = headers + n;
+		frame_tcp(f)->seq = htonl(ntohl(th->seq) + at - headers);
+		if (!last)
+			frame_tcp(f)->flags &= ~(TCP_FIN | TCP_PSH);
+		frame_checksum(f);
+		frame_send(f, last ? p : NULL);
+	}
+}
+
+static int wire_xmit(struct netif *nif, struct pkt *p)
+{
+	struct wire_frame *f;
+	struct ip_header *ip;
+
+	if (nic_result)
+		return nic_result;
+	if (p->flags & PKT_GSO_TCP4) {
+		packet_cut(p);
+		return 0;
+	}
+	f = calloc(1, sizeof(*f));
+	EXPECT_LE(p->len, 14 + nic.mtu);
+	f->len = p->len;
+	pkt_copy_out(p, 0, f->data, p->len);
+	ip = frame_ip_header(f->data);
+	if (be16_to_cpu(get_unaligned_be16(f->data + 12)) == 0 || ip->protocol != 6) {
+		free(f);
+		pkt_free(p);
+		return 0;
+	}
+	if (p->flags & PKT_CSUM_PARTIAL) {
+		EXPECT_EQ(p->csum_start, 34u);
+		EXPECT_EQ(p->csum_offset, 16u);
+		EXPECT(nic.features & NETIF_F_CSUM);
+		*(u16 *)(f->data + 50) = cksum_fold(cksum_add(0, f->data + 34, f->len - 34));
+	}
+	frame_send(f, p);
 	return 0;
 }
 
@@ -250,7 +297,7 @@ void wire_start(void)
 	wire = (struct wire){ .delay = MSEC };
 	line_free = 0;
 	nic.mtu = 1500;
-	nic.features = 0;
+	nic.features = nic.tso_parts = 0;
 	route_cache_flush();
 }
 

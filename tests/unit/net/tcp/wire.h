@@ -5,7 +5,8 @@
  * delays, reorders and duplicates as it is told. Packets to other addresses are kept for the test, which
  * plays that peer by hand.
  *
- * The card keeps each packet until it is delivered, as a device does, and then checks that nobody wrote to it.
+ * The card keeps each packet until it is delivered, as a device does, and then checks that nobody wrote to it. With
+ * nic.tso_parts it cuts large packets into segments, which then go their ways.
  */
 #pragma once
 #include "../stack.h"
@@ -34,6 +35,7 @@ struct wire {
 	/* Sees each frame as it is sent, and may change it (wire_checksum) or drop it: false. */
 	bool (*filter)(struct wire_frame *f);
 	u64 frames, frames_lost, text_frames, acks; /* counted: TCP; with text; without text or flags but ACK */
+	u64 cut;			/* packets that were several segments */
 };
 extern struct wire wire;
 
