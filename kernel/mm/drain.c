@@ -3,8 +3,6 @@
  * go to their slabs, empty slabs and unused stacks to the pages, pages to the buddy lists.
  */
 #include "mm/drain.h"
-#include "arch/arm64/cpu.h"
-#include "core/percpu.h"
 #include "mm/kmap.h"
 #include "mm/page.h"
 #include "mm/slab.h"
@@ -30,17 +28,10 @@ static void drain_cpu(void *arg)
 u64 memory_drain(void)
 {
 	struct page_counts before, after;
-	u64 flags;
 
 	page_counts_get(&before);
 	kstack_drain();
-	if (cpus_present > 1) {
-		drain_ops.on_each_cpu(drain_cpu, NULL);
-	} else {
-		flags = irq_save();
-		drain_cpu(NULL);
-		irq_restore(flags);
-	}
+	drain_ops.on_each_cpu(drain_cpu, NULL);
 	page_counts_get(&after);
 	return after.free > before.free ? after.free - before.free : 0;
 }

@@ -11,7 +11,7 @@ struct memory_keeper {
 };
 
 struct drain_ops {
-	/* irq: run fn(arg) on every CPU, interrupts masked, and wait for all; NULL: there is one. Process context. */
+	/* irq: run fn(arg) on every CPU, interrupts masked, and wait for all. Process context. */
 	void (*on_each_cpu)(void (*fn)(void *), void *arg);
 };
 extern struct drain_ops drain_ops;

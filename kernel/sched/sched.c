@@ -572,6 +572,11 @@ void sched_set_space(struct vm_space *s)
 	irq_restore(flags);
 }
 
+void sched_forget_space(void)
+{
+	this_cpu(run_queue)->space = NULL;
+}
+
 void sched_stats_get(struct sched_stats *s)
 {
 	*s = (struct sched_stats){ .threads_created = threads_created };

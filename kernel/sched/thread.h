@@ -135,6 +135,8 @@ void thread_set_state(enum thread_state s);
 
 /* Run on with this user half (NULL: none): exec and exit. Process context. */
 void sched_set_space(struct vm_space *s);
+/* The user half that this CPU's last program left is no more: whatever program comes next, load its own. Interrupts masked. */
+void sched_forget_space(void);
 /* Let a thread in THREAD_STOPPED run again. Any context. */
 void sched_wake_stopped(struct thread *t);
 

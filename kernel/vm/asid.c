@@ -6,12 +6,15 @@
  *
  * Called by the scheduler at each change of space. A kernel thread, or the
  * same space again, leaves TTBR0 alone: a change of the identifier is what
- * costs. A space that is left in TTBR0 that way is pinned.
+ * costs. A space that is left in TTBR0 that way is pinned, and goes when memory is
+ * short though no other comes (mm/drain.h).
  */
 #include "base/bitmap.h"
 #include "core/percpu.h"
 #include "core/spinlock.h"
+#include "mm/drain.h"
 #include "mm/slab.h"
+#include "sched/thread.h"
 #include "vm/internal.h"
 
 static struct spinlock asid_lock = SPINLOCK_INIT("asid");	/* irq kind */
@@ -83,16 +86,37 @@ void vm_space_switch(struct vm_space *s)
 }
 
 /*
- * The space's tables are gone and its root is empty. If this CPU still has it
- * in TTBR0 it stays there, harmless, with its identifier, until another space comes.
+ * Nobody runs on the space any more and its root is empty. A CPU that still has it in TTBR0 keeps it, harmless, with its
+ * identifier, until another space comes; another CPU than this must forget the tables below the root before they go.
  */
-void asid_release(struct vm_space *s)
+void asid_quiesce(struct vm_space *s)
 {
 	u64 flags = irq_save();
 	bool active = *this_cpu(active_space) == s;
 
-	if (atomic_load_relaxed(&s->pins) > 1u + active)
+	if (atomic_load(&s->pins) > 1u + active)
 		vm_flush_space(s);
 	irq_restore(flags);
+}
+
+/* A dead space that only this CPU's TTBR0 keeps. Nothing of its identifier is looked up under the empty root. */
+static void asid_drain(void)
+{
+	struct vm_space **active = this_cpu(active_space), *s = *active;
+
+	if (!s || atomic_load(&s->refs))
+		return;
+	spin_lock(&asid_lock);
+	*active = NULL;
+	pgtable_switch_user(empty_root, 0);
+	spin_unlock(&asid_lock);
+	sched_forget_space();
 	vm_space_unpin(s);
+}
+
+void asid_init(void)
+{
+	static struct memory_keeper spaces = { .drain = asid_drain };
+
+	memory_keeper_add(&spaces);
 }

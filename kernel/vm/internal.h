@@ -94,5 +94,6 @@ int vm_each_region(struct vm_space *s, u64 address, u64 end, int (*fn)(struct vm
 
 /* asid.c */
 void asid_activate(struct vm_space *s);		/* interrupts masked */
-void asid_release(struct vm_space *s);		/* its last holder is gone, and what its root led to */
+void asid_quiesce(struct vm_space *s);		/* its last holder is gone, and its root is empty */
+void asid_init(void);
 extern struct page *vm_zero_page;

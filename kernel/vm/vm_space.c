@@ -23,6 +23,7 @@ void vm_init(void)
 {
 	region_cache = slab_cache_create("vm_region", sizeof(struct vm_region), 0);
 	vm_zero_page = page_alloc(0, PA_ZERO);
+	asid_init();
 }
 
 /* ---- regions ---- */
@@ -244,7 +245,7 @@ void vm_space_put(struct vm_space *s)
 	vm_uncommit(s->pages_committed);
 	vm_tables_free(s);
 	vm_unlock(s);
-	asid_release(s);
+	vm_space_unpin(s);
 }
 
 /* Share the present pages of r with the child, read-only on both sides when they are private. 1 if an entry of `from` changed. */

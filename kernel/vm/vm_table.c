@@ -48,11 +48,12 @@ void vm_tables_free(struct vm_space *s)
 	struct page *p = s->tables, *next;
 	u64 *root = phys_to_virt(s->pgd_phys);
 
+	memset(root, 0, PAGE_SIZE);
+	asid_quiesce(s);
 	/* The root was the first: it stays, empty, as long as some CPU has it. */
 	for (; p && (next = page_of(p->next)); p = next)
 		page_put(p);
 	s->tables = NULL;
-	memset(root, 0, PAGE_SIZE);
 }
 
 u64 *vm_pte_find(struct vm_space *s, u64 va)
