@@ -20,10 +20,14 @@ static int said(const char *what)
 	struct pollfd p = { master, POLLIN, 0 };
 
 	for (;;) {
+		char *found = memmem(text, length, what, strlen(what));
 		ssize_t n;
 
-		if (memmem(text, length, what, strlen(what))) {
-			length = 0;
+		if (found) {
+			/* What came with it is for the next question. */
+			found += strlen(what);
+			length -= found - text;
+			memmove(text, found, length);
 			return 1;
 		}
 		if (poll(&p, 1, 20000) != 1)
