@@ -14,8 +14,9 @@ struct timer_cpu {
 	struct spinlock lock;		/* irq kind */
 	struct rb_root tree;		/* [lock] */
 	struct timer *first;		/* earliest, or NULL [lock] */
+	u64 first_at;			/* its deadline, ~0: none [lock; its CPU's interrupt reads without] */
 	struct timer *running;		/* whose function runs [lock], read by timer_cancel_sync */
-	u64 programmed;			/* hardware deadline, ~0: none [lock] */
+	u64 programmed;			/* hardware deadline, ~0: none [own CPU, interrupts masked] */
 };
 
 static DEFINE_PERCPU(struct timer_cpu, timer_cpu);
@@ -29,13 +30,20 @@ void timer_init(struct timer *t, void (*fn)(struct timer *))
 	t->armed = 0;
 }
 
-/* [lock] */
+/* This CPU's. Interrupts masked. */
 static void hw_set(struct timer_cpu *c, u64 deadline)
 {
 	if (deadline >= c->programmed || !timer_hw)
 		return;
 	c->programmed = deadline;
 	timer_hw->set_next(deadline);
+}
+
+/* [lock] */
+static void first_set(struct timer_cpu *c, struct timer *t)
+{
+	c->first = t;
+	WRITE_ONCE(c->first_at, t ? t->deadline : ~0ull);
 }
 
 /* [lock] */
@@ -55,7 +63,7 @@ static void tree_insert(struct timer_cpu *c, struct timer *t)
 	}
 	rb_insert_at(&c->tree, &t->node, parent, link);
 	if (leftmost)
-		c->first = t;
+		first_set(c, t);
 	t->armed = 1;
 }
 
@@ -65,7 +73,7 @@ static void tree_remove(struct timer_cpu *c, struct timer *t)
 	if (c->first == t) {
 		struct rb_node *n = rb_next(&t->node);
 
-		c->first = n ? container_of(n, struct timer, node) : NULL;
+		first_set(c, n ? container_of(n, struct timer, node) : NULL);
 	}
 	rb_remove(&c->tree, &t->node);
 	t->armed = 0;
@@ -137,8 +145,7 @@ void timer_hw_register(const struct timer_hw *hw)
 	u64 flags = spin_lock_irqsave(&this_cpu(timer_cpu)->lock);
 
 	timer_hw = hw;
-	if (this_cpu(timer_cpu)->first)
-		hw_set(this_cpu(timer_cpu), this_cpu(timer_cpu)->first->deadline);
+	hw_set(this_cpu(timer_cpu), this_cpu(timer_cpu)->first_at);
 	spin_unlock_irqrestore(&this_cpu(timer_cpu)->lock, flags);
 }
 
@@ -153,14 +160,16 @@ void timer_slice(u64 deadline)
 void timer_interrupt(bool user)
 {
 	struct timer_cpu *c = this_cpu(timer_cpu);
-	u64 now = clock_ns();
+	u64 now = clock_ns(), first_at;
 
 	c->programmed = ~0ull;
 	hw_set(c, sched_timer_check(now, user));
-	if (c->first && c->first->deadline <= now)
+	/* The timer itself may be another CPU's to cancel, and gone. */
+	first_at = READ_ONCE(c->first_at);
+	if (first_at <= now)
 		softirq_raise(SOFTIRQ_TIMER);
-	else if (c->first)
-		hw_set(c, c->first->deadline);
+	else
+		hw_set(c, first_at);
 }
 
 /* SOFTIRQ_TIMER: run what is due, then set the hardware for the rest. */
@@ -169,7 +178,7 @@ static bool timers_run(void)
 	struct timer_cpu *c = this_cpu(timer_cpu);
 	u64 flags = spin_lock_irqsave(&c->lock);
 
-	while (c->first && c->first->deadline <= clock_ns()) {
+	while (c->first_at <= clock_ns()) {
 		struct timer *t = c->first;
 
 		tree_remove(c, t);
@@ -180,8 +189,7 @@ static bool timers_run(void)
 		/* t itself may be gone by now. Release: pairs with timer_cancel_sync. */
 		atomic_store(&c->running, (struct timer *)NULL);
 	}
-	if (c->first)
-		hw_set(c, c->first->deadline);
+	hw_set(c, c->first_at);
 	spin_unlock_irqrestore(&c->lock, flags);
 	return false;
 }
@@ -189,11 +197,8 @@ static bool timers_run(void)
 void timer_kicked(void)
 {
 	struct timer_cpu *c = this_cpu(timer_cpu);
-	u64 flags = spin_lock_irqsave(&c->lock);
 
-	if (c->first)
-		hw_set(c, c->first->deadline);
-	spin_unlock_irqrestore(&c->lock, flags);
+	hw_set(c, READ_ONCE(c->first_at));
 }
 
 void timers_start_cpu(void)
@@ -204,7 +209,7 @@ void timers_start_cpu(void)
 void timers_init_cpu(u32 cpu)
 {
 	spin_init(&per_cpu(timer_cpu, cpu)->lock, "timers");
-	per_cpu(timer_cpu, cpu)->programmed = ~0ull;
+	per_cpu(timer_cpu, cpu)->programmed = per_cpu(timer_cpu, cpu)->first_at = ~0ull;
 }
 
 void timers_init(void)
