@@ -89,9 +89,11 @@ static bool pull_from(struct run_queue *q, struct run_queue *from)
 {
 	struct thread *t;
 
-	/* Our own lock is held: only a try can't deadlock with a CPU that does the same. */
-	if (!rq_trylock(from))
+	/* Our own lock is held: only a try can't deadlock with a CPU that does the same. Who would sleep tries again. */
+	if (!rq_trylock(from)) {
+		WRITE_ONCE(q->idle->preempt.no_resched, 0);
 		return false;
+	}
 	t = waiting_for(from, q->cpu);
 	if (t) {
 		rq_dequeue(from, t);

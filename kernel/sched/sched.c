@@ -360,6 +360,8 @@ static void join(struct run_queue *q, struct thread *t)
 		want_resched(c);
 	else if (q->slice_end == ~0ull)
 		slice_arm(q, c, clock_ns());
+	else
+		return;
 	kick(q);
 }
 
