@@ -72,19 +72,40 @@ static const struct vnode_ops attr_ops = {
 	.release = attrfs_release,
 };
 
-static struct attr_node *node_new(struct superblock *sb, const struct vnode_ops *ops, u32 mode)
+static struct attr_node *node_new(struct superblock *sb, const struct attr_file *what)
 {
 	struct attr_node *n = kzalloc(sizeof(*n));
 
 	if (!n)
 		return NULL;
-	vnode_init(&n->v, sb, ops, mode);
+	vnode_init(&n->v, sb, what->ops ? what->ops : &attr_ops, what->mode);
 	n->v.uid = n->v.gid = 0;
-	if (S_ISDIR(mode)) {
+	if (S_ISDIR(what->mode)) {
 		n->v.nlink = 2;
 		n->v.fops = &attr_dir_fops;
 	}
+	if (what->fops)
+		n->v.fops = what->fops;
+	if (what->ino)
+		n->v.ino = what->ino;
+	n->v.size = what->size;
+	n->source = what->source;
+	if (what->target) {
+		n->target = kstrdup(what->target);
+		if (!n->target) {
+			vnode_put(&n->v);
+			return NULL;
+		}
+	}
 	return n;
+}
+
+struct dentry *attrfs_child(struct dentry *dir, const char *name, u32 len, const struct attr_file *what)
+{
+	struct attr_node *n = node_new(dir->sb, what);
+	struct dentry *d = n ? dentry_new(dir->sb, dir, name, len, &n->v) : NULL;
+
+	return d ? d : err_ptr(-ENOMEM);
 }
 
 static void attr_statfs(struct superblock *sb, u64 *blocks, u64 *free, u64 *files, u64 *files_free)
@@ -102,15 +123,14 @@ static const struct superblock_ops attr_sb_ops = { .statfs = attr_statfs, .relea
 struct superblock *attrfs_make(const struct fs_type *type, u64 magic,
 			       const struct vnode_ops *root_ops, const struct file_ops *root_fops)
 {
+	struct attr_file what = { .mode = S_IFDIR | 0555, .ops = root_ops, .fops = root_fops };
 	struct superblock *sb = kmalloc(sizeof(*sb));
 	struct attr_node *root;
 
 	if (!sb)
 		return NULL;
 	superblock_init(sb, type, &attr_sb_ops, magic);
-	root = node_new(sb, root_ops ? root_ops : &attr_ops, S_IFDIR | 0555);
-	if (root && root_fops)
-		root->v.fops = root_fops;
+	root = node_new(sb, &what);
 	if (root)
 		sb->root = dentry_new(sb, NULL, "", 0, &root->v);
 	if (!sb->root) {
@@ -143,6 +163,7 @@ static struct dentry *child_add(struct dentry *dir, const char *name, u32 len, s
  */
 static struct dentry *parent_find(struct superblock *sb, const char *path, const char **name, bool make)
 {
+	static const struct attr_file plain_dir = { .mode = S_IFDIR | 0555 };
 	struct dentry *dir = sb->root, *d;
 	const char *slash;
 
@@ -154,7 +175,7 @@ static struct dentry *parent_find(struct superblock *sb, const char *path, const
 			if (d)
 				dentry_put(d);		/* the tree keeps it */
 			else if (make)
-				d = child_add(dir, path, len, node_new(sb, &attr_ops, S_IFDIR | 0555));
+				d = child_add(dir, path, len, node_new(sb, &plain_dir));
 			else
 				return err_ptr(-ENOENT);
 			if (is_err(d))
@@ -188,22 +209,7 @@ int attrfs_add(struct superblock *sb, const char *path, const struct attr_file *
 		err = -EEXIST;
 		goto out;
 	}
-	n = node_new(sb, &attr_ops, what->mode);
-	if (n && what->target) {
-		n->target = kstrdup(what->target);
-		if (!n->target) {
-			vnode_put(&n->v);
-			n = NULL;
-		}
-	}
-	if (!n) {
-		err = -ENOMEM;
-		goto out;
-	}
-	n->source = what->source;
-	if (what->fops)
-		n->v.fops = what->fops;
-	n->v.size = what->size;
+	n = node_new(sb, what);
 	d = child_add(dir, name, strlen(name), n);
 	if (is_err(d))
 		err = ptr_err(d);

@@ -10,7 +10,6 @@ struct attr_node {
 	struct text_source source;	/* of text files */
 	void (*arg_free)(void *);	/* the last reference frees source.arg; NULL: not ours */
 	char *target;			/* of links; owned */
-	const struct vnode_ops *over;	/* directories that know more names; NULL */
 };
 
 /* A file system of such a tree, alive for ever. Its root may have operations of its own. NULL: no memory. */
@@ -20,13 +19,17 @@ struct attr_file {
 	u32 mode;			/* with S_IFREG or S_IFLNK or S_IFDIR */
 	struct text_source source;
 	void (*arg_free)(void *);
+	const struct vnode_ops *ops;	/* NULL: the common ones. A directory that knows more names than the tree has more */
 	const struct file_ops *fops;	/* instead of source */
 	const char *target;
 	u64 size;
+	u64 ino;			/* 0: one is chosen */
 };
 /* 0, -EEXIST, -ENOMEM, -ENOTDIR. */
 int attrfs_add(struct superblock *sb, const char *path, const struct attr_file *what);
 void attrfs_remove(struct superblock *sb, const char *path);
+/* For vnode_ops.lookup: a name that is not in the tree, and goes with its last user. err_ptr(-ENOMEM). */
+struct dentry *attrfs_child(struct dentry *dir, const char *name, u32 len, const struct attr_file *what);
 /* Operations for directories of that kind, to be extended. */
 void attrfs_release(struct vnode *v);
 int attrfs_setattr(struct vnode *v, const struct vnode_attr *a);

@@ -88,20 +88,15 @@ static const struct vnode_ops self_ops = { .readlink = self_readlink, .release =
 
 static struct dentry *self_new(struct dentry *root, const char *name, u32 len, bool thread)
 {
-	struct attr_node *n = kzalloc(sizeof(*n));
-	struct dentry *d;
+	struct attr_file what = { .mode = S_IFLNK | 0777, .ops = &self_ops };
+	struct dentry *d = attrfs_child(root, name, len, &what);
 
-	if (!n)
-		return err_ptr(-ENOMEM);
-	vnode_init(&n->v, root->sb, &self_ops, S_IFLNK | 0777);
-	n->v.uid = n->v.gid = 0;
-	n->v.rdev = thread;
-	d = dentry_new(root->sb, root, name, len, &n->v);
-	return d ? d : err_ptr(-ENOMEM);
+	if (!is_err(d))
+		d->vnode->rdev = thread;
+	return d;
 }
 
-/* A process's number in decimal, without leading zeros. */
-static bool pid_parse(const char *name, u32 len, u32 *pid)
+bool proc_number_parse(const char *name, u32 len, u32 *number)
 {
 	u32 v = 0;
 
@@ -112,7 +107,7 @@ static bool pid_parse(const char *name, u32 len, u32 *pid)
 			return false;
 		v = v * 10 + (name[i] - '0');
 	}
-	*pid = v;
+	*number = v;
 	return true;
 }
 
@@ -122,7 +117,7 @@ static struct dentry *root_lookup(struct dentry *root, const char *name, u32 len
 
 	if (!pids)
 		return err_ptr(-ENOENT);
-	if (pid_parse(name, len, &pid))
+	if (proc_number_parse(name, len, &pid))
 		return pids->lookup(root, pid);
 	if (len == 4 && !memcmp(name, "self", 4))
 		return self_new(root, name, len, false);
@@ -194,5 +189,5 @@ int procfs_init(void)
 	if (!procfs)
 		return -ENOMEM;
 	fs_type_register(&procfs_type);
-	return procfs_system_init();
+	return procfs_system_init(procfs);
 }

@@ -1,5 +1,5 @@
 /*
- * Shared by procfs.c and procfs_system.c.
+ * Shared by the files of /proc.
  */
 #pragma once
 #include "fs/procfs.h"
@@ -13,4 +13,7 @@ struct dir_tail {
 bool dir_tail_emit(struct dir_sink *s, const char *name, u32 len, u64 ino, u32 mode, u64 pos_after);
 
 void proc_stat_sources_show(struct text_out *t);
-int procfs_system_init(void);
+int procfs_system_init(struct superblock *procfs);
+int procfs_irq_init(struct superblock *procfs);
+/* A number in decimal, without leading zeros, as directories of processes and interrupt lines are named. */
+bool proc_number_parse(const char *name, u32 len, u32 *number);

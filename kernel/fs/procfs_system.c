@@ -189,15 +189,16 @@ static void stat_show(struct text_out *t)
 
 static void interrupts_show(struct text_out *t)
 {
-	char line[512];
-	bool more = true;
-	size_t n = irq_format_header(line, sizeof(line));
+	size_t size = 256 + 16 * cpus_present;
+	char *line = kmalloc(size);
+	bool more = line;
 
-	text_write(t, line, n);
-	for (u32 nr = 0; more; nr++) {
-		n = irq_format(nr, line, sizeof(line), &more);
-		text_write(t, line, n);
-	}
+	t->failed |= !line;
+	if (line)
+		text_write(t, line, irq_format_header(line, size));
+	for (u32 nr = 0; more; nr++)
+		text_write(t, line, irq_format(nr, line, size, &more));
+	kfree(line);
 }
 
 static void slabinfo_show(struct text_out *t, void *arg)
@@ -459,7 +460,7 @@ static const struct { const char *path; void (*show)(struct text_out *); } files
 	{ "filesystems", filesystems_show }, { "devices", devices_show },
 };
 
-int procfs_system_init(void)
+int procfs_system_init(struct superblock *procfs)
 {
 	int err = 0;
 
@@ -471,5 +472,5 @@ int procfs_system_init(void)
 		err = proc_register_link("mounts", "self/mounts");
 	if (!err)
 		err = proc_register_dir("net");
-	return err;
+	return err ? err : procfs_irq_init(procfs);
 }

@@ -8,6 +8,7 @@
 #include "base/string.h"
 #include "core/percpu.h"
 #include "fs/attrfs.h"
+#include "fs/cpu_text.h"
 #include "fs/file_internal.h"
 #include "fs/init.h"
 #include "fs/sysfs.h"
@@ -112,10 +113,8 @@ void sysfs_unregister(const char *path)
 
 static void cpus_show(struct text_out *t, void *arg)
 {
-	if (cpus_present == 1)
-		text_printf(t, "0\n");
-	else
-		text_printf(t, "0-%u\n", cpus_present - 1);
+	text_cpu_list(t, cpus_mask());
+	text_char(t, '\n');
 }
 
 static struct superblock *sysfs_mount(const struct fs_type *type, const char *source, const char *options)

@@ -104,6 +104,7 @@ struct irq *irq_create(struct irq_domain *d, u32 hwirq, enum irq_trigger trigger
 	err = d->ops->set_type ? d->ops->set_type(irq, trigger) : 0;
 	if (err)
 		goto no_type;
+	irq_affinity_begin(irq);
 	irq_insert(irq);
 	spin_unlock(&irq_list_lock);
 	return irq;

@@ -18,3 +18,6 @@ void ipi_send(u32 cpu, enum ipi number);
 size_t ipi_format(u32 number, char *buf, size_t size);	/* its line of /proc/interrupts */
 
 u32 irq_cpu_slots(void);	/* entries of irq->counts */
+
+/* affinity.c: a line that is being made, bound to its controller, goes where new lines go. [irq_list_lock] */
+void irq_affinity_begin(struct irq *irq);

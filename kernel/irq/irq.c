@@ -195,22 +195,6 @@ void irq_unmask(struct irq *irq)
 	spin_unlock_irqrestore(&irq->lock, flags);
 }
 
-int irq_set_cpu(struct irq *irq, u32 cpu)
-{
-	u64 flags;
-	int err = -EOPNOTSUPP;
-
-	if (cpu >= cpus_present)
-		return -EINVAL;
-	flags = spin_lock_irqsave(&irq->lock);
-	if (irq->domain->ops->set_affinity)
-		err = irq->domain->ops->set_affinity(irq, cpu);
-	if (err == 0)
-		irq->cpu = cpu;
-	spin_unlock_irqrestore(&irq->lock, flags);
-	return err;
-}
-
 bool irq_masks_while_polling(struct irq *irq)
 {
 	return mask_while_polling || irq->domain->flags & IRQ_MASK_WHILE_POLLING;

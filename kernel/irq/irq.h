@@ -31,8 +31,9 @@ struct irq {
 	struct spinlock lock;		/* irq kind */
 	u32 mask_depth;			/* 0: enabled       [lock] */
 	u32 cpu;			/* target           [lock] */
+	u64 affinity;			/* CPUs it may go to [lock] */
 	u32 *counts;			/* per CPU, MAX by cpus_present at allocation [its CPU] */
-	u32 unhandled;			/* IRQ_NONE in a row [its CPU] */
+	u32 unhandled;			/* IRQ_NONE in a row [its CPU; about right while it moves] */
 	enum irq_trigger trigger;	/* [lock] */
 	struct list_node node;		/* all irqs         [irq list lock] */
 	void *chip_data;		/* the domain's word */
@@ -48,7 +49,15 @@ void irq_detach(struct irq *irq, void *arg);	/* waits for a running handler; mas
 /* Counted: each mask needs one unmask. Any context. A fresh irq has depth 1. */
 void irq_mask(struct irq *irq);
 void irq_unmask(struct irq *irq);
-must_check int irq_set_cpu(struct irq *irq, u32 cpu);
+/* To one of these CPUs from now on: the first that runs. -EINVAL: none does; -EIO: this line cannot be moved. Any context. */
+must_check int irq_set_affinity(struct irq *irq, u64 cpus);
+/* What a new line gets. -EINVAL: none of them runs. Any context. */
+u64 irq_default_affinity(void);
+must_check int irq_set_default_affinity(u64 cpus);
+/* By number, for /proc: the first line from this number on, -1: none; -ENOENT: no such line. No lock held. */
+s64 irq_next(u32 from);
+must_check int irq_affinity_get(u32 number, u64 *wanted, u64 *effective);
+must_check int irq_affinity_set(u32 number, u64 cpus);
 /* True if this irq's controller wants it masked while its queue is polled (IRQ_MASK_WHILE_POLLING, or napi.mask_irq=1). */
 bool irq_masks_while_polling(struct irq *irq);
 /* A line was claimed by the controller: run its handlers, count. Hard interrupt context. */

@@ -11,6 +11,7 @@
 #include "base/string.h"
 #include "core/clock.h"
 #include "core/percpu.h"
+#include "fs/cpu_text.h"
 #include "fs/devfs.h"
 #include "fs/fdtable.h"
 #include "mm/slab.h"
@@ -254,8 +255,11 @@ void pid_status_show(struct text_out *t, void *node)
 	text_printf(t, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:\t%016llx\n",
 		    LL(v.caps[0]), LL(v.caps[1]), LL(v.caps[2]), LL(v.caps[3]), LL(v.caps[4]));
 	text_printf(t, "NoNewPrivs:\t%u\nSeccomp:\t0\n", n->p->no_new_privs);
-	text_printf(t, "Cpus_allowed:\t%llx\nCpus_allowed_list:\t0-%u\n",
-		    LL(thread ? thread->affinity & cpus_mask() : 1), cpus_present - 1);
+	text_printf(t, "Cpus_allowed:\t");
+	text_cpu_mask(t, thread ? thread->affinity : 1);
+	text_printf(t, "\nCpus_allowed_list:\t");
+	text_cpu_list(t, thread ? thread->affinity : 1);
+	text_char(t, '\n');
 	text_printf(t, "voluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\n", LL(v.usage.nvcsw),
 		    LL(v.usage.nivcsw));
 	fs_context_put(fs);

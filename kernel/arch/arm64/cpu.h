@@ -52,6 +52,8 @@ static inline u64 counter_read(void)
 	return sysreg_read(cntvct_el0);
 }
 
+/* Who this CPU is among the machine's: MPIDR_EL1's affinity fields (Arm ARM D17.2.101), as firmware names CPUs. */
+static inline u64 cpu_affinity(void) { return sysreg_read(mpidr_el1) & 0xff00ffffffull; }
 static inline u64 counter_frequency(void) { return sysreg_read(cntfrq_el0); }
 
 /*

@@ -66,7 +66,6 @@
 #define INTID_PRIVATE		16	/* below: between CPUs */
 #define INTID_SPI		32
 #define INTID_SPECIAL		1020	/* 1020..1023 are no interrupt */
-#define MPIDR_AFFINITY		0xff00ffffffull
 #define SETTLE_NS		(100 * NSEC_PER_MSEC)
 
 static u8 *dist;
@@ -176,7 +175,7 @@ bool gicv3_settle(const u8 *reg, u32 bits, u32 want)
 	return true;
 }
 
-const struct gicv3_redist *gicv3_redist_of(u32 cpu)
+struct gicv3_redist *gicv3_redist_of(u32 cpu)
 {
 	return per_cpu(redist, cpu);
 }
@@ -222,9 +221,16 @@ static bool gicv3_find_redist(u64 mpidr, struct gicv3_redist *out)
 /* The CPU's own part: wake its redistributor, quiet its private lines, open its interface. */
 static int gicv3_cpu_open(void)
 {
-	u64 mpidr = sysreg_read(mpidr_el1) & MPIDR_AFFINITY;
+	u64 mpidr = cpu_affinity();
 	u8 *rd, *sgi;
 
+	/* First of all: one who fails below can still tell another CPU so. */
+	icc_write(ICC_SRE_EL1, icc_read(ICC_SRE_EL1) | 1);
+	isb();
+	if (!(icc_read(ICC_SRE_EL1) & 1)) {
+		log_err("GICv3: its system registers are not open to this exception level");
+		return -ENODEV;
+	}
 	if (!gicv3_find_redist(mpidr, this_cpu(redist))) {
 		log_err("GICv3: no redistributor for the CPU with affinity %llx", (unsigned long long)mpidr);
 		return -ENODEV;
@@ -244,12 +250,6 @@ static int gicv3_cpu_open(void)
 	for (u32 i = 0; i < INTID_SPI; i += 4)
 		mmio_write32(sgi + GICD_IPRIORITYR + i, PRIORITY_NORMAL * 0x01010101u);
 
-	icc_write(ICC_SRE_EL1, icc_read(ICC_SRE_EL1) | 1);
-	isb();
-	if (!(icc_read(ICC_SRE_EL1) & 1)) {
-		log_err("GICv3: its system registers are not open to this exception level");
-		return -ENODEV;
-	}
 	icc_write(ICC_PMR_EL1, 0xff);
 	icc_write(ICC_BPR1_EL1, 0);
 	icc_write(ICC_CTLR_EL1, 0);
@@ -275,7 +275,7 @@ static int gicv3_cpu_init(void)
 	int err = gicv3_cpu_open();
 
 	if (err == 0)
-		gicv3_lpi_cpu_open();
+		this_cpu(redist)->lpis = gicv3_lpi_cpu_open() && !gicv3_its_cpu_open();
 	return err;
 }
 
@@ -284,7 +284,7 @@ static const struct irq_root gicv3_root = { .dispatch = gicv3_dispatch, .cpu_ini
 /* Shared lines: off, not pending, of equal priority, group 1, to the CPU that runs this. */
 static void gicv3_dist_init(void)
 {
-	u64 self = sysreg_read(mpidr_el1) & MPIDR_AFFINITY;
+	u64 self = cpu_affinity();
 
 	mmio_write32(dist + GICD_CTLR, 0);
 	gicv3_settle(dist + GICD_CTLR, CTLR_RWP, 0);

@@ -13,9 +13,10 @@ struct gicv3_redist {
 	u64 phys;		/* of the first */
 	u64 affinity;		/* as GICD_IROUTER wants it */
 	u32 processor;		/* GICR_TYPER's number, by which an ITS may know it */
+	bool lpis;		/* message interrupts reach this CPU */
 };
 /* The given CPU's. Any context. */
-const struct gicv3_redist *gicv3_redist_of(u32 cpu);
+struct gicv3_redist *gicv3_redist_of(u32 cpu);
 /* How many bits an INTID has, or 0 where the distributor knows no LPIs. After the distributor's probe. */
 u32 gicv3_lpi_bits(void);
 /* Wait until a register's bits are as wanted: the controller's own doing, microseconds. False: not in a tenth of a second. */
@@ -34,8 +35,10 @@ struct lpi {
 };
 /* The tables that all CPUs share, and the boot CPU's; once, process context. -ENODEV: no LPIs here; -ENOMEM. */
 int gicv3_lpi_init(void);
-/* The calling CPU's: for one that starts later. Interrupts masked. Nothing happens before gicv3_lpi_init. */
-void gicv3_lpi_cpu_open(void);
+/* The calling CPU's: for one that starts later. Interrupts masked. False: LPIs do not reach it, or are not in use. */
+bool gicv3_lpi_cpu_open(void);
+/* gicv3_its.c: messages can be sent to the calling CPU, whose LPIs are open. 0, or -EIO: the ITS does not answer. */
+int gicv3_its_cpu_open(void);
 /* n free LPIs in a row, disabled. The first, or 0: none left, or no memory. Process context. */
 u32 gicv3_lpi_take(u32 n);
 void gicv3_lpi_give(u32 first, u32 n);

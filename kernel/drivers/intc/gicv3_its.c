@@ -86,6 +86,8 @@ struct its {
 	struct irq_domain domain;
 };
 
+static struct its *the_its;		/* written at boot */
+
 struct its_device {
 	struct list_node node;
 	struct its *its;
@@ -209,11 +211,12 @@ static int its_set_affinity(struct irq *irq, u32 cpu)
 	struct its_device *d = l->device;
 	int err;
 
-	if (!gicv3_redist_of(cpu)->frames)
+	if (cpu == irq->cpu)
+		return 0;
+	if (!gicv3_redist_of(cpu)->lpis)
 		return -EINVAL;
-	err = its_map_collection(d->its, cpu);
-	if (!err)
-		err = its_command(d->its, COMMAND_MOVI | (u64)d->id << 32, l->event, cpu);
+	err = its_command(d->its, COMMAND_MOVI | (u64)d->id << 32, l->event, cpu);
+	/* What was pending has gone along when the old redistributor says so. */
 	return err ? err : its_sync(d->its, irq->cpu);
 }
 
@@ -517,6 +520,11 @@ static int its_start(struct its *its)
 	return its_map_collection(its, BOOT_CPU);
 }
 
+int gicv3_its_cpu_open(void)
+{
+	return the_its ? its_map_collection(the_its, cpu_id()) : 0;
+}
+
 /* Tables that an ITS was given are never taken back: it may write to them. */
 static int its_add(const struct platform_its *fw)
 {
@@ -551,6 +559,7 @@ static int its_add(const struct platform_its *fw)
 		.phandle_or_base = fw->ref,
 	};
 	msi_controller_register(&its->msi);
+	the_its = its;
 	log_debug("ITS: %u bits of devices, %u of events, %s table", its->device_bits, its->event_bits,
 		  its->devices_level1 ? "a two-level" : "a flat");
 	return 0;

@@ -61,26 +61,26 @@ static void table_register(u8 *reg, u64 value)
 	mmio_write64(reg, value | GIC_CACHE_NONE << BASER_INNER_CACHE);
 }
 
-void gicv3_lpi_cpu_open(void)
+bool gicv3_lpi_cpu_open(void)
 {
 	u8 *rd = gicv3_redist_of(cpu_id())->frames;
 	u64 size = MAX((1ul << id_bits) / 8, PENDING_ALIGN);
 	void *pending;
 
 	if (!config || !rd)
-		return;
+		return false;
 	if (mmio_read32(rd + GICR_CTLR) & CTLR_ENABLE_LPIS) {
 		/* Somebody before us; where that cannot be undone, the tables stay theirs (12.11, GICR_CTLR). */
 		mmio_write32(rd + GICR_CTLR, mmio_read32(rd + GICR_CTLR) & ~CTLR_ENABLE_LPIS);
 		if (mmio_read32(rd + GICR_CTLR) & CTLR_ENABLE_LPIS) {
 			log_err("GICv3: CPU %u's LPIs were enabled before boot and cannot be taken over", cpu_id());
-			return;
+			return false;
 		}
 	}
 	pending = table_alloc(size);
 	if (!pending) {
 		log_err("GICv3: no memory for CPU %u's LPIs", cpu_id());
-		return;
+		return false;
 	}
 	table_register(rd + GICR_PROPBASER, virt_to_phys(config) | (id_bits - 1));
 	table_register(rd + GICR_PENDBASER, virt_to_phys(pending) | PENDBASER_ZEROED);
@@ -92,6 +92,7 @@ void gicv3_lpi_cpu_open(void)
 	dsb(sy);
 	mmio_write32(rd + GICR_CTLR, mmio_read32(rd + GICR_CTLR) | CTLR_ENABLE_LPIS);
 	dsb(sy);
+	return true;
 }
 
 int gicv3_lpi_init(void)
@@ -116,7 +117,7 @@ int gicv3_lpi_init(void)
 	for (u32 i = 0; i < count; i++)
 		table[i] = LPI_PRIORITY | LPI_RES1;
 	config = table;
-	gicv3_lpi_cpu_open();
+	gicv3_redist_of(cpu_id())->lpis = gicv3_lpi_cpu_open();
 	return 0;
 }
 

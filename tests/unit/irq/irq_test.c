@@ -2,7 +2,7 @@
  * Interrupt lines over a controller that is a table of bits: masking, sharing, dispatch, what
  * /proc/interrupts shows.
  *
- * sources: irq/irq.c irq/domain.c irq/msi.c core/trace.c
+ * sources: irq/irq.c irq/affinity.c irq/domain.c irq/msi.c core/trace.c
  */
 #include <errno.h>
 #include "unit.h"
@@ -304,8 +304,9 @@ TEST(a_line_moves_to_a_cpu_that_runs)
 
 	begin();
 	irq = irq_create(&table, 2, IRQ_EDGE_RISING);
-	EXPECT_EQ(irq_set_cpu(irq, 0), 0);
-	EXPECT_EQ(irq_set_cpu(irq, 1), -EINVAL);
+	EXPECT_EQ(irq_set_affinity(irq, 1), 0);
+	EXPECT_EQ(irq_set_affinity(irq, ~0ull), 0);
+	EXPECT_EQ(irq_set_affinity(irq, 2), -EINVAL);
 	irq_destroy(irq);
 }
 

@@ -2,7 +2,7 @@
  * GICv2 and GICv2m over a model of their registers: what the drivers write to the distributor, how an
  * interrupt finds its handler, and how message lines are handed out.
  *
- * sources: irq/irq.c irq/domain.c irq/msi.c core/trace.c
+ * sources: irq/irq.c irq/affinity.c irq/domain.c irq/msi.c core/trace.c
  */
 #include <errno.h>
 #include "unit.h"
