@@ -5,7 +5,7 @@
  * gaps. main.c calls in once threads run, before the floors above prepare
  * themselves for each CPU there is.
  *
- * More than one are used only where maxcpus= asks for them.
+ * All that firmware lists are used, unless maxcpus= says less.
  *
  * A CPU that does not come in time is left out, with what was made for it: it
  * may still come, and then turns itself off.
@@ -30,14 +30,12 @@
 #include "sched/timer.h"
 #include "sched/wait.h"
 
-#define CPUS_MAX	64u		/* bits of an affinity mask */
 #define START_NS	(5 * NSEC_PER_SEC)
-#define MPIDR_AFFINITY	0xff00ffffffull
 
 extern char _percpu_start[], _percpu_end[];
 
-/* Who of the two decided first: the CPU that it is there, or the boot CPU that it waits no longer. */
-enum cpu_state { CPU_AWAITED, CPU_RUNS, CPU_GIVEN_UP };
+/* Who of the two decided first: the CPU that it is there or can't be, or the boot CPU that it waits no longer. */
+enum cpu_state { CPU_AWAITED, CPU_RUNS, CPU_DEAF, CPU_GIVEN_UP };
 
 struct cpu {
 	struct smp_start start;
@@ -45,7 +43,7 @@ struct cpu {
 	u32 state;			/* enum cpu_state [a] */
 };
 
-static u32 limit = 1;			/* more are used when maxcpus= says so */
+static u32 limit = MAX_CPUS;		/* maxcpus= */
 static struct wait_queue came = WAIT_QUEUE_INIT(came, "cpus");
 
 static int set_maxcpus(const char *value)
@@ -54,7 +52,7 @@ static int set_maxcpus(const char *value)
 
 	if (parse_u64(value, NULL, 10, &n))
 		return -EINVAL;
-	limit = MAX(MIN(n, (u64)CPUS_MAX), 1ull);
+	limit = MAX(MIN(n, (u64)MAX_CPUS), 1ull);
 	return 0;
 }
 PARAM("maxcpus", set_maxcpus);
@@ -62,10 +60,16 @@ PARAM("maxcpus", set_maxcpus);
 noreturn void secondary_entry(void *arg)
 {
 	struct cpu *c = arg;
+	bool deaf;
 
 	timers_start_cpu();
-	if (irq_cpu_init() || !atomic_cas(&c->state, (u32)CPU_AWAITED, (u32)CPU_RUNS))
+	deaf = irq_cpu_init() != 0;
+	if (!atomic_cas(&c->state, (u32)CPU_AWAITED, (u32)(deaf ? CPU_DEAF : CPU_RUNS)))
 		psci_cpu_off();
+	if (deaf) {
+		wait_wake_all(&came);
+		psci_cpu_off();
+	}
 	/* Release: whoever counts us finds all of this CPU prepared. */
 	atomic_store(&cpus_present, c->number + 1);
 	wait_wake_all(&came);
@@ -122,12 +126,16 @@ static bool cpu_start(u64 mpidr)
 		log_err("CPU %llx: firmware does not start it (PSCI error %lld)", (unsigned long long)mpidr, (long long)err);
 		return false;
 	}
-	wait_event_deadline(&came, atomic_load(&cpus_present) > number, clock_ns() + START_NS);
-	if (atomic_load(&cpus_present) <= number && atomic_cas(&c->state, (u32)CPU_AWAITED, (u32)CPU_GIVEN_UP)) {
+	wait_event_deadline(&came, atomic_load(&c->state) != CPU_AWAITED, clock_ns() + START_NS);
+	if (atomic_cas(&c->state, (u32)CPU_AWAITED, (u32)CPU_GIVEN_UP)) {
 		log_err("CPU %llx: it did not come up; the machine goes on without it", (unsigned long long)mpidr);
 		return false;
 	}
-	/* It was late by a hair: it is on its way to say so. */
+	if (atomic_load(&c->state) == CPU_DEAF) {
+		log_err("CPU %llx: interrupts do not reach it; the machine goes on without it", (unsigned long long)mpidr);
+		return false;
+	}
+	/* It is on its way to say so. */
 	wait_event(&came, atomic_load(&cpus_present) > number);
 	softirq_thread_run(number);
 	return true;
@@ -135,14 +143,13 @@ static bool cpu_start(u64 mpidr)
 
 void cpus_start(void)
 {
-	u64 self = sysreg_read(mpidr_el1) & MPIDR_AFFINITY;
+	u64 self = cpu_affinity();
 	u32 listed = MIN(platform.cpu_count, limit);
 
-	if (listed < 2) {
-		if (platform.cpu_count > 1)
-			log_info("%u CPUs, of which one is used; maxcpus=N starts more", platform.cpu_count);
+	if (listed < 2)
 		return;
-	}
+	if (platform.cpu_count > MAX_CPUS && limit == MAX_CPUS)
+		log_warn("%u CPUs, of which %u can be used", platform.cpu_count, MAX_CPUS);
 	if (!psci_present()) {
 		log_warn("%u CPUs, but firmware offers no PSCI to start them: one is used", platform.cpu_count);
 		return;

@@ -23,7 +23,7 @@ static inline u64 percpu_offset(void)
 
 DECLARE_PERCPU(u32, softirq_pending);	/* bits of enum softirq: sched/softirq.h [own CPU, interrupts masked] */
 extern u64 percpu_offsets[];		/* [cpu]: distance of that CPU's copy; set before it starts */
-#define MAX_CPUS 256			/* bound of the offset table only: 2 KiB */
+#define MAX_CPUS 64u			/* the bits of a mask of CPUs */
 
 /* Pointers to this CPU's, or to a given CPU's, copy. */
 #define this_cpu(name)	((__typeof__(name) *)((u64)&(name) + percpu_offset()))
@@ -33,5 +33,5 @@ extern u64 percpu_offsets[];		/* [cpu]: distance of that CPU's copy; set before 
 DECLARE_PERCPU(u32, cpu_number);
 #define cpu_id()	(*this_cpu(cpu_number))
 extern u32 cpus_present;		/* CPUs that run; ids are 0..cpus_present-1 */
-/* Those of them that a mask of 64 can name. */
-static inline u64 cpus_mask(void) { return cpus_present >= 64 ? ~0ull : (1ull << cpus_present) - 1; }
+/* The same as a mask. */
+static inline u64 cpus_mask(void) { return ~0ull >> (MAX_CPUS - cpus_present); }

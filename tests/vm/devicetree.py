@@ -5,10 +5,10 @@ import subprocess
 from vmtest import Skip, qemu
 
 
-def device_tree(folder, *edits, cpus=1):
+def device_tree(folder, *edits, cpus=1, gic="2"):
     """The machine's own device tree, changed by fdtput."""
     path = os.path.join(folder, "dtb")
-    subprocess.run([qemu.QEMU, "-M", f"virt,gic-version=2,dumpdtb={path}", "-cpu", "cortex-a76", "-smp", str(cpus), "-m", "512M",
+    subprocess.run([qemu.QEMU, "-M", f"virt,gic-version={gic},dumpdtb={path}", "-cpu", "cortex-a76", "-smp", str(cpus), "-m", "512M",
                     "-nodefaults", "-display", "none"], check=True, capture_output=True)
     for edit in edits:
         try:

@@ -83,8 +83,21 @@ def sleeper(t):
     return last
 
 
+def cpus():
+    return range(int(value("cpus_present")))
+
+
+def of_cpu(name, cpu):
+    """A per-CPU variable of that CPU."""
+    kind = value(name).type.pointer()
+    return value(f"(unsigned long)&{name} + percpu_offsets[{cpu}]").cast(kind).dereference()
+
+
 def threads():
-    return each(value("'kernel/sched/thread.c'::threads"), "struct thread", "all_node")
+    """All that are listed, then each CPU's idle thread, which is not."""
+    yield from each(value("'kernel/sched/thread.c'::threads"), "struct thread", "all_node")
+    for cpu in cpus():
+        yield of_cpu("run_queue", cpu)["idle"].dereference()
 
 
 def seconds(ns):
