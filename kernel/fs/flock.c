@@ -8,10 +8,14 @@
  */
 #include <linux/fcntl.h>
 #include "base/errno.h"
+#include "dev/device.h"
 #include "fs/flock.h"
+#include "fs/procfs.h"
 #include "fs/vnode.h"
 #include "mm/slab.h"
 #include "sched/pid.h"
+
+#define DEADLOCK_STEPS	64u
 
 struct lock {
 	struct lock *next;
@@ -24,10 +28,20 @@ struct lock {
 struct vnode_locks {
 	struct lock *first;		/* [lock] */
 	struct wait_queue wait;		/* for a lock to go */
+	struct vnode *vnode;		/* whose they are [S] */
+	struct list_node node;		/* of all_locks [lock] */
+};
+
+/* Who sleeps for a record lock of a process; on its stack. */
+struct lock_sleeper {
+	struct lock_sleeper *next;		/* [lock] */
+	const void *owner, *holder;	/* and whose lock is in its way [lock] */
 };
 
 static struct mutex lock = MUTEX_INIT(lock, "file locks");
 static u64 changes;			/* locks that went, ever: what waiters look at [a] */
+static struct list_node all_locks = LIST_INIT(all_locks);	/* vnodes that have, or had, locks [lock] */
+static struct lock_sleeper *sleepers;		/* [lock] */
 
 /* The vnode's list, made at the first lock. [lock]; NULL: no memory */
 static struct vnode_locks *locks_of(struct vnode *v)
@@ -39,6 +53,8 @@ static struct vnode_locks *locks_of(struct vnode *v)
 		if (!l)
 			return NULL;
 		wait_queue_init(&l->wait, "file locks wait");
+		l->vnode = v;
+		list_push_back(&all_locks, &l->node);
 		atomic_store(&v->locks, (void *)l);
 	}
 	return l;
@@ -50,6 +66,9 @@ void flock_vnode_gone(struct vnode *v)
 
 	if (!l)
 		return;
+	mutex_lock(&lock);
+	list_remove(&l->node);
+	mutex_unlock(&lock);
 	while (l->first) {
 		struct lock *k = l->first;
 
@@ -106,6 +125,53 @@ static void range_clear(struct vnode_locks *l, const void *owner, bool whole, u6
 	}
 }
 
+/*
+ * Would an owner that sleeps for holder's lock wait for itself, through others that sleep (EDEADLK, fcntl(2))? Each waits
+ * for one; of an owner whose threads wait for several, one is followed, and only so far. [lock]
+ */
+static bool is_deadlock(const void *owner, const void *holder)
+{
+	for (u32 steps = 0; holder != owner; steps++) {
+		const struct lock_sleeper *w = sleepers;
+
+		while (w && w->owner != holder)
+			w = w->next;
+		if (!w || steps == DEADLOCK_STEPS)
+			return false;
+		holder = w->holder;
+	}
+	return true;
+}
+
+static void sleeper_remove(struct lock_sleeper *me)
+{
+	struct lock_sleeper **link = &sleepers;
+
+	while (*link != me)
+		link = &(*link)->next;
+	*link = me->next;
+}
+
+/* Sleep until a lock goes. finds_circles: a record lock of a process. [lock], dropped meanwhile. 0, -ERESTARTSYS, -EDEADLK. */
+static int lock_wait(struct vnode_locks *l, const void *owner, const void *holder, bool finds_circles)
+{
+	struct lock_sleeper me = { sleepers, owner, holder };
+	u64 seen = atomic_load(&changes);
+	int err;
+
+	if (finds_circles) {
+		if (is_deadlock(owner, holder))
+			return -EDEADLK;
+		sleepers = &me;
+	}
+	mutex_unlock(&lock);
+	err = wait_event_interruptible(&l->wait, atomic_load(&changes) != seen);
+	mutex_lock(&lock);
+	if (finds_circles)
+		sleeper_remove(&me);
+	return err;
+}
+
 static int lock_set(struct file *f, const void *owner, bool whole, const struct flock_range *r, bool wait)
 {
 	struct lock *fresh = NULL, *spare = NULL;
@@ -126,18 +192,12 @@ static int lock_set(struct file *f, const void *owner, bool whole, const struct 
 	}
 	mutex_lock(&lock);
 	l = locks_of(f->vnode);
-	while (l && r->type != F_UNLCK && conflict(l, owner, whole, r->type == F_WRLCK, r->start, r->end)) {
-		u64 seen = atomic_load(&changes);
+	while (l && !err && r->type != F_UNLCK) {
+		const struct lock *k = conflict(l, owner, whole, r->type == F_WRLCK, r->start, r->end);
 
-		if (!wait) {
-			err = -EAGAIN;
+		if (!k)
 			break;
-		}
-		mutex_unlock(&lock);
-		err = wait_event_interruptible(&l->wait, atomic_load(&changes) != seen);
-		mutex_lock(&lock);
-		if (err)
-			break;
+		err = wait ? lock_wait(l, owner, k->owner, !whole && owner != f) : -EAGAIN;
 	}
 	if (!l)
 		err = -ENOLCK;
@@ -219,3 +279,35 @@ void flock_file_closed(struct file *f)
 {
 	owner_clear(f->vnode, f, true);
 }
+
+/* ---- /proc/locks, proc(5) ---- */
+
+static void end_show(struct text_out *t, u64 end)
+{
+	if (end >= INT64_MAX)
+		text_printf(t, "EOF\n");
+	else
+		text_printf(t, "%llu\n", (unsigned long long)end);
+}
+
+static void locks_show(struct text_out *t)
+{
+	struct vnode_locks *l;
+	u32 n = 0;
+
+	mutex_lock(&lock);
+	list_for_each(l, &all_locks, node)
+		for (const struct lock *k = l->first; k; k = k->next) {
+			text_printf(t, "%u: %s  ADVISORY  %s %d 00:%02x:%llu %llu ", ++n,
+				    k->whole ? "FLOCK" : k->pid == -1 ? "OFDLCK" : "POSIX", k->exclusive ? "WRITE" : "READ ",
+				    k->pid, l->vnode->sb->dev, (unsigned long long)l->vnode->ino, (unsigned long long)k->start);
+			end_show(t, k->end);
+		}
+	mutex_unlock(&lock);
+}
+
+static int locks_init(void)
+{
+	return proc_register_file("locks", locks_show);
+}
+INIT(locks, INIT_PROC, locks_init);

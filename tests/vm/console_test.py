@@ -151,12 +151,12 @@ def test_end_of_file_ends_the_shell_and_another_comes():
     with Vm(net="none") as vm:
         vm.prompt()
         vm.send("echo first-$$\n")
-        first = vm.wait(r"^first-(\d+)$")[1]
+        first = vm.wait(r"^first-(\d+)\n")[1]
         vm.prompt()
         vm.send("\x04")
         vm.prompt()
         vm.send("echo second-$$\n")
-        assert vm.wait(r"^second-(\d+)$")[1] != first
+        assert vm.wait(r"^second-(\d+)\n")[1] != first
 
 
 def test_much_output_and_much_input():

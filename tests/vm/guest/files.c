@@ -456,6 +456,76 @@ CHECK(descriptors)
 	FAILS(fcntl(50, F_GETFD), EBADF);
 }
 
+CHECK(locks_that_wait_for_each_other)
+{
+	struct flock first = { .l_type = F_WRLCK, .l_len = 1 }, second = { .l_type = F_WRLCK, .l_start = 1, .l_len = 1 };
+	int fd = open("/tmp/circle", O_RDWR | O_CREAT | O_TRUNC, 0600), go[2], failed = 0;
+	char c;
+	pid_t pid;
+
+	EXPECT(fd >= 0 && pipe(go) == 0);
+	SAME(fcntl(fd, F_SETLK, &first), 0);
+	pid = fork();
+	if (!pid) {
+		SAME(fcntl(fd, F_SETLK, &second), 0);
+		SAME(write(go[1], "", 1), 1);
+		/* Whoever comes second to it is told, and lets the other one go on. */
+		if (fcntl(fd, F_SETLKW, &first)) {
+			SAME(errno, EDEADLK);
+			_exit(1);
+		}
+		_exit(0);
+	}
+	SAME(read(go[0], &c, 1), 1);
+	if (fcntl(fd, F_SETLKW, &second)) {
+		SAME(errno, EDEADLK);
+		failed++;
+	}
+	first.l_type = F_UNLCK;
+	SAME(fcntl(fd, F_SETLK, &first), 0);
+	{
+		int status;
+
+		SAME(waitpid(pid, &status, 0), pid);
+		EXPECT(WIFEXITED(status));
+		failed += WEXITSTATUS(status);
+	}
+	SAME(failed, 1);
+	unlink("/tmp/circle");
+}
+
+CHECK(locks_are_listed)
+{
+	struct flock part = { .l_type = F_WRLCK, .l_start = 10, .l_len = 5 }, open_file = { .l_type = F_RDLCK, .l_start = 100 };
+	int fd = open("/tmp/listed", O_RDWR | O_CREAT | O_TRUNC, 0600), other = open("/tmp/listed", O_RDWR), found = 0, n, pid;
+	char kind[16], how[16], type[16], where[64], start[32], end[32], line[200], tail[64];
+	struct stat st;
+	FILE *f;
+
+	SAME(fcntl(fd, F_SETLK, &part), 0);
+	SAME(fcntl(other, F_OFD_SETLK, &open_file), 0);
+	SAME(flock(fd, LOCK_SH), 0);
+	SAME(fstat(fd, &st), 0);
+	snprintf(tail, sizeof(tail), ":%llu", (unsigned long long)st.st_ino);
+	f = fopen("/proc/locks", "r");
+	EXPECT(f);
+	while (fgets(line, sizeof(line), f)) {
+		SAME(sscanf(line, "%d: %15s %15s %15s %d %63s %31s %31s", &n, kind, how, type, &pid, where, start, end), 8);
+		if (strlen(where) < strlen(tail) || strcmp(where + strlen(where) - strlen(tail), tail))
+			continue;
+		EXPECT(!strcmp(how, "ADVISORY"));
+		if (!strcmp(kind, "POSIX") && !strcmp(type, "WRITE") && pid == getpid() && atoi(start) == 10 && atoi(end) == 14)
+			found |= 1;
+		if (!strcmp(kind, "OFDLCK") && !strcmp(type, "READ") && atoi(start) == 100 && !strcmp(end, "EOF"))
+			found |= 2;
+		if (!strcmp(kind, "FLOCK") && !strcmp(type, "READ") && pid == getpid() && atoi(start) == 0 && !strcmp(end, "EOF"))
+			found |= 4;
+	}
+	fclose(f);
+	SAME(found, 7);
+	unlink("/tmp/listed");
+}
+
 CHECK(locks)
 {
 	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 10, .l_len = 10 };
