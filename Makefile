@@ -3,6 +3,7 @@
 #   make          build/Image, build/initramfs.cpio and .cpio.gz, and the floor check
 #   make run      boot it; commands are read from standard input if that is no terminal
 #   make debug    build/debug/Image: lock checking and assertions on
+#   make image    build/dunlin.img and build/dunlin.iso, which UEFI starts
 #   make swpan    build/swpan/Image: as debug, and user memory shut off by TTBR0 on CPUs without PAN
 #   make test     every test; make check: the quick ones; make unit: those on the host; make model: the races
 #   make test-linux   the tests on Debian's kernel, which prove themselves there
@@ -160,10 +161,16 @@ $B/guest.cpio: tools/mkinitramfs tools/lib/cpio.py $(GUEST)
 
 IMAGES := $B/Image $B/initramfs.cpio $B/initramfs.cpio.gz
 
-.PHONY: all debug swpan run test test-linux check unit model bench kcc floors tests-ready clean
+.PHONY: all debug swpan image run test test-linux check unit model bench kcc floors tests-ready clean
 all: $(IMAGES) floors
 debug: $B/debug/Image
 swpan: $B/swpan/Image
+
+image: $B/dunlin.img
+$B/dunlin.img: tools/mkdisk $B/Image $B/initramfs.cpio.gz
+	$(Q)tools/setup image
+	$(call say,DISK,"$B/dunlin.img $B/dunlin.iso")
+	$(Q)tools/mkdisk --kernel $B/Image --initramfs $B/initramfs.cpio.gz --img $@ --iso $B/dunlin.iso
 
 floors: $B/.floors
 $B/.floors: tools/check-floors docs/floors.md $(KSRC) $(shell find kernel -name '*.h')

@@ -9,10 +9,18 @@
  */
 #include "base/errno.h"
 #include "base/string.h"
+#include "core/param.h"
 #include "core/random.h"
 #include "fw/efi_abi.h"
 #include "fw/platform.h"
 #include "mm/slab.h"
+
+/* The stub has loaded the files that it names: nothing for init. */
+static int set_initrd(const char *value)
+{
+	return 0;
+}
+PARAM("initrd", set_initrd);
 
 /* A part of the block; NULL: there is none, or it lies outside. */
 static const void *part(const struct boot_info *info, struct boot_info_part p)

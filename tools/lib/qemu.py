@@ -15,6 +15,7 @@ import subprocess
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, "build")
 QEMU = "qemu-system-aarch64"
+FIRMWARE = "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd"
 
 # Known good without asking QEMU, which takes a tenth of a second.
 NICS = ("virtio-net-pci", "virtio-net-pci-transitional", "virtio-net-pci-non-transitional",
@@ -82,16 +83,22 @@ def check_kernel(path):
 class Machine:
     def __init__(self, kernel=None, initrd=None, append="", net="user", nic="virtio-net-pci",
                  gic="2", cpu="cortex-a76", smp="1", mem="512M", pcap=None, gdb=None,
-                 debug=False, extra=(), machine="", buses=()):
+                 debug=False, extra=(), machine="", buses=(), uefi=None, disk=None):
         self.kernel = kernel or built("debug" if debug else "", "Image")
         self.initrd = initrd or built("initramfs.cpio")     # one file, or "none"
         self.append, self.net, self.nic = append, net, nic
         self.gic, self.cpu, self.smp, self.mem = str(gic), cpu, str(smp), mem
         self.pcap, self.gdb, self.extra = pcap, gdb, list(extra)
+        # How UEFI, when it starts the machine, tells of devices: "dtb" or "acpi". disk: an image that has it all instead.
+        self.uefi, self.disk = uefi, disk
         # For the tests: more properties of -M virt, and devices that the network card is behind.
         self.machine, self.buses = machine, list(buses)
 
     def check(self):
+        if self.uefi not in (None, "dtb", "acpi"):
+            raise Wrong(f"--uefi {self.uefi}: dtb or acpi, how it tells of the devices")
+        if self.uefi and not os.path.exists(FIRMWARE):
+            raise Wrong(f"--uefi: there is no {FIRMWARE}: tools/setup test installs it")
         if self.gic not in ("2", "3"):
             raise Wrong(f"--gic {self.gic}: 2 (GICv2 with a v2m frame) or 3 (GICv3 with an ITS)")
         if not self.smp.isdigit() or not 1 <= int(self.smp) <= 512:
@@ -141,12 +148,21 @@ class Machine:
         append = ["console=ttyAMA0", self.append]
         if self.net != "none" and not re.search(r"(^|\s)ip=", self.append):
             append.insert(1, "ip=dhcp")
-        machine = ",".join(filter(None, (f"virt,gic-version={self.gic}", self.machine)))
+        machine = ",".join(filter(None, (f"virt,gic-version={self.gic}", "acpi=off" if self.uefi == "dtb" else "",
+                                         self.machine)))
         cmd = [QEMU, "-M", machine, "-cpu", self.cpu, "-smp", self.smp,
                "-m", self.mem, "-nodefaults", "-display", "none", "-no-reboot",
-               "-device", "pvpanic-pci", "-action", "panic=exit-failure", *console,
-               "-kernel", self.kernel, "-append", " ".join(filter(None, append))]
-        if self.initrd != "none":
+               "-device", "pvpanic-pci", "-action", "panic=exit-failure", *console]
+        if self.uefi:
+            cmd += ["-bios", FIRMWARE]
+        if self.disk:
+            cd = self.disk.endswith(".iso")
+            cmd += ["-drive", f"if=none,id=disk0,format=raw,readonly=on,file={self.disk}" + ",media=cdrom" * cd,
+                    *(["-device", "virtio-scsi-pci"] if cd else []),
+                    "-device", ("scsi-cd" if cd else "virtio-blk-pci") + ",drive=disk0,bootindex=0"]
+        else:
+            cmd += ["-kernel", self.kernel, "-append", " ".join(filter(None, append))]
+        if self.initrd != "none" and not self.disk:
             cmd += ["-initrd", self.initrd]
         if self.net != "none":
             # No option ROM: the guest does not boot from the network.
