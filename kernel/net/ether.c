@@ -39,14 +39,15 @@ static inline bool mac_equal(const u8 *a, const u8 *b)
 
 void netif_rx(struct netif *nif, struct pkt *p)
 {
+	struct netif_stats *s = netif_count(nif);
 	const struct ether_header *h;
 
-	nif->stats.rx_packets++;
-	nif->stats.rx_bytes += p->len;
+	s->rx_packets++;
+	s->rx_bytes += p->len;
 	p->netif = nif;
 	if (unlikely(!pkt_need(p, sizeof(*h)))) {
-		nif->stats.rx_errors++;
-		nif->stats.rx_length_errors++;
+		s->rx_errors++;
+		s->rx_length_errors++;
 		pkt_free(p);
 		return;
 	}
@@ -56,7 +57,7 @@ void netif_rx(struct netif *nif, struct pkt *p)
 	if (unlikely(!mac_equal(h->destination, nif->mac))) {
 		p->flags |= foreign_flags(h->destination);
 		if (p->flags & PKT_MULTICAST)
-			nif->stats.multicast++;
+			s->multicast++;
 	}
 	if (unlikely(READ_ONCE(net_timestamp_users)))
 		p->timestamp = clock_ns();
@@ -69,7 +70,7 @@ void netif_rx(struct netif *nif, struct pkt *p)
 		arp_input(p);
 	} else {
 		if (!packet_taps)
-			nif->stats.rx_dropped++;
+			s->rx_dropped++;
 		pkt_free(p);
 	}
 }

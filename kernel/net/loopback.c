@@ -34,18 +34,23 @@ static struct pkt *own_copy(struct pkt *p)
 	return copy;
 }
 
-/* Behind what waits already; takes the pkt. -ENOBUFS when too much does. */
-static int backlog_add(struct pkt *p)
+/* Behind what waits already; takes the pkt. What was sent, rather than copied for ourselves, counts. -ENOBUFS: too much waits. */
+static int backlog_add(struct pkt *p, bool sent)
 {
+	struct netif_stats *stats;
 	struct backlog *b;
 	int err = 0;
 
 	local_bh_disable();
 	b = this_cpu(backlog);
+	stats = netif_count(&lo);
 	if (likely(b->queue.count < BACKLOG_MAX)) {
+		stats->tx_packets += sent;
+		stats->tx_bytes += sent ? p->len : 0;
 		pkt_queue_push(&b->queue, p);
 		napi_schedule(&b->napi);
 	} else {
+		stats->tx_dropped += sent;
 		err = -ENOBUFS;
 	}
 	local_bh_enable();
@@ -58,13 +63,11 @@ void loopback_deliver(struct netif *nif, struct pkt *p, u16 flags)
 {
 	p->flags = (p->flags & PKT_CSUM_PARTIAL) | PKT_LOOPED | PKT_CSUM_VALID | flags;
 	p->netif = nif;
-	backlog_add(p);
+	backlog_add(p, false);
 }
 
 static int loopback_xmit(struct netif *nif, struct pkt *p)
 {
-	u32 len = p->len;
-
 	if (!(nif->flags & NETIF_UP)) {
 		pkt_free(p);
 		return -ENETDOWN;
@@ -82,20 +85,13 @@ static int loopback_xmit(struct netif *nif, struct pkt *p)
 	p->timestamp = unlikely(READ_ONCE(net_timestamp_users)) ? clock_ns() : 0;
 	p->flags = (p->flags & PKT_CSUM_PARTIAL) | PKT_LOOPED | PKT_CSUM_VALID;
 	p->netif = nif;
-
-	if (backlog_add(p)) {
-		atomic_add_relaxed(&nif->stats.tx_dropped, 1ul);
-		return -ENOBUFS;
-	}
-	/* Without a lock, and from several CPUs at once. */
-	atomic_add_relaxed(&nif->stats.tx_packets, 1ul);
-	atomic_add_relaxed(&nif->stats.tx_bytes, len);
-	return 0;
+	return backlog_add(p, true);
 }
 
 static int backlog_poll(struct napi *n, int budget)
 {
 	struct backlog *b = container_of(n, struct backlog, napi);
+	struct netif_stats *stats = netif_count(&lo);
 	int taken;
 
 	for (taken = 0; taken < budget; taken++) {
@@ -106,8 +102,8 @@ static int backlog_poll(struct napi *n, int budget)
 		p->link_offset = p->data - p->buf;
 		p->protocol = htons(ETHERTYPE_IPV4);
 		if (p->netif == &lo) {
-			atomic_add_relaxed(&lo.stats.rx_packets, 1ul);
-			atomic_add_relaxed(&lo.stats.rx_bytes, p->len);
+			stats->rx_packets++;
+			stats->rx_bytes += p->len;
 			if (unlikely(packet_taps))
 				packet_tap_in(&lo, p);
 		}

@@ -9,6 +9,7 @@
 #include "base/string.h"
 #include "base/printf.h"
 #include "core/log.h"
+#include "mm/slab.h"
 #include "net/neigh.h"
 #include "net/net.h"
 #include "net/netif.h"
@@ -102,6 +103,9 @@ int netif_register(struct netif *nif)
 	static u32 last_index;		/* [net_config_lock] */
 	int err = 0;
 
+	nif->stats = kcalloc(cpus_present, sizeof(*nif->stats));
+	if (!nif->stats)
+		return -ENOMEM;
 	spin_init(&nif->tx_lock, "netif.tx");
 	pkt_queue_init(&nif->tx_queue);
 	list_init(&nif->addrs);
@@ -126,8 +130,10 @@ int netif_register(struct netif *nif)
 		list_push_back(&netif_list, &nif->node);
 	}
 	spin_unlock_bh(&net_config_lock);
-	if (err)
+	if (err) {
+		kfree(nif->stats);
 		return err;
+	}
 	net_sysfs_add(nif);
 	net_notify_link(nif, false);
 	netif_changed(nif);
@@ -149,6 +155,7 @@ void netif_unregister(struct netif *nif)
 	mutex_unlock(&net_config_mutex);
 	netif_put(nif);
 	wait_event(&refs_wait, atomic_load(&nif->refs) == 0);
+	kfree(nif->stats);
 }
 
 int netif_rename(struct netif *nif, const char *name)
@@ -199,7 +206,7 @@ static void tx_purge(struct netif *nif)
 	spin_lock_bh(&nif->tx_lock);
 	while ((p = pkt_queue_pop(&nif->tx_queue))) {
 		pkt_queue_push(&all, p);
-		nif->stats.tx_dropped++;
+		netif_count(nif)->tx_dropped++;
 	}
 	nif->tx_stopped = false;
 	spin_unlock_bh(&nif->tx_lock);
@@ -264,8 +271,12 @@ int netif_set_up(struct netif *nif, bool up)
 
 struct netif_stats netif_stats_get(const struct netif *nif)
 {
-	struct netif_stats s = nif->stats;
+	struct netif_stats s = { 0 };
+	u64 *sum = &s.rx_packets;
 
+	for (u32 cpu = 0; cpu < cpus_present; cpu++)
+		for (u32 i = 0; i < sizeof(s) / sizeof(u64); i++)
+			sum[i] += READ_ONCE((&nif->stats[cpu].rx_packets)[i]);
 	if (nif->ops->add_stats)
 		nif->ops->add_stats(nif, &s);
 	return s;
@@ -389,10 +400,12 @@ static inline int tx_one(struct netif *nif, struct pkt *p)
 	int err = nif->ops->xmit(nif, p);
 
 	if (likely(!err)) {
-		nif->stats.tx_packets++;
-		nif->stats.tx_bytes += len;
+		struct netif_stats *s = netif_count(nif);
+
+		s->tx_packets++;
+		s->tx_bytes += len;
 	} else if (err != -ENOBUFS) {
-		nif->stats.tx_errors++;
+		netif_count(nif)->tx_errors++;
 		pkt_free(p);
 	}
 	return err;
@@ -410,7 +423,7 @@ static bool tx_prepare(struct netif *nif, struct pkt *p)
 
 static int tx_drop(struct netif *nif, struct pkt *p, int err)
 {
-	nif->stats.tx_dropped++;
+	netif_count(nif)->tx_dropped++;
 	spin_unlock_bh(&nif->tx_lock);
 	pkt_free(p);
 	return err;

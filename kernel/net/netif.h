@@ -30,7 +30,7 @@ struct netif_ops {
 	void (*add_stats)(const struct netif *, struct netif_stats *);
 };
 
-struct netif_stats { u64 rx_packets, rx_bytes, rx_errors, rx_dropped, tx_packets, tx_bytes, tx_errors, tx_dropped, multicast, rx_length_errors, rx_crc_errors, rx_fifo_errors, rx_missed_errors /* by the card, for want of buffers */; };
+struct netif_stats { u64 rx_packets, rx_bytes, rx_errors, rx_dropped, tx_packets, tx_bytes, tx_errors, tx_dropped, multicast, rx_length_errors, rx_crc_errors, rx_fifo_errors, rx_missed_errors /* by the card, for want of buffers */; } aligned(128) /* each CPU's in lines of its own */;
 
 struct in_ifaddr {			/* one IPv4 address */
 	struct list_node node;		/* netif.addrs [config lock] */
@@ -56,7 +56,7 @@ struct netif {
 	u16 link_header;		/* 14 for Ethernet, 0 for loopback */
 	struct list_node addrs;		/* struct in_ifaddr [config] */
 	be32 addr, mask, broadcast;	/* the primary one, for the fast path */
-	struct netif_stats stats;	/* rx: the poll; tx: tx_lock */
+	struct netif_stats *stats;	/* by CPU, made by netif_register [own CPU, softirqs off] */
 	struct spinlock tx_lock;	/* bh kind; serialises ops->xmit */
 	struct pkt_queue tx_queue;	/* waits for ring space [tx_lock] */
 	u32 tx_queue_limit;
@@ -88,6 +88,8 @@ extern struct netif *loopback_netif;
 
 /* The interface with the least index above after, referenced, or NULL: for walks that may sleep. */
 struct netif *netif_next(u32 after);
+/* This CPU's, to count in. bh disabled. */
+static inline struct netif_stats *netif_count(const struct netif *nif) { return &nif->stats[cpu_id()]; }
 /* The counters, with those of the card. Process context. */
 struct netif_stats netif_stats_get(const struct netif *nif);
 /* The rest is for the configuration's side. Process context; net_config_mutex held but for the two of waiting. */

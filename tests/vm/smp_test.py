@@ -45,6 +45,20 @@ def test_what_is_shown():
             assert re.findall(r"(?m)^cpu(\d?) +(?:\d+ ){9}\d+$", vm.run("cat /proc/stat")) == ["", "0", "1", "2"]
 
 
+def test_interfaces_count_exactly():
+    """All CPUs send at once; each echo is two packets, sent and received."""
+    with Vm(net="none", smp="4") as vm:
+        vm.boot()
+        vm.run("ip link set lo up")
+        counted = "cd /sys/class/net/lo/statistics; echo $(cat tx_packets rx_packets tx_bytes rx_bytes tx_dropped)"
+        before = [int(n) for n in vm.run(counted).split()]
+        out = vm.run("for cpu in 0 1 2 3; do taskset -c $cpu ping -A -q -c 2000 -s 100 127.0.0.1 & done; wait", 300)
+        sent = [int(n) for n in re.findall(r"(\d+) packets transmitted, \d+ packets received", out)]
+        assert len(sent) == 4 and min(sent) >= 2000, out
+        after, n = [int(n) for n in vm.run(counted).split()], 2 * sum(sent)
+        assert [b - a for a, b in zip(before, after)] == [n, n, n * 128, n * 128, 0], (sent, before, after)
+
+
 def test_fewer_than_there_are():
     for word, n in (("maxcpus=2", 2), ("maxcpus=1", 1), ("maxcpus=0", 1), ("", 4)):
         with Vm(net="none", smp="4", append=word) as vm:

@@ -93,8 +93,8 @@ int nic_register(struct nic *n, const char *driver)
 
 void nic_rx_bad(struct nic *n, struct pkt *p, bool length)
 {
-	n->nif.stats.rx_errors++;
-	n->nif.stats.rx_length_errors += length;
+	netif_count(&n->nif)->rx_errors++;
+	netif_count(&n->nif)->rx_length_errors += length;
 	pkt_free(p);
 }
 

@@ -42,7 +42,7 @@ static noinline struct pkt *virtio_net_merge(struct virtio_net *v, struct pkt *f
 	if (buffers)
 		return first;
 	virtqueue_break(&v->rx, "a number of merged buffers:", buffers_said);
-	v->nic.nif.stats.rx_errors++;
+	netif_count(&v->nic.nif)->rx_errors++;
 	pkt_free(first);
 	return NULL;
 }
@@ -73,8 +73,8 @@ static always_inline void virtio_net_frame(struct virtio_net *v, struct pkt *p, 
 	const struct virtio_net_hdr *h = (const struct virtio_net_hdr *)p->data;
 
 	if (unlikely(len < v->hdr_len + ETH_HLEN)) {
-		v->nic.nif.stats.rx_errors++;
-		v->nic.nif.stats.rx_length_errors++;
+		netif_count(&v->nic.nif)->rx_errors++;
+		netif_count(&v->nic.nif)->rx_length_errors++;
 		pkt_free(p);
 		return;
 	}
@@ -87,7 +87,7 @@ static always_inline void virtio_net_frame(struct virtio_net *v, struct pkt *p, 
 			return;
 	}
 	if (h->flags && unlikely(!virtio_net_checksum(p, h))) {
-		v->nic.nif.stats.rx_errors++;
+		netif_count(&v->nic.nif)->rx_errors++;
 		pkt_free(p);
 		return;
 	}

@@ -306,7 +306,7 @@ static void end(void)
 /* The counters as a reader of /proc/net/dev gets them. */
 static struct netif_stats netif_stats_of(const struct netif *nif)
 {
-	struct netif_stats s = nif->stats;
+	struct netif_stats s = *nif->stats;
 
 	nif->ops->add_stats(nif, &s);
 	return s;

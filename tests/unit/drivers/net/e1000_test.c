@@ -257,7 +257,7 @@ TEST(checksum_flags)
 		EXPECT_EQ(p->flags, cases[i].flags);
 		pkt_free(p);
 	}
-	EXPECT_EQ(stack.nif->stats.rx_errors, 0ull);
+	EXPECT_EQ(stack.nif->stats->rx_errors, 0ull);
 	end();
 }
 
@@ -287,7 +287,7 @@ TEST(a_length_beyond_the_buffer)
 		EXPECT(card_receive_quiet(f, 60));	/* is not looked at any more */
 		card_cause(CAUSE_RXQ0);
 		expect_out_of_service();
-		EXPECT_EQ(stack.nif->stats.rx_length_errors, 1ull);
+		EXPECT_EQ(stack.nif->stats->rx_length_errors, 1ull);
 		end();
 	}
 }
@@ -316,7 +316,7 @@ TEST(pieces_that_are_no_frame)
 		card_cause(CAUSE_RXT0);
 		host_run();
 		EXPECT_EQ(stack.received.count, 0u);
-		EXPECT_EQ(stack.nif->stats.rx_length_errors, kind + 1ull);
+		EXPECT_EQ(stack.nif->stats->rx_length_errors, kind + 1ull);
 		make_frame(f, 60, 3);
 		EXPECT(card_receive(f, 60));
 		host_run();
@@ -337,9 +337,9 @@ TEST(bad_frames_are_counted_and_dropped)
 		EXPECT(card_fill(f, 60, 60 | RX_EOP | 1ull << bit));
 	card_cause(CAUSE_RXT0);
 	host_run();
-	EXPECT_EQ(stack.nif->stats.rx_length_errors, 14ull);
+	EXPECT_EQ(stack.nif->stats->rx_length_errors, 14ull);
 	/* All but the two of checksums, and a bit that says nothing. */
-	EXPECT_EQ(stack.nif->stats.rx_errors, 14 + 5ull);
+	EXPECT_EQ(stack.nif->stats->rx_errors, 14 + 5ull);
 	EXPECT_EQ(stack.received.count, 3u);
 	end();
 }

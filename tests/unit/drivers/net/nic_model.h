@@ -130,6 +130,10 @@ static void stack_end(void)
 
 int netif_register(struct netif *nif)
 {
+	static struct netif_stats counts;
+
+	counts = (struct netif_stats){ 0 };
+	nif->stats = &counts;
 	stack.nif = nif;
 	snprintf(nif->name, sizeof(nif->name), "eth0");
 	spin_init(&nif->tx_lock, "netif.tx");

@@ -217,7 +217,7 @@ TEST(a_number_of_buffers_that_is_not_there)
 		EXPECT(v->rx.broken);
 		EXPECT(host_log_has("out of service"));
 		EXPECT(!stack.carrier);
-		EXPECT_EQ(stack.nif->stats.rx_errors, 1ull);
+		EXPECT_EQ(stack.nif->stats->rx_errors, 1ull);
 		end(v);
 	}
 }
@@ -236,7 +236,7 @@ TEST(frames_too_short_are_counted_and_dropped)
 		host_run();
 	}
 	EXPECT_EQ(stack.received.count, 0u);
-	EXPECT_EQ(stack.nif->stats.rx_length_errors, 26ull);
+	EXPECT_EQ(stack.nif->stats->rx_length_errors, 26ull);
 	make_frame(f, 60, 3);
 	EXPECT(card_receive(f, 60));
 	host_run();
@@ -261,7 +261,7 @@ TEST(checksum_flags)
 	card_signal(0);
 	host_run();
 	EXPECT_EQ(stack.received.count, 2u);
-	EXPECT_EQ(stack.nif->stats.rx_errors, 2ull);
+	EXPECT_EQ(stack.nif->stats->rx_errors, 2ull);
 	p = pkt_queue_pop(&stack.received);
 	EXPECT_EQ(p->flags, PKT_CSUM_VALID);
 	pkt_free(p);

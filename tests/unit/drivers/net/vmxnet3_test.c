@@ -251,7 +251,7 @@ TEST(checksum_flags)
 		EXPECT_EQ(p->flags, cases[i].flags);
 		pkt_free(p);
 	}
-	EXPECT_EQ(stack.nif->stats.rx_errors, 0ull);
+	EXPECT_EQ(stack.nif->stats->rx_errors, 0ull);
 	end();
 }
 
@@ -280,7 +280,7 @@ TEST(a_length_beyond_the_buffer)
 		card_complete(1 | COMP_SOP | COMP_EOP, 60, 0);	/* is not looked at any more */
 		card_raise(VECTOR_RX);
 		expect_out_of_service();
-		EXPECT_EQ(stack.nif->stats.rx_length_errors, 1ull);
+		EXPECT_EQ(stack.nif->stats->rx_length_errors, 1ull);
 		end();
 	}
 }
@@ -326,7 +326,7 @@ TEST(pieces_that_are_no_frame)
 	begin(PCI_IRQ_INTX);
 	for (u32 kind = 0; kind < 5; kind++) {
 		u32 part = kind == 0 ? 0 : kind == 1 ? 100 : NIC_RX_ROOM;
-		u64 live = 0, errors = stack.nif->stats.rx_errors;
+		u64 live = 0, errors = stack.nif->stats->rx_errors;
 		u32 at, room;
 
 		for (int i = 0; i < 2000; i++) {
@@ -346,7 +346,7 @@ TEST(pieces_that_are_no_frame)
 		card_raise(0);
 		host_run();
 		EXPECT_EQ(stack.received.count, 0u);
-		EXPECT_EQ(stack.nif->stats.rx_errors, errors + 1);
+		EXPECT_EQ(stack.nif->stats->rx_errors, errors + 1);
 		make_frame(f, 60, 3);
 		EXPECT(card_receive(f, 60));
 		host_run();
@@ -368,8 +368,8 @@ TEST(bad_frames_are_counted_and_dropped)
 	card_complete(at | COMP_SOP | COMP_EOP, 60 | COMP_ERROR, 0);
 	card_raise(0);
 	host_run();
-	EXPECT_EQ(stack.nif->stats.rx_length_errors, 14ull);
-	EXPECT_EQ(stack.nif->stats.rx_errors, 15ull);
+	EXPECT_EQ(stack.nif->stats->rx_length_errors, 14ull);
+	EXPECT_EQ(stack.nif->stats->rx_errors, 15ull);
 	EXPECT_EQ(stack.received.count, 0u);
 	end();
 }
