@@ -523,6 +523,7 @@ static int read_pci(struct dt_scan *s, const struct dt_node *n)
 	/* One megabyte a bus. */
 	p.bus_last = MIN((u64)p.bus_last, p.bus_first + (p.ecam.size >> 20) - 1);
 	p.segment = dt_u32(n, "linux,pci-domain", platform.pci_count);
+	p.coherent = fdt_getprop(n->fdt, n->at, "dma-coherent", NULL);
 	err = pci_windows(n, &p);
 	if (err == 0)
 		err = pci_intx(s, n, &p);

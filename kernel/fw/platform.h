@@ -1,6 +1,6 @@
 /*
  * What firmware said of this machine: the only source of addresses. fw/fdt.c
- * fills it from the DTB (fw/acpi.c will from ACPI); drivers read it. Arrays
+ * fills it from the DTB, fw/acpi.c from ACPI; drivers read it. Arrays
  * are allocated to the size found. Nothing is guessed: absent means count 0 or
  * present false, and who needs it says so.
  */
@@ -29,6 +29,7 @@ struct platform_pci {
 	/* msi-map or msi-parent, IORT: the first row that has the requester; none at all: firmware does not say */
 	struct platform_msi_map *msi; u32 msi_count;
 	u32 msi_rid_mask;			/* of the requester's bits, those that are looked up */
+	bool coherent;				/* its devices see what is in caches */
 };
 
 struct platform {
@@ -45,6 +46,8 @@ struct platform {
 	struct { bool present; struct platform_range reg; u32 intid; enum irq_trigger trigger; u32 clock_hz; } uart; /* PL011 of stdout-path */
 	struct { bool present; struct platform_range reg; u32 intid; } rtc; /* PL031 */
 	struct { bool present, hvc; } psci;
+	/* An interrupt that says that somebody wants the machine off. With a register: if it then has a bit of mask. */
+	struct { bool present; u32 intid; enum irq_trigger trigger; struct platform_range reg; u64 mask; } power_button;
 	struct platform_pci *pci; u32 pci_count;
 	/* From UEFI; all 0 when something else booted us. */
 	struct { u64 rsdp, smbios, system_table; } efi;
@@ -64,6 +67,17 @@ int platform_from_fdt(const void *dtb);
 bool fdt_console(const void *dtb, u64 *base);
 /* Is there PSCI, and is its conduit HVC (else SMC)? For a panic before platform is filled. */
 bool fdt_psci(const void *dtb, bool *hvc);
+/*
+ * After slab, on a machine with ACPI: all but memory, initrd and command line, which UEFI tells. rsdp: its physical address.
+ * Tables, entries and devices that are broken are left out with a message; nothing of the tables is needed afterwards.
+ * -EINVAL: no tables, or none that says of an interrupt controller (platform is as it was: a DTB may do); -ENOMEM.
+ */
+int platform_from_acpi(u64 rsdp);
+/* Shows size bytes of physical memory, until it is called again. NULL: it can't. */
+typedef const void *(*acpi_map)(u64 phys, size_t size);
+/* As fdt_console and fdt_psci, from SPCR and FADT. Any context in which map may be called; nothing is allocated. */
+bool acpi_console(u64 rsdp, acpi_map map, u64 *base);
+bool acpi_psci(u64 rsdp, acpi_map map, bool *hvc);
 /* The first PCI host bridge: its ECAM, and where its 32-bit memory window begins on either side. For the same. */
 bool fdt_pci(const void *dtb, u64 *ecam, u64 *mem_pci, u64 *mem_cpu);
 

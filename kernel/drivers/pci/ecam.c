@@ -48,13 +48,35 @@ static const struct platform_pci_window *pci_window(const struct platform_pci *f
 	return best;
 }
 
+/* Two windows on one configuration space would give each of its devices to two drivers. */
+static bool pci_overlaps(const struct platform_pci *fw)
+{
+	struct pci_host *h;
+
+	list_for_each(h, &pci_hosts, node) {
+		const struct platform_range *a = &h->fw->ecam, *b = &fw->ecam;
+		bool buses = h->fw->segment == fw->segment && h->fw->bus_first <= fw->bus_last && fw->bus_first <= h->fw->bus_last;
+
+		if (buses || (a->base < b->base + b->size && b->base < a->base + a->size))
+			return true;
+	}
+	return false;
+}
+
 static int pci_host_add(const struct platform_pci *fw)
 {
-	struct pci_host *h = kzalloc(sizeof(*h));
+	struct pci_host *h;
 	struct pci_bus *root;
 
+	if (pci_overlaps(fw)) {
+		log_err("PCI: the host at %#llx overlaps one before it: not used", (unsigned long long)fw->ecam.base);
+		return -EINVAL;
+	}
+	h = kzalloc(sizeof(*h));
 	if (!h)
 		return -ENOMEM;
+	if (!fw->coherent)
+		log_warn("PCI: firmware says that devices do not look into caches, which drivers here expect");
 	h->fw = fw;
 	list_init(&h->buses);
 	for (u32 space = PCI_IO; space < PCI_SPACES; space++) {

@@ -202,6 +202,7 @@ static void begin(void)
 	host.msi = msi_rows;
 	host.msi_count = ARRAY_SIZE(msi_rows);
 	host.msi_rid_mask = 0xffff;
+	host.coherent = true;
 	host.bus_last = 255;
 	host.window_count = 3;
 	host.intx_count = 16;
