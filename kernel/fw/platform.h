@@ -68,9 +68,10 @@ bool fdt_console(const void *dtb, u64 *base);
 /* Is there PSCI, and is its conduit HVC (else SMC)? For a panic before platform is filled. */
 bool fdt_psci(const void *dtb, bool *hvc);
 /*
- * After slab, on a machine with ACPI: all but memory, initrd and command line, which UEFI tells. rsdp: its physical address.
- * Tables, entries and devices that are broken are left out with a message; nothing of the tables is needed afterwards.
- * -EINVAL: no tables, or none that says of an interrupt controller (platform is as it was: a DTB may do); -ENOMEM.
+ * After slab, on a machine with ACPI: all but memory, initrd and command line, which UEFI tells. rsdp: its physical
+ * address. Tables, entries and devices that are broken are left out with a message; nothing of the tables is needed
+ * afterwards. -EINVAL: no tables, or none that says of an interrupt controller (platform is as it was: a DTB may do);
+ * -ENOMEM.
  */
 int platform_from_acpi(u64 rsdp);
 /* Shows size bytes of physical memory, until it is called again. NULL: it can't. */
