@@ -84,9 +84,10 @@ struct its {
 	struct list_node devices;	/* struct its_device.node [lock] */
 	struct msi_controller msi;
 	struct irq_domain domain;
+	struct its *next;
 };
 
-static struct its *the_its;		/* written at boot */
+static struct its *its_first;		/* all of them; written at boot */
 
 struct its_device {
 	struct list_node node;
@@ -522,7 +523,11 @@ static int its_start(struct its *its)
 
 int gicv3_its_cpu_open(void)
 {
-	return the_its ? its_map_collection(the_its, cpu_id()) : 0;
+	int err = 0;
+
+	for (struct its *its = its_first; its && !err; its = its->next)
+		err = its_map_collection(its, cpu_id());
+	return err;
 }
 
 /* Tables that an ITS was given are never taken back: it may write to them. */
@@ -559,7 +564,8 @@ static int its_add(const struct platform_its *fw)
 		.phandle_or_base = fw->ref,
 	};
 	msi_controller_register(&its->msi);
-	the_its = its;
+	its->next = its_first;
+	its_first = its;
 	log_debug("ITS: %u bits of devices, %u of events, %s table", its->device_bits, its->event_bits,
 		  its->devices_level1 ? "a two-level" : "a flat");
 	return 0;
