@@ -6,9 +6,17 @@
 #include "drivers/pci/pci.h"
 #include "base/errno.h"
 
+const struct platform_pci_intx *pci_intx_row(const struct platform_pci *fw, u32 slot, u32 pin)
+{
+	for (u32 i = 0; i < fw->intx_count; i++)
+		if (fw->intx[i].devfn_mask_slot == (slot & fw->intx_slot_mask) && fw->intx[i].pin == pin)
+			return &fw->intx[i];
+	return NULL;
+}
+
 int pci_intx_alloc(struct pci_device *d, const char **why)
 {
-	const struct platform_pci *fw = d->bus->host->fw;
+	const struct platform_pci_intx *x;
 	u32 pin = pci_read8(d, PCI_INT_PIN), slot = pci_slot(d);
 	struct irq *irq;
 
@@ -20,19 +28,15 @@ int pci_intx_alloc(struct pci_device *d, const char **why)
 		slot = pci_slot(b->bridge);
 	}
 	*why = "firmware says of no line for the pin";
-	for (u32 i = 0; i < fw->intx_count; i++) {
-		const struct platform_pci_intx *x = &fw->intx[i];
-
-		if (x->devfn_mask_slot != (slot & fw->intx_slot_mask) || x->pin != pin)
-			continue;
-		*why = "no interrupt controller";
-		irq = irq_from_firmware(x->intid, x->trigger);
-		if (is_err(irq))
-			return ptr_err(irq);
-		pci_write16(d, PCI_COMMAND, pci_read16(d, PCI_COMMAND) | PCI_COMMAND_INTX_OFF);
-		d->irqs[0] = irq;
-		*why = NULL;
-		return 1;
-	}
-	return -ENODEV;
+	x = pci_intx_row(d->bus->host->fw, slot, pin);
+	if (!x)
+		return -ENODEV;
+	*why = "no interrupt controller";
+	irq = irq_from_firmware(x->intid, x->trigger);
+	if (is_err(irq))
+		return ptr_err(irq);
+	pci_write16(d, PCI_COMMAND, pci_read16(d, PCI_COMMAND) | PCI_COMMAND_INTX_OFF);
+	d->irqs[0] = irq;
+	*why = NULL;
+	return 1;
 }

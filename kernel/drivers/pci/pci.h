@@ -153,6 +153,9 @@ void pci_irq_describe(struct pci_device *d, char *buf, size_t size);
 /* All devices of all hosts, in the order they were found: the first for NULL, NULL after the last. Any context. */
 struct pci_device *pci_next(struct pci_device *d);
 
+/* Firmware's line for a slot of the host's root bus and a pin from 1; NULL: it says of none. Any context. */
+const struct platform_pci_intx *pci_intx_row(const struct platform_pci *fw, u32 slot, u32 pin);
+
 /* ---- among the files of pci/ ---- */
 extern struct list_node pci_hosts;
 struct pci_bus *pci_bus_create(struct pci_host *h, struct pci_bus *parent, struct pci_device *bridge, u8 number);
