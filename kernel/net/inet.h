@@ -26,6 +26,7 @@ struct inet_socket {
 	u8 mc_ttl;
 	u8 pmtu_discover;		/* IP_PMTUDISC_* [L] */
 	bool mc_loop, header_included, recverr, recv_pktinfo, recv_ttl, recv_tos, freebind; /* [L] */
+	bool mc_all;			/* groups that others of this host have joined, too [L] */
 	u32 mc_ifindex;
 	be32 mc_source;
 	struct multicast_member *members; /* [L] */
@@ -113,8 +114,8 @@ void socket_control_put(struct socket_msg *m, u32 room, int level, int type, con
 /* Options of level IP, for every IPv4 socket. */
 int inet_setsockopt(struct inet_socket *i, int level, int name, const u8 *value, u32 len);
 int inet_getsockopt(struct inet_socket *i, int level, int name, u8 *value, u32 *len);
-/* Has this socket joined the group on that interface? [L] or the table's lock held. */
-bool inet_is_member(const struct inet_socket *i, be32 group, const struct netif *nif);
+/* Is what came there for the group for this socket? Which has joined it, or takes all. [L] or the table's lock held. */
+bool inet_takes_group(const struct inet_socket *i, be32 group, const struct netif *nif);
 u32 inet_poll(struct socket *s, struct poll_table *t);
 int inet_shutdown(struct socket *s, int how);
 int inet_getname(struct socket *s, u8 *addr, u32 *len, bool peer);

@@ -71,8 +71,8 @@ static bool for_us(struct pkt *p, const struct ip_header *ip)
 	struct netif *nif = p->netif;
 	be32 d = ip->destination;
 
-	if (p->flags & PKT_LOOPED)
-		return true;			/* a route of ours brought it here */
+	if (p->flags & PKT_LOOPED)		/* a route of ours brought it here */
+		return !(p->flags & PKT_MULTICAST) || multicast_joined(nif, d);
 	if (ip_is_multicast(d)) {
 		p->flags |= PKT_MULTICAST;
 		return multicast_joined(nif, d);

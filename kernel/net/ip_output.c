@@ -65,13 +65,19 @@ void ip_header_push(struct pkt *p, be32 source, be32 destination, u8 protocol, u
 static void loop_copy(struct pkt *p, const struct ip_route *r)
 {
 	const struct ip_header *ip = pkt_ip(p);
+	u16 flag = r->type == ROUTE_MULTICAST ? PKT_MULTICAST : PKT_BROADCAST;
 	struct pkt *copy;
 
+	/* What loopback sends comes back as it is. */
+	if (r->netif == loopback_netif) {
+		p->flags |= flag;
+		return;
+	}
 	if (p->flags & PKT_NO_LOOP || (r->type == ROUTE_MULTICAST && !multicast_joined(r->netif, ip->destination)))
 		return;
 	copy = pkt_copy(p, 0);
 	if (copy)
-		loopback_deliver(r->netif, copy, r->type == ROUTE_MULTICAST ? PKT_MULTICAST : PKT_BROADCAST);
+		loopback_deliver(r->netif, copy, flag);
 }
 
 int ip_send(struct pkt *p, const struct ip_route *r)

@@ -83,7 +83,7 @@ static int loopback_xmit(struct netif *nif, struct pkt *p)
 		p->release = NULL;
 	}
 	p->timestamp = unlikely(READ_ONCE(net_timestamp_users)) ? clock_ns() : 0;
-	p->flags = (p->flags & PKT_CSUM_PARTIAL) | PKT_LOOPED | PKT_CSUM_VALID;
+	p->flags = (p->flags & (PKT_CSUM_PARTIAL | PKT_BROADCAST | PKT_MULTICAST)) | PKT_LOOPED | PKT_CSUM_VALID;
 	p->netif = nif;
 	return backlog_add(p, true);
 }

@@ -71,7 +71,7 @@ void inet_socket_init(struct inet_socket *i, u16 type, u16 protocol, const struc
 {
 	socket_init(&i->s, AF_INET, type, protocol, ops);
 	i->mc_ttl = 1;
-	i->mc_loop = true;
+	i->mc_loop = i->mc_all = true;
 	i->pmtu_discover = IP_PMTUDISC_WANT;
 	pkt_queue_init(&i->rx);
 	i->tx_charge = 1;

@@ -103,8 +103,10 @@ static int group_leave(struct inet_socket *i, const u8 *value, u32 len)
 	return 0;
 }
 
-bool inet_is_member(const struct inet_socket *i, be32 group, const struct netif *nif)
+bool inet_takes_group(const struct inet_socket *i, be32 group, const struct netif *nif)
 {
+	if (i->mc_all)
+		return true;
 	for (const struct multicast_member *m = i->members; m; m = m->next)
 		if (m->group == group && m->netif == nif)
 			return true;
@@ -197,8 +199,12 @@ static int option_set_int(struct inet_socket *i, int name, s32 v)
 	case IP_FREEBIND:
 		i->freebind = v;
 		return 0;
-	case IP_BIND_ADDRESS_NO_PORT:
 	case IP_MULTICAST_ALL:
+		if (v != 0 && v != 1)
+			return -EINVAL;
+		i->mc_all = v;
+		return 0;
+	case IP_BIND_ADDRESS_NO_PORT:
 	case IP_RETOPTS:
 	case IP_RECVOPTS:
 		return 0;		/* what they would turn on never happens here */
@@ -246,7 +252,7 @@ static int option_get_int(struct inet_socket *i, int name, s32 *v)
 	case IP_RECVTTL:	*v = i->recv_ttl; return 0;
 	case IP_RECVTOS:	*v = i->recv_tos; return 0;
 	case IP_FREEBIND:	*v = i->freebind; return 0;
-	case IP_MULTICAST_ALL:	*v = 0; return 0;
+	case IP_MULTICAST_ALL:	*v = i->mc_all; return 0;
 	case IP_MTU:
 		if (!i->remote || !i->route.netif)
 			return -ENOTCONN;

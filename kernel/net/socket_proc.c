@@ -334,6 +334,28 @@ static int constant_store(const char *text, size_t len, void *arg)
 	return strcmp(text, arg) ? -EINVAL : 0;
 }
 
+static void ping_groups_show(struct text_out *t, void *arg)
+{
+	text_printf(t, "%u\t%u\n", ping_groups[0], ping_groups[1]);
+}
+
+/* From one group to another; backwards it is nobody. */
+static int ping_groups_store(const char *text, size_t len, void *arg)
+{
+	u64 low, high;
+
+	if (parse_u64(text, &text, 10, &low))
+		return -EINVAL;
+	while (*text == ' ' || *text == '\t')
+		text++;
+	if (parse_u64(text, NULL, 10, &high) || low >= UINT32_MAX || high >= UINT32_MAX)
+		return -EINVAL;
+	WRITE_ONCE(ping_groups[0], low <= high ? low : 1);
+	WRITE_ONCE(ping_groups[1], low <= high ? high : 0);
+	return 0;
+}
+
+static const struct proc_entry_ops ping_groups_ops = { .show = ping_groups_show, .store = ping_groups_store };
 static const struct proc_entry_ops constant_ops = { .show = constant_show, .store = constant_store };
 static const struct proc_entry_ops number_ops = { .show = number_show };
 
@@ -346,7 +368,6 @@ static int sysctls_register(void)
 		{ "sys/net/ipv4/ip_default_ttl", "64" },
 		{ "sys/net/ipv4/icmp_echo_ignore_all", "0" },
 		{ "sys/net/ipv4/icmp_echo_ignore_broadcasts", "1" },
-		{ "sys/net/ipv4/ping_group_range", "0\t2147483647" },
 		{ "sys/net/ipv4/conf/all/forwarding", "0" },
 		{ "sys/net/ipv4/conf/all/rp_filter", "0" },
 		{ "sys/net/core/somaxconn", "4096" },
@@ -361,7 +382,7 @@ static int sysctls_register(void)
 		err = proc_register(constants[i].path, &constant_ops, (void *)constants[i].value);
 	for (u32 i = 0; i < ARRAY_SIZE(numbers) && !err; i++)
 		err = proc_register(numbers[i].path, &number_ops, (void *)numbers[i].value);
-	return err;
+	return err ? err : proc_register("sys/net/ipv4/ping_group_range", &ping_groups_ops, NULL);
 }
 
 static int net_proc_init(void)

@@ -48,7 +48,8 @@ static bool raw_matches(const struct raw_socket *r, const struct pkt *p, const s
 
 	return i->s.protocol == ip->protocol && (!i->remote || i->remote == ip->source) &&
 		(!i->local || i->local == ip->destination) &&
-		(!i->s.bound_ifindex || i->s.bound_ifindex == p->netif->index);
+		(!i->s.bound_ifindex || i->s.bound_ifindex == p->netif->index) &&
+		(!ip_is_multicast(ip->destination) || inet_takes_group(i, ip->destination, p->netif));
 }
 
 /* Queue a copy; header: with the IP header in front. [R] held. */
@@ -461,10 +462,26 @@ static int raw_create(u16 protocol, struct socket **out)
 	return 0;
 }
 
+u32 ping_groups[2] = { 0, INT32_MAX };
+
+/* icmp(7): one of the caller's groups must be among those that may ping. */
+static bool ping_allowed(const struct cred *c)
+{
+	u32 low = READ_ONCE(ping_groups[0]), high = READ_ONCE(ping_groups[1]);
+
+	for (u32 i = 0; i < c->group_count; i++)
+		if (c->groups[i] >= low && c->groups[i] <= high)
+			return true;
+	return c->egid >= low && c->egid <= high;
+}
+
 static int ping_create(u16 protocol, struct socket **out)
 {
-	struct raw_socket *r = raw_new(SOCK_DGRAM, IPPROTO_ICMP);
+	struct raw_socket *r;
 
+	if (!ping_allowed(current()->cred))
+		return -EACCES;
+	r = raw_new(SOCK_DGRAM, IPPROTO_ICMP);
 	if (!r)
 		return -ENOMEM;
 	*out = &r->i.s;

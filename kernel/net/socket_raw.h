@@ -12,4 +12,5 @@ struct raw_socket {
 
 /* Every raw socket, under their lock: no sleep. */
 void raw_for_each(void (*fn)(struct raw_socket *r, void *arg), void *arg);
+extern u32 ping_groups[2];	/* from which group to which ping sockets may be had: ping_group_range [a] */
 void socket_raw_init(void);

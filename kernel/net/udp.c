@@ -202,7 +202,7 @@ static void deliver_many(struct pkt *p, const struct ip_header *ip, const struct
 		struct pkt *copy;
 
 		if (!socket_score(u, ip->source, h->source, ip->destination, h->destination, p->netif->index) ||
-		    (group && !inet_is_member(&u->i, ip->destination, p->netif)))
+		    (group && !inet_takes_group(&u->i, ip->destination, p->netif)))
 			continue;
 		if (last && (copy = pkt_copy(p, 0)) && !socket_queue(last, copy))
 			pkt_free(copy);

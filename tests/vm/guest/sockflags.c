@@ -4,6 +4,9 @@
  */
 #include "check.h"
 #include <arpa/inet.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -152,4 +155,95 @@ CHECK(the_kernels_own_flag_is_refused)
 
 	FAILS(sendmsg(s, &m, 1u << 31), EINVAL);
 	FAILS(recvmsg(s, &m, 1u << 31 | MSG_DONTWAIT), EINVAL);
+}
+
+/* ---- who gets what is sent to a group -------------------------------------------- */
+
+static int on_port(unsigned short port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int s = socket(AF_INET, SOCK_DGRAM, 0), one = 1;
+
+	EXPECT(s >= 0 && !setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)));
+	SAME(bind(s, (struct sockaddr *)&a, sizeof(a)), 0);
+	return s;
+}
+
+CHECK(groups_of_others)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(4711) };
+	struct ip_mreqn m = { .imr_ifindex = if_nametoindex("lo") };
+	int member = on_port(4711), other = on_port(4711), s = socket(AF_INET, SOCK_DGRAM, 0), v = -1;
+	socklen_t len = sizeof(v);
+	char c;
+
+	inet_pton(AF_INET, "239.1.2.3", &m.imr_multiaddr);
+	to.sin_addr = m.imr_multiaddr;
+	SAME(setsockopt(member, IPPROTO_IP, IP_ADD_MEMBERSHIP, &m, sizeof(m)), 0);
+	SAME(setsockopt(s, IPPROTO_IP, IP_MULTICAST_IF, &m, sizeof(m)), 0);
+	SAME(getsockopt(other, IPPROTO_IP, IP_MULTICAST_ALL, &v, &len), 0);
+	SAME(v, 1);
+	/* The member's group is joined for the host, and who listens on the port hears it as well... */
+	SAME(sendto(s, "a", 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
+	SAME(read(member, &c, 1), 1);
+	SAME(read(other, &c, 1), 1);
+	/* ...until it says that it does not want to. */
+	v = 2;
+	FAILS(setsockopt(other, IPPROTO_IP, IP_MULTICAST_ALL, &v, sizeof(v)), EINVAL);
+	v = 0;
+	SAME(setsockopt(other, IPPROTO_IP, IP_MULTICAST_ALL, &v, sizeof(v)), 0);
+	SAME(setsockopt(member, IPPROTO_IP, IP_MULTICAST_ALL, &v, sizeof(v)), 0);
+	SAME(sendto(s, "b", 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
+	SAME(read(member, &c, 1), 1);
+	FAILS(recv(other, &c, 1, MSG_DONTWAIT), EAGAIN);
+}
+
+/* ---- ping sockets by group ---------------------------------------------------------- */
+
+static void range(const char *text, int error)
+{
+	int fd = open("/proc/sys/net/ipv4/ping_group_range", O_WRONLY);
+
+	EXPECT(fd >= 0);
+	if (error)
+		FAILS(write(fd, text, strlen(text)), error);
+	else
+		SAME(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+static void may_ping(gid_t effective, gid_t further, int error)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		SAME(setgroups(1, &further), 0);
+		SAME(setegid(effective), 0);
+		if (error)
+			FAILS(socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP), error);
+		else
+			EXPECT(socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP) >= 0);
+		_exit(0);
+	}
+	child_ok(pid);
+}
+
+CHECK(who_may_ping)
+{
+	char text[64] = "";
+	int fd;
+
+	range("5 7\n", 0);
+	fd = open("/proc/sys/net/ipv4/ping_group_range", O_RDONLY);
+	EXPECT(read(fd, text, sizeof(text) - 1) > 0 && !strcmp(text, "5\t7\n"));
+	close(fd);
+	may_ping(0, 0, EACCES);
+	may_ping(4, 8, EACCES);
+	may_ping(5, 8, 0);
+	may_ping(0, 7, 0);
+	range("x", EINVAL);
+	range("1 0", 0);
+	may_ping(0, 1, EACCES);
+	range("0 2147483647", 0);
+	may_ping(0, 1, 0);
 }
