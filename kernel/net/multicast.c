@@ -71,9 +71,8 @@ static void group_put(struct group *g)
 /* [C] held. A reference goes with the armed timer. */
 static void report_later(struct group *g, u32 within_ms)
 {
-	if (!timer_armed(&g->timer))
-		ref_get(&g->refs);
-	timer_set(&g->timer, clock_ns() + (1 + random_below(within_ms)) * NSEC_PER_MSEC);
+	if (!timer_set(&g->timer, clock_ns() + (1 + random_below(within_ms)) * NSEC_PER_MSEC))
+		ref_get(&g->refs);	/* its function waits for the lock */
 }
 
 static void report_fire(struct timer *t)

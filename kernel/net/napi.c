@@ -139,12 +139,10 @@ static void napi_park(struct napi *n)
 		timer_set(&park_timer, clock_ns() + PARK_NS);
 }
 
-void net_receiver_relief(void)
+static void parked_go_on(void)
 {
 	u64 flags;
 
-	if (!READ_ONCE(parked_count))
-		return;
 	local_bh_disable();
 	flags = spin_lock_irqsave(&park_lock);
 	while (!list_empty(&parked)) {
@@ -158,9 +156,16 @@ void net_receiver_relief(void)
 	local_bh_enable();		/* polls, in a reader's own context */
 }
 
+void net_receiver_relief(void)
+{
+	if (READ_ONCE(parked_count))
+		parked_go_on();
+}
+
+/* With the lock, whatever the count seems to be: who parks sets the timer unless he finds it armed, behind the lock. */
 static void park_timeout(struct timer *t)
 {
-	net_receiver_relief();
+	parked_go_on();
 }
 
 /* ---- the softirq ---------------------------------------------------------- */

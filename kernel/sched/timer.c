@@ -93,12 +93,13 @@ static struct timer_cpu *lock_of(struct timer *t, u64 *flags)
 	}
 }
 
-void timer_set(struct timer *t, u64 deadline)
+bool timer_set(struct timer *t, u64 deadline)
 {
 	u64 flags;
 	struct timer_cpu *c = lock_of(t, &flags);
+	bool was = t->armed;
 
-	if (t->armed)
+	if (was)
 		tree_remove(c, t);
 	if (unlikely(t->cpu != cpu_id()) && c->running != t) {
 		t->cpu = cpu_id();
@@ -116,6 +117,7 @@ void timer_set(struct timer *t, u64 deadline)
 			sched_ops.kick_cpu(t->cpu);
 	}
 	spin_unlock_irqrestore(&c->lock, flags);
+	return was;
 }
 
 bool timer_cancel(struct timer *t)

@@ -33,9 +33,10 @@ bool timer_cancel(struct timer *t)
 	return true;
 }
 
-void timer_set(struct timer *t, u64 deadline_ns)
+bool timer_set(struct timer *t, u64 deadline_ns)
 {
 	struct rb_node **link = &timers.node, *parent = NULL;
+	bool was = t->armed;
 
 	if (!t->fn)
 		panic("a timer is set that was not initialised");
@@ -47,6 +48,7 @@ void timer_set(struct timer *t, u64 deadline_ns)
 	}
 	rb_insert_at(&timers, &t->node, parent, link);
 	t->armed = 1;
+	return was;
 }
 
 void timer_cancel_sync(struct timer *t)
