@@ -71,11 +71,11 @@ static void init_thread(void *arg)
 	process_start_init();
 }
 
-static void power_start(const void *dtb)
+static void power_start(const void *dtb, u64 rsdp)
 {
 	bool hvc;
 
-	if (!dtb || !fdt_psci(dtb, &hvc)) {
+	if (dtb ? !fdt_psci(dtb, &hvc) : !rsdp || !acpi_psci(rsdp, firmware_show, &hvc)) {
 		log_warn("firmware offers no PSCI: the machine can't be turned off");
 		return;
 	}
@@ -97,6 +97,7 @@ static void memory_elsewhere(u64 base, u64 size)
 /* What start.S was handed, a DTB or the EFI stub's block, and what is in it. */
 static const struct boot_info *efi;	/* NULL: no UEFI */
 static const void *dtb;			/* NULL: none */
+static u64 rsdp;			/* where ACPI's tables begin, which serve without a DTB; 0: there are none */
 static char command_line[COMMAND_LINE_MAX];
 
 /* UEFI's own map is where RAM is; a DTB beside it only says what to leave alone. */
@@ -104,12 +105,13 @@ static void memory_start(const void *boot, u64 boot_phys)
 {
 	efi = boot_info_find(boot);
 	dtb = efi ? boot_info_dtb(efi) : boot;
-	early_console_start(dtb);
+	rsdp = efi ? efi->rsdp : 0;
+	early_console_start(dtb, rsdp);
 	pvpanic_early_start(dtb);
-	power_start(dtb);
-	if (!dtb || fdt_early(dtb, efi ? memory_elsewhere : page_init_region, page_init_reserve, command_line,
-			      sizeof(command_line)))
-		panic("no device tree: the boot loader must pass a DTB's address in x0, or UEFI have one in its tables");
+	power_start(dtb, rsdp);
+	if (dtb ? fdt_early(dtb, efi ? memory_elsewhere : page_init_region, page_init_reserve, command_line,
+			    sizeof(command_line)) : !rsdp)
+		panic("no device tree: the boot loader must pass a DTB's address in x0, or UEFI have one or ACPI's tables");
 	if (efi)
 		boot_info_early(efi, page_init_region, page_init_reserve, command_line, sizeof(command_line));
 	page_init_reserve(boot_phys, efi ? efi->size : dtb_size(dtb));
@@ -120,8 +122,8 @@ static void memory_start(const void *boot, u64 boot_phys)
 
 static void platform_start(void)
 {
-	if (platform_from_fdt(dtb))
-		panic("the device tree can't be used; see the messages above");
+	if (dtb ? platform_from_fdt(dtb) : platform_from_acpi(rsdp))
+		panic("the %s can't be used; see the messages above", dtb ? "device tree" : "ACPI tables");
 	if (efi && platform_from_boot_info(efi, command_line))
 		panic("no memory for what UEFI said");
 }
@@ -141,10 +143,10 @@ noreturn void kernel_entry(const void *boot, u64 boot_phys, u64 entry_counter)
 	random_init();
 	platform_start();
 	if (!drivers_probe(DRIVER_INTC))
-		panic("no interrupt controller: the device tree must have a GICv2 or a GICv3 (-machine virt,gic-version=2)");
+		panic("no interrupt controller: the device tree or ACPI must have a GICv2 or a GICv3 (-machine virt,gic-version=2)");
 	drivers_probe(DRIVER_MSI);
 	if (!drivers_probe(DRIVER_TIMER))
-		panic("no timer: the device tree must have an arm,armv8-timer with its interrupts");
+		panic("no timer: the device tree must have an arm,armv8-timer with its interrupts, or ACPI a GTDT");
 	drivers_probe(DRIVER_CONSOLE);
 	/* Everything said is in struct platform now, and a panic has its console. */
 	pvpanic_early_stop();

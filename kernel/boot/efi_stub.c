@@ -111,6 +111,26 @@ static void seed_note(struct efi_boot *b, struct boot_info *info)
 		info->rng_seed_len = sizeof(info->rng_seed);
 }
 
+/* Seconds since 1970 (days by the Gregorian calendar, years beginning in March); 0 for what can be no time. */
+static u64 seconds_of(const struct efi_time *t)
+{
+	s64 year = t->year - (t->month < 3), month = (t->month + 9) % 12;
+	s64 days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + t->day - 1 - 719468;
+	s64 zone = t->zone == EFI_TIME_ZONE_NONE ? 0 : t->zone;
+
+	if (t->year < 1970 || t->month < 1 || t->month > 12 || t->day < 1 || t->day > 31)
+		return 0;
+	return ((days * 24 + t->hour) * 60 + t->minute + zone) * 60 + t->second;
+}
+
+static void time_note(struct efi_boot *b, struct boot_info *info)
+{
+	struct efi_time t;
+
+	if (!b->system->runtime->get_time(&t, NULL))
+		info->time = seconds_of(&t);
+}
+
 /* A part of the block behind *used, 8-byte aligned. */
 static struct boot_info_part part_add(struct boot_info *info, u32 *used, const void *data, size_t size)
 {
@@ -155,6 +175,7 @@ static efi_status info_make(struct efi_boot *b)
 	info->system_table = (u64)b->system;
 	framebuffer_note(b, &info->framebuffer);
 	seed_note(b, info);
+	time_note(b, info);
 	return EFI_SUCCESS;
 }
 

@@ -34,6 +34,7 @@ struct boot_info {
 	u64 initrd_base, initrd_size;
 	u64 rsdp;			/* ACPI 2.0 RSDP: firmware's own, in memory that the map keeps */
 	u64 smbios;			/* SMBIOS 3.0 entry point, likewise */
+	u64 time;			/* seconds since 1970 when the stub ran, by firmware's clock; 0: it doesn't know */
 	u64 system_table;		/* EFI_SYSTEM_TABLE: of use to call runtime services */
 	struct boot_framebuffer framebuffer;
 };

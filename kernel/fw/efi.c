@@ -9,6 +9,7 @@
  */
 #include "base/errno.h"
 #include "base/string.h"
+#include "core/clock.h"
 #include "core/param.h"
 #include "core/random.h"
 #include "fw/efi_abi.h"
@@ -125,6 +126,8 @@ int platform_from_boot_info(const struct boot_info *info, const char *bootargs)
 	memcpy(platform.rng_seed, info->rng_seed, platform.rng_seed_len);
 	if (platform.rng_seed_len)
 		random_seed(platform.rng_seed, platform.rng_seed_len, 8 * platform.rng_seed_len);
+	if (info->time)
+		clock_realtime_set(info->time * NSEC_PER_SEC);
 	platform.efi.rsdp = info->rsdp;
 	platform.efi.smbios = info->smbios;
 	platform.efi.system_table = info->system_table;

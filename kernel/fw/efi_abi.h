@@ -61,6 +61,22 @@ struct efi_boot_services {
 	efi_status (*locate_protocol)(const struct efi_guid *protocol, void *registration, void **interface);
 };
 
+/* 8.3 */
+#define EFI_TIME_ZONE_NONE	0x7ff
+struct efi_time {
+	u16 year;
+	u8 month, day, hour, minute, second, pad1;
+	u32 nanosecond;
+	s16 zone;			/* minutes that local time is behind UTC */
+	u8 daylight, pad2;
+};
+
+/* 4.5 */
+struct efi_runtime_services {
+	struct efi_table_header header;
+	efi_status (*get_time)(struct efi_time *time, void *capabilities);
+};
+
 /* 4.6 */
 struct efi_configuration_table { struct efi_guid guid; void *table; };
 
@@ -75,7 +91,7 @@ struct efi_system_table {
 	struct efi_text_output *output;
 	efi_handle error_handle;
 	struct efi_text_output *error;
-	void *runtime;
+	struct efi_runtime_services *runtime;
 	struct efi_boot_services *boot;
 	size_t table_count;
 	struct efi_configuration_table *tables;

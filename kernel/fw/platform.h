@@ -76,6 +76,8 @@ bool fdt_psci(const void *dtb, bool *hvc);
 int platform_from_acpi(u64 rsdp);
 /* Shows size bytes of physical memory, until it is called again. NULL: it can't. */
 typedef const void *(*acpi_map)(u64 phys, size_t size);
+/* Such a function before there are pages: boot context. Of memory that firmware's map has, up to 2 MiB at a time. */
+const void *firmware_show(u64 phys, size_t size);
 /* As fdt_console and fdt_psci, from SPCR and FADT. Any context in which map may be called; nothing is allocated. */
 bool acpi_console(u64 rsdp, acpi_map map, u64 *base);
 bool acpi_psci(u64 rsdp, acpi_map map, bool *hvc);

@@ -4,19 +4,21 @@ import os
 import re
 import subprocess
 import tempfile
+import time
 
 from vmtest import Vm, cpio, main, only_ours, qemu, tool
 
 FAILS = r"^dunlin: {}\r?$"
 
 
-def test_devices_by_device_tree():
-    """As without it: the shell, the command line, an initramfs from QEMU, the card's interrupts, the end."""
-    with Vm(uefi="dtb", append="ALPHA=one") as vm:
+def _everything(tables, **machine):
+    """As without it: the shell, the command line, an initramfs from QEMU, the time, the card's interrupts, the end."""
+    with Vm(uefi=tables, append="ALPHA=one", **machine) as vm:
         vm.boot()
         assert vm.run("id -u") == "0\n"
         words = vm.run("cat /proc/cmdline").split()
         assert "ALPHA=one" in words and "console=ttyAMA0" in words, words
+        assert abs(int(vm.run("date +%s")) - time.time()) < 86400
         memory = int(re.search(r"MemTotal: *(\d+) kB", vm.run("cat /proc/meminfo"))[1])
         assert memory > 400 << 10, memory
         assert vm.run("ping -c 2 -q 10.0.2.2 | grep -c ' 0% packet loss'") == "1\n"
@@ -25,14 +27,23 @@ def test_devices_by_device_tree():
         assert vm.wait_exit() == 0
 
 
+def test_devices_by_device_tree():
+    _everything("dtb")
+
+
+def test_devices_by_acpi():
+    for machine in ({"gic": "2"}, {"gic": "3"}):
+        _everything("acpi", **machine)
+
+
 def test_other_machines():
     """Firmware at EL2, with more memory than fits below 4 GiB, other CPUs and controllers; several CPUs."""
-    for machine in ({"machine": "virtualization=on", "gic": "3"}, {"mem": "4G", "cpu": "cortex-a57"},
-                    {"smp": "2", "append": "maxcpus=2"}):
-        with Vm(uefi="dtb", net="none", **machine) as vm:
-            vm.boot()
-            assert vm.run("echo $((6 * 7))") == "42\n", machine
-            assert len(re.findall("(?m)^processor", vm.run("cat /proc/cpuinfo"))) == int(machine.get("smp", "1"))
+    for tables in ("dtb", "acpi"):
+        for machine in ({"machine": "virtualization=on", "gic": "3"}, {"mem": "4G", "cpu": "cortex-a57"}, {"smp": "2"}):
+            with Vm(uefi=tables, net="none", **machine) as vm:
+                vm.boot()
+                assert vm.run("echo $((6 * 7))") == "42\n", machine
+                assert len(re.findall("(?m)^processor", vm.run("cat /proc/cpuinfo"))) == int(machine.get("smp", "1"))
 
 
 def _disk(folder, cmdline="panic=-1", kernel=None, **out):

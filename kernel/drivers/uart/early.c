@@ -1,6 +1,6 @@
 /*
  * What a panic before the UART driver runs is shown on: the PL011 that the
- * DTB's stdout-path names, as firmware left it, by polling. Nothing is read or
+ * DTB's stdout-path or ACPI's SPCR names, as firmware left it, by polling. Nothing is read or
  * mapped until there is a panic.
  */
 #include "drivers/uart/early.h"
@@ -16,6 +16,7 @@
 #define WINDOW	(BOOT_WINDOW + 2 * BLOCK)	/* behind the DTB's two blocks, in the same tables */
 
 static const void *early_dtb;
+static u64 early_rsdp;
 static u8 *regs;
 
 static void out(char c)
@@ -38,7 +39,7 @@ static bool find(void)
 {
 	u64 base;
 
-	if (!early_dtb || !fdt_console(early_dtb, &base))
+	if (early_dtb ? !fdt_console(early_dtb, &base) : !early_rsdp || !acpi_console(early_rsdp, firmware_show, &base))
 		return false;
 	if (pgtable_map_range(kernel_root, WINDOW, ALIGN_DOWN(base, BLOCK), BLOCK, PTE_READ | PTE_WRITE | PTE_DEVICE, NULL))
 		return false;
@@ -64,8 +65,9 @@ static void early_write_panic(struct log_sink *s, const char *text, size_t n)
 
 static struct log_sink early_sink = { .write = early_write, .write_panic = early_write_panic, .stand_in = true };
 
-void early_console_start(const void *dtb)
+void early_console_start(const void *dtb, u64 rsdp)
 {
 	early_dtb = dtb;
+	early_rsdp = rsdp;
 	log_sink_add(&early_sink);
 }

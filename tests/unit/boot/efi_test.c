@@ -208,6 +208,15 @@ static efi_status get_rng(struct efi_rng *self, const struct efi_guid *algorithm
 	return EFI_SUCCESS;
 }
 
+static struct efi_time wall_clock;
+
+static efi_status get_time(struct efi_time *time, void *capabilities)
+{
+	*time = wall_clock;
+	return EFI_SUCCESS;
+}
+
+static struct efi_runtime_services runtime = { .get_time = get_time };
 static struct efi_rng rng = { .get_rng = get_rng };
 
 static efi_status locate_protocol(const struct efi_guid *guid, void *registration, void **interface)
@@ -250,7 +259,9 @@ static void firmware_reset(void)
 	loader.load_file = load_file;
 	tables[0] = (struct efi_configuration_table){ *EFI_ACPI20_GUID, (void *)0x12345 };
 	tables[1] = (struct efi_configuration_table){ *EFI_DTB_GUID, dtb };
-	firmware = (struct efi_system_table){ .boot = &services, .output = &output, .tables = tables, .table_count = 2 };
+	firmware = (struct efi_system_table){ .boot = &services, .output = &output, .tables = tables, .table_count = 2,
+		.runtime = &runtime };
+	wall_clock = (struct efi_time){ .year = 0 };
 	loaded = (struct efi_loaded_image){ .size = IMAGE_BYTES, .device = &volume };
 	memset(files, 0, sizeof(files));
 	map[0] = (struct efi_memory_descriptor){ EFI_CONVENTIONAL, 0, 0x40000000, 0, 16, EFI_MEMORY_WB };
@@ -407,6 +418,27 @@ TEST(the_map_changes_while_services_end)
 	exit_status = EFI_LOAD_ERROR;
 	EXPECT_EQ(boot(), EFI_LOAD_ERROR);
 	EXPECT_EQ(exits, 1);
+}
+
+TEST(time_of_day)
+{
+	static const struct { struct efi_time t; u64 seconds; } times[] = {
+		{ { .year = 2000, .month = 2, .day = 29, .hour = 23, .minute = 59, .second = 59 }, 951868799 },
+		{ { .year = 2024, .month = 3, .day = 1, .zone = EFI_TIME_ZONE_NONE }, 1709251200 },
+		{ { .year = 2100, .month = 12, .day = 31, .hour = 1, .zone = -60 }, 4133894400 },
+		{ { .year = 1970, .month = 1, .day = 1 }, 0 },
+		{ { .year = 2024, .month = 13, .day = 1 }, 0 },
+		{ { .year = 2024, .month = 1, .day = 0 }, 0 },
+		{ { .year = 0 }, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+		firmware_reset();
+		wall_clock = times[i].t;
+		REQUIRE(!boot());
+		EXPECT_EQ(info->time, times[i].seconds);
+	}
+	firmware_reset();
 }
 
 TEST(a_damaged_kernel)
