@@ -6,12 +6,15 @@
 #include "counts.h"
 #include <limits.h>
 #include <linux/futex.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/klog.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -446,4 +449,123 @@ CHECK(names)
 	}
 	counts_same(counts_differ);
 	SAME(rmdir("/tmp/mount"), 0);
+}
+
+/* ---- what outlives its program ---------------------------------------------------- */
+
+static void loopback_up(void)
+{
+	struct ifreq r = { .ifr_name = "lo" };
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+
+	SAME(ioctl(s, SIOCGIFFLAGS, &r), 0);
+	r.ifr_flags |= IFF_UP;
+	SAME(ioctl(s, SIOCSIFFLAGS, &r), 0);
+	close(s);
+}
+
+/* A connection to a port of this machine, closed by this side first, or else by the other. */
+static void connection(int listener, bool we_first)
+{
+	struct sockaddr_in a;
+	socklen_t len = sizeof(a);
+	int s = socket(AF_INET, SOCK_STREAM, 0), t;
+	char c;
+
+	SAME(getsockname(listener, (struct sockaddr *)&a, &len), 0);
+	SAME(connect(s, (struct sockaddr *)&a, len), 0);
+	t = accept(listener, NULL, NULL);
+	EXPECT(t >= 0);
+	close(we_first ? s : t);
+	SAME(read(we_first ? t : s, &c, 1), 0);
+	close(we_first ? t : s);
+}
+
+static int listener_new(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+
+	SAME(bind(s, (struct sockaddr *)&a, sizeof(a)), 0);
+	SAME(listen(s, 16), 0);
+	return s;
+}
+
+static int waiting_out(void)
+{
+	char line[256], *tw;
+	FILE *f = fopen("/proc/net/sockstat", "r");
+	int n = -1;
+
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, "TCP:", 4) && (tw = strstr(line, " tw ")))
+			n = atoi(tw + 4);
+	fclose(f);
+	return n;
+}
+
+/* Connections that wait out their time (TIME-WAIT) are nobody's any more: there is a most of them, and others connect. */
+CHECK(connections_that_wait_out)
+{
+	int before;
+	bool full = false;
+
+	alarm(0);
+	loopback_up();
+	/* The bound grows with memory; each round has a port of its own, and so new numbers for all its connections. */
+	for (int round = 0; round < 50 && !full; round++) {
+		before = waiting_out();
+		AS(ALICE, {
+			int s = listener_new();
+
+			for (int i = 0; i < 2000; i++)
+				connection(s, i & 1);
+		});
+		full = waiting_out() - before < 1000;
+	}
+	EXPECT(full);
+	for (int i = 0, s = listener_new(); i < 10; i++)
+		connection(s, true);
+	root_goes_on();
+}
+
+static size_t log_length(void)
+{
+	static char text[1 << 20];
+	int n = klogctl(3, text, sizeof(text));
+
+	EXPECT(n >= 0);
+	return n;
+}
+
+/* What a user's programs do wrong does not wash away what the log says to root. */
+CHECK(the_log)
+{
+	size_t before;
+
+	AS(ALICE, syscall(9999));
+	before = log_length();
+	AS(ALICE, {
+		int fd;
+
+		FAILS(open("/dev/kmsg", O_WRONLY), EACCES);
+		FAILS(klogctl(5, NULL, 0), EPERM);
+		for (int i = 0; i < 500; i++)
+			FAILS(syscall(9000 + i), ENOSYS);
+		fd = open("/tmp/no-program", O_CREAT | O_WRONLY, 0700);
+		SAME(write(fd, "\177ELF", 4), 4);
+		close(fd);
+		for (int i = 0; i < 100; i++) {
+			pid_t pid = fork_or_end();
+
+			if (!pid) {
+				if (i & 1)
+					execl("/tmp/no-program", "no-program", NULL);
+				*(volatile char *)nowhere = 1;
+			}
+			waitpid(pid, NULL, 0);
+		}
+		unlink("/tmp/no-program");
+	});
+	EXPECT(log_length() < before + 4096);
 }
