@@ -371,6 +371,14 @@ static void links_announce(struct work *w)
 	mutex_unlock(&net_config_mutex);
 }
 
+void netif_announce(struct netif *nif)
+{
+	mutex_lock(&net_config_mutex);
+	if ((nif->flags & (NETIF_UP | NETIF_RUNNING)) == (NETIF_UP | NETIF_RUNNING))
+		ifaddr_announce(nif);
+	mutex_unlock(&net_config_mutex);
+}
+
 /* Those who wait for a link (ip=dhcp) look again. */
 static struct wait_queue change_wait = WAIT_QUEUE_INIT(change_wait, "netif.change");
 static u32 change_count;		/* [a] */

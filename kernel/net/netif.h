@@ -79,6 +79,8 @@ int netif_xmit(struct netif *nif, struct pkt *p);
 void netif_tx_wake(struct netif *nif);
 /* Carrier changed: announces, gratuitous ARP, netlink. Process or softirq context. */
 void netif_carrier(struct netif *nif, bool on);
+/* The card wants its addresses announced: gratuitous ARP. Process context. */
+void netif_announce(struct netif *nif);
 /* Up/down as ip link does; config lock taken inside. Process context. */
 int netif_set_up(struct netif *nif, bool up);
 struct netif *netif_find_index(u32 index);	/* referenced, or NULL */

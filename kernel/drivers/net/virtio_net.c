@@ -22,11 +22,9 @@
 #include "mm/slab.h"
 #include "sched/mutex.h"
 
-#define QUEUE_RX	0	/* 5.1.2 */
-#define QUEUE_TX	1
-
 #define WANTED (VIRTIO_F_COMMON | VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_MTU | VIRTIO_NET_F_MAC | \
-		VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_HOST_TSO4)
+		VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_HOST_TSO4 | \
+		VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_CTRL_MAC_ADDR | VIRTIO_NET_F_GUEST_ANNOUNCE)
 
 /* ---- interrupts ---------------------------------------------------------------------------------- */
 
@@ -48,10 +46,12 @@ static enum irq_result virtio_net_tx_irq(void *arg)
 	return IRQ_HANDLED;
 }
 
+/* The answer to a command comes by the same. */
 static enum irq_result virtio_net_config_irq(void *arg)
 {
 	struct virtio_net *v = arg;
 
+	wait_wake_all(&v->ctrl_wait);
 	work_queue(&v->nic.link);
 	return IRQ_HANDLED;
 }
@@ -71,8 +71,11 @@ static enum irq_result virtio_net_wire_irq(void *arg)
 
 	if (isr & VIRTIO_ISR_CONFIG)
 		virtio_net_config_irq(v);
-	if (isr & VIRTIO_ISR_QUEUE)
+	if (isr & VIRTIO_ISR_QUEUE) {
+		if (unlikely(READ_ONCE(v->ctrl.in_flight)))
+			wait_wake_all(&v->ctrl_wait);
 		virtio_net_rx_irq(v);
+	}
 	return isr ? IRQ_HANDLED : IRQ_NONE;
 }
 
@@ -121,10 +124,18 @@ static void virtio_net_link_work(struct work *w)
 {
 	struct virtio_net *v = container_of(w, struct virtio_net, nic.link);
 	u16 status = VIRTIO_NET_S_LINK_UP;
+	bool announce;
 
 	if (virtio_has(v->device, VIRTIO_NET_F_STATUS))
 		virtio_config_read(v->device, VIRTIO_NET_CONFIG_STATUS, &status, 2);
 	netif_carrier(&v->nic.nif, status & VIRTIO_NET_S_LINK_UP && !v->rx.broken && !v->tx.broken);
+	announce = status & VIRTIO_NET_S_ANNOUNCE && virtio_has(v->device, VIRTIO_NET_F_GUEST_ANNOUNCE);
+	if (announce && !v->announced) {
+		/* It was moved to another machine: the switches there are to learn where we are. */
+		netif_announce(&v->nic.nif);
+		virtio_net_announced(v);
+	}
+	v->announced = announce;
 }
 
 /* A queue is out of service: so is the card. */
@@ -149,7 +160,10 @@ static int virtio_net_open(struct netif *nif)
 	if (!v->rx.in_flight && !v->rx.broken)
 		return -ENOMEM;
 	virtqueue_disable_cb(&v->rx);
+	mutex_lock(&v->ctrl_mutex);
 	nic_up(&v->nic);
+	mutex_unlock(&v->ctrl_mutex);
+	virtio_net_set_rx_mode(nif);
 	return 0;
 }
 
@@ -158,7 +172,9 @@ static void virtio_net_stop(struct netif *nif)
 {
 	struct virtio_net *v = nif->priv;
 
+	mutex_lock(&v->ctrl_mutex);
 	nic_down(&v->nic);
+	mutex_unlock(&v->ctrl_mutex);
 	virtqueue_disable_cb(&v->rx);
 	spin_lock_bh(&nif->tx_lock);
 	virtqueue_disable_cb(&v->tx);
@@ -170,6 +186,8 @@ static const struct netif_ops virtio_net_ops = {
 	.open = virtio_net_open,
 	.stop = virtio_net_stop,
 	.xmit = virtio_net_xmit,
+	.set_mac = virtio_net_set_mac,
+	.set_rx_mode = virtio_net_set_rx_mode,
 	.tx_reclaim = virtio_net_tx_reclaim,
 };
 
@@ -218,7 +236,7 @@ static int virtio_net_configure(struct virtio_net *v)
 	return 0;
 }
 
-/* What to ask for: large packets only with what they build on (5.1.3.1), received ones only into several buffers. */
+/* What to ask for: only with what it builds on (5.1.3.1); large received packets only into several buffers. */
 static u64 virtio_net_wanted(struct virtio_device *d)
 {
 	u64 offered = d->transport->features(d), wanted = WANTED;
@@ -227,6 +245,10 @@ static u64 virtio_net_wanted(struct virtio_device *d)
 		wanted &= ~VIRTIO_NET_F_HOST_TSO4;
 	if (!(offered & VIRTIO_NET_F_GUEST_CSUM) || !(offered & VIRTIO_NET_F_MRG_RXBUF))
 		wanted &= ~VIRTIO_NET_F_GUEST_TSO4;
+	if (!(offered & VIRTIO_NET_F_CTRL_VQ))
+		wanted &= ~(VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_CTRL_MAC_ADDR | VIRTIO_NET_F_GUEST_ANNOUNCE);
+	if (!(offered & VIRTIO_NET_F_STATUS))
+		wanted &= ~VIRTIO_NET_F_GUEST_ANNOUNCE;
 	return wanted;
 }
 
@@ -287,6 +309,9 @@ static int virtio_net_start_queues(struct virtio_net *v)
 	v->tx_headers = dma_alloc(v->tx.size * TX_HEADER);
 	if (!v->tx_headers)
 		return -ENOMEM;
+	err = virtio_net_ctrl_setup(v, vector[VECTOR_CONFIG]);
+	if (err)
+		return err;
 	v->rx.on_broken = v->tx.on_broken = virtio_net_broken;
 	virtqueue_disable_cb(&v->rx);
 	virtqueue_disable_cb(&v->tx);
@@ -302,6 +327,7 @@ static void virtio_net_release(struct virtio_net *v)
 	pci_irq_free(pci);
 	if (v->tx_headers)
 		dma_free(v->tx_headers, v->tx.size * TX_HEADER);
+	virtio_net_ctrl_free(v);
 	virtqueue_destroy(&v->tx);
 	virtqueue_destroy(&v->rx);
 	kfree(v);

@@ -1,12 +1,14 @@
 /*
  * The parts of the virtio network driver share this: virtio_net.c (probe, up
- * and down, interrupts, link), virtio_net_rx.c and virtio_net_tx.c.
+ * and down, interrupts, link), virtio_net_rx.c, virtio_net_tx.c and virtio_net_ctrl.c.
  *
  * Source: Virtio 1.2, 5.1.
  */
 #pragma once
 #include "drivers/net/nic.h"
 #include "drivers/virtio/virtio.h"
+#include "sched/mutex.h"
+#include "sched/wait.h"
 
 /* Feature bits, 5.1.3 */
 #define VIRTIO_NET_F_CSUM	(1ull << 0)
@@ -17,11 +19,21 @@
 #define VIRTIO_NET_F_HOST_TSO4	(1ull << 11)
 #define VIRTIO_NET_F_MRG_RXBUF	(1ull << 15)
 #define VIRTIO_NET_F_STATUS	(1ull << 16)
+#define VIRTIO_NET_F_CTRL_VQ	(1ull << 17)
+#define VIRTIO_NET_F_CTRL_RX	(1ull << 18)
+#define VIRTIO_NET_F_GUEST_ANNOUNCE (1ull << 21)
+#define VIRTIO_NET_F_CTRL_MAC_ADDR (1ull << 23)
+
+/* Queues, 5.1.2; without several pairs */
+#define QUEUE_RX		0
+#define QUEUE_TX		1
+#define QUEUE_CTRL		2
 
 /* Configuration, 5.1.4 */
 #define VIRTIO_NET_CONFIG_MAC	0
 #define VIRTIO_NET_CONFIG_STATUS 6
 #define  VIRTIO_NET_S_LINK_UP	1
+#define  VIRTIO_NET_S_ANNOUNCE	2
 #define VIRTIO_NET_CONFIG_MTU	10
 
 /* In front of every frame, 5.1.6. num_buffers is there with MRG_RXBUF or VERSION_1. */
@@ -53,7 +65,21 @@ struct virtio_net {
 
 	struct virtqueue tx;		/* [nic.nif.tx_lock] */
 	u8 *tx_headers;			/* TX_HEADER bytes a descriptor, for frames without room in front [tx_lock] */
+
+	struct mutex ctrl_mutex;	/* held over commands, and where nic.up changes */
+	struct virtqueue ctrl;		/* size 0: there is none [ctrl_mutex] */
+	struct virtio_net_command *command; /* the one that the card has [ctrl_mutex] */
+	struct wait_queue ctrl_wait;	/* until it has answered */
+	bool announced;			/* as the card asks for, and has been told [the link's work] */
 };
+
+/* virtio_net_ctrl.c: process context; vector is the configuration's. */
+int virtio_net_ctrl_setup(struct virtio_net *v, u16 vector);
+void virtio_net_ctrl_free(struct virtio_net *v);		/* after a reset */
+bool virtio_net_ctrl_answered(const struct virtio_net *v);	/* any context */
+void virtio_net_set_rx_mode(struct netif *nif);
+int virtio_net_set_mac(struct netif *nif, const u8 mac[ETH_ALEN]);
+void virtio_net_announced(struct virtio_net *v);		/* as the card asked us to */
 
 /* virtio_net_rx.c: from poll, or process context before the interface is up. */
 int virtio_net_receive(struct virtio_net *v, int budget);	/* frames taken, at most the budget */

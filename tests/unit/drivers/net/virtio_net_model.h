@@ -14,25 +14,32 @@
 
 static struct card {
 	u64 offered;
-	bool link;
+	bool link, announce;
 	u8 isr;
-	struct virtqueue *vq[2];
-	u16 vector[2], config_vector;
-	u16 seen[2], used[2], signalled[2];
-	u32 kicks[2];
+	struct virtqueue *vq[3];
+	u16 vector[3], config_vector;
+	u16 seen[3], used[3], signalled[3];
+	u32 kicks[3];
+	enum { ANSWER_OK, ANSWER_REFUSE, ANSWER_NEVER, ANSWER_LONG } answer; /* to commands */
+	u8 commands[16][2000];		/* that came: class, command, data */
+	u32 command_count, command_len;
 	void (*on_kick)(void);	/* once, at the next doorbell */
 	bool live;
 } card;
 static struct virtio_device device;
 
+static void card_command(void);
+
 static void card_kicked(void *arg, u64 offset, unsigned width, u64 value)
 {
 	void (*hook)(void) = card.on_kick;
 
-	card.kicks[value & 1]++;
+	card.kicks[value % 3]++;
 	card.on_kick = NULL;
 	if (hook)
 		hook();
+	if (value == 2)
+		card_command();
 }
 static struct host_mmio notify_region = { .base = NOTIFY, .size = 4, .write = card_kicked };
 
@@ -147,6 +154,28 @@ static void card_sent(u32 id)
 	card_signal(1);
 }
 
+/* A command came: noted, and answered as the test wants. */
+static void card_command(void)
+{
+	u8 *to = card.commands[card.command_count++ % 16];
+	int head = card_take(2);
+	struct virtq_desc *d = &card.vq[2]->desc[head];
+
+	*(u16 *)&card.vq[2]->used->ring[RING] = card.seen[2];	/* the next is to be told, too */
+	card.command_len = 0;
+	for (; !(d->flags & VIRTQ_DESC_WRITE); d = &card.vq[2]->desc[d->next]) {
+		memcpy(to + card.command_len, (void *)d->addr, d->len);
+		card.command_len += d->len;
+	}
+	EXPECT_EQ(d->len, 1u);
+	EXPECT(!(d->flags & VIRTQ_DESC_NEXT));
+	if (card.answer == ANSWER_NEVER)
+		return;
+	*(u8 *)d->addr = card.answer == ANSWER_REFUSE;
+	card_put(2, head, card.answer == ANSWER_LONG ? 2 : 1);
+	card_signal(2);
+}
+
 /* ---- the transport ------------------------------------------------------------------------------- */
 
 static u8 card_isr(struct virtio_device *d)
@@ -177,7 +206,7 @@ int virtio_negotiate(struct virtio_device *d, u64 wanted)
 void virtio_config_read(struct virtio_device *d, u32 at, void *dst, u32 n)
 {
 	static const u8 mac[] = { 0x52, 0x54, 0, 1, 2, 3 };
-	u16 status = card.link;
+	u16 status = card.link | (card.announce ? VIRTIO_NET_S_ANNOUNCE : 0);
 
 	if (at == VIRTIO_NET_CONFIG_MAC)
 		memcpy(dst, mac, n);
@@ -197,6 +226,17 @@ int virtio_queue_setup(struct virtio_device *d, struct virtqueue *vq, u16 index,
 
 void virtio_ready(struct virtio_device *d) { card.live = true; }
 int virtio_reset(struct virtio_device *d) { card.live = false; return 0; }
+
+static struct { u32 count; u8 mac[500][ETH_ALEN]; } groups;
+
+void multicast_for_each(struct netif *nif, void (*fn)(void *arg, const u8 mac[ETH_ALEN]), void *arg)
+{
+	for (u32 i = 0; i < groups.count; i++)
+		fn(arg, groups.mac[i]);
+}
+
+static u32 announcements;
+void netif_announce(struct netif *nif) { announcements++; }
 
 /* ---- setting up ------------------------------------------------------------------------------------------ */
 

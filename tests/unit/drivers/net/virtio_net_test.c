@@ -3,7 +3,8 @@
  * only notes what it is given. The card reads and writes the rings as a device does and raises its
  * vectors when the driver asked for that.
  *
- * sources: drivers/net/virtio_net_rx.c drivers/net/virtio_net_tx.c drivers/net/nic.c drivers/virtio/virtqueue.c
+ * sources: drivers/net/virtio_net_rx.c drivers/net/virtio_net_tx.c drivers/net/virtio_net_ctrl.c
+ * sources: drivers/net/nic.c drivers/virtio/virtqueue.c
  * sources: net/napi.c net/pkt.c irq/irq.c irq/affinity.c irq/domain.c core/trace.c
  */
 #include <errno.h>
@@ -717,4 +718,130 @@ TEST(features_that_build_on_others)
 		EXPECT_EQ(!stack.nif->tso_parts, !(device.features & VIRTIO_NET_F_HOST_TSO4));
 		end(v);
 	}
+}
+
+/* ---- commands ------------------------------------------------------------------------------------------------ */
+
+#define CTRL_FEATURES (ALL_FEATURES | VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_CTRL_MAC_ADDR | \
+		       VIRTIO_NET_F_GUEST_ANNOUNCE)
+
+static void expect_command(u32 i, const void *bytes, u32 n)
+{
+	EXPECT_GT(card.command_count, i);
+	EXPECT_MEM(card.commands[i], bytes, n);
+}
+
+TEST(what_is_received_is_told)
+{
+	struct virtio_net *v = begin(CTRL_FEATURES);
+	u8 table[] = { 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 1, 0, 94, 1, 2, 3, 1, 0, 94, 4, 5, 6 };
+
+	/* When it goes up: no groups, not all of them, not everything. */
+	EXPECT_EQ(card.command_count, 3u);
+	expect_command(0, "\1\0\0\0\0\0\0\0\0\0", 10);
+	expect_command(1, "\0\1\0", 3);
+	expect_command(2, "\0\0\0", 3);
+
+	memcpy(groups.mac[0], table + 10, 6);
+	memcpy(groups.mac[1], table + 16, 6);
+	groups.count = 2;
+	card.command_count = 0;
+	stack.nif->ops->set_rx_mode(stack.nif);
+	expect_command(0, table, sizeof(table));
+	/* More than one command can say: all. */
+	groups.count = 400;
+	card.command_count = 0;
+	stack.nif->ops->set_rx_mode(stack.nif);
+	expect_command(0, "\0\1\1", 3);
+	groups.count = 0;
+	stack.nif->flags = NETIF_PROMISC;
+	card.command_count = 0;
+	stack.nif->ops->set_rx_mode(stack.nif);
+	expect_command(0, "\0\1\1", 3);
+	expect_command(1, "\0\0\1", 3);
+	stack.nif->flags = 0;
+	end(v);
+}
+
+TEST(another_address)
+{
+	static const u8 mac[] = { 2, 1, 2, 3, 4, 5 };
+
+	for (u32 vectors = 0; vectors <= 3; vectors++) {
+		struct virtio_net *v = begin_with(CTRL_FEATURES, vectors ? PCI_IRQ_MSIX : PCI_IRQ_NONE, vectors, 0);
+
+		/* Before it is up, and then. */
+		for (u32 up = 0; up < 2; up++) {
+			card.command_count = 0;
+			EXPECT_EQ(stack.nif->ops->set_mac(stack.nif, mac), 0);
+			EXPECT_EQ(card.command_count, 1u);
+			expect_command(0, "\1\1\2\1\2\3\4\5", 8);
+			card.answer = ANSWER_REFUSE;
+			EXPECT_EQ(stack.nif->ops->set_mac(stack.nif, mac), -EINVAL);
+			card.answer = ANSWER_OK;
+			if (!up)
+				EXPECT_EQ(stack.nif->ops->open(stack.nif), 0);
+			host_run();
+		}
+		end(v);
+	}
+}
+
+TEST(a_card_without_commands)
+{
+	static const u8 mac[] = { 2, 1, 2, 3, 4, 5 };
+	struct virtio_net *v = begin(CTRL_FEATURES & ~VIRTIO_NET_F_CTRL_VQ);
+
+	EXPECT_EQ(device.features & CTRL_FEATURES & ~ALL_FEATURES, 0ull);
+	EXPECT_EQ(stack.nif->ops->set_mac(stack.nif, mac), -EOPNOTSUPP);
+	stack.nif->ops->set_rx_mode(stack.nif);
+	end(v);
+}
+
+/* No answer, or one that cannot be: the commands are out of service, and frames go on. */
+TEST(answers_that_do_not_come)
+{
+	static const u8 mac[] = { 2, 1, 2, 3, 4, 5 };
+	u8 f[60];
+
+	make_frame(f, 60, 1);
+	for (u32 kind = ANSWER_NEVER; kind <= ANSWER_LONG; kind++) {
+		struct virtio_net *v = begin(CTRL_FEATURES);
+
+		card.answer = kind;
+		EXPECT_EQ(stack.nif->ops->set_mac(stack.nif, mac), -EIO);
+		EXPECT(host_log_has("out of service"));
+		card.answer = ANSWER_OK;
+		EXPECT_EQ(stack.nif->ops->set_mac(stack.nif, mac), -EIO);
+		stack.nif->ops->set_rx_mode(stack.nif);
+		EXPECT(stack.carrier);
+		EXPECT(card_receive(f, 60));
+		host_run();
+		expect_received(1, 60);
+		end(v);
+	}
+}
+
+TEST(an_announcement_is_made_and_told)
+{
+	struct virtio_net *v = begin(CTRL_FEATURES);
+	u32 before = announcements;
+
+	card.command_count = 0;
+	card.announce = true;
+	line_raise(0);
+	host_run();
+	EXPECT_EQ(announcements, before + 1);
+	EXPECT_EQ(card.command_count, 1u);
+	expect_command(0, "\3\0", 2);
+	EXPECT(stack.carrier);
+	/* It should have taken its wish back; the next is one if it did. */
+	card.announce = false;
+	line_raise(0);
+	host_run();
+	card.announce = true;
+	line_raise(0);
+	host_run();
+	EXPECT_EQ(announcements, before + 2);
+	end(v);
 }
