@@ -178,7 +178,8 @@ static void deferred_run(struct net_cpu *c)
 		c->deferred = d->next;
 		if (!c->deferred)
 			c->deferred_tail = &c->deferred;
-		d->queued = false;
+		/* Release: its link is read before another CPU queues it again. */
+		atomic_store(&d->queued, false);
 		d->fn(d);
 	}
 }
@@ -256,7 +257,7 @@ bool net_defer(struct net_deferred *d)
 
 	if (!c->batch)
 		return false;
-	if (!d->queued) {
+	if (!READ_ONCE(d->queued)) {
 		d->queued = true;
 		d->next = NULL;
 		*c->deferred_tail = d;
