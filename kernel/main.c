@@ -106,6 +106,10 @@ static void memory_start(const void *boot, u64 boot_phys)
 	efi = boot_info_find(boot);
 	dtb = efi ? boot_info_dtb(efi) : boot;
 	rsdp = efi ? efi->rsdp : 0;
+	if (dtb && rsdp && !fdt_is_machine(dtb)) {
+		fdt_early(dtb, memory_elsewhere, page_init_reserve, command_line, sizeof(command_line));
+		dtb = NULL;
+	}
 	early_console_start(dtb, rsdp);
 	pvpanic_early_start(dtb);
 	power_start(dtb, rsdp);

@@ -10,6 +10,7 @@
 #include "base/errno.h"
 #include "base/string.h"
 #include "core/clock.h"
+#include "core/log.h"
 #include "core/param.h"
 #include "core/random.h"
 #include "fw/efi_abi.h"
@@ -94,9 +95,10 @@ void boot_info_early(const struct boot_info *info, void (*memory)(u64 base, u64 
 
 	/* The last byte is its NUL: the stub wrote it. */
 	strlcpy(bootargs, text && !text[info->command_line.size - 1] ? text : "", bootargs_size);
-	platform.initrd = (struct platform_range){ info->initrd_base, info->initrd_size };
-	if (info->initrd_size)
+	if (info->initrd_size) {
+		platform.initrd = (struct platform_range){ info->initrd_base, info->initrd_size };
 		reserve(info->initrd_base, info->initrd_size);
+	}
 	map_visit(info, memory, reserve);
 }
 
@@ -121,7 +123,8 @@ int platform_from_boot_info(const struct boot_info *info, const char *bootargs)
 		return -ENOMEM;
 	platform.memory_count = 0;
 	map_visit(info, memory_note, NULL);
-	platform.initrd = (struct platform_range){ info->initrd_base, info->initrd_size };
+	if (info->initrd_size)		/* else /chosen may have named one */
+		platform.initrd = (struct platform_range){ info->initrd_base, info->initrd_size };
 	platform.rng_seed_len = MIN(info->rng_seed_len, (u32)sizeof(platform.rng_seed));
 	memcpy(platform.rng_seed, info->rng_seed, platform.rng_seed_len);
 	if (platform.rng_seed_len)
@@ -132,5 +135,8 @@ int platform_from_boot_info(const struct boot_info *info, const char *bootargs)
 	platform.efi.smbios = info->smbios;
 	platform.efi.system_table = info->system_table;
 	platform.framebuffer = info->framebuffer;
+	if (info->framebuffer.size)
+		log_info("UEFI: framebuffer of %ux%u pixels at %llx", info->framebuffer.width, info->framebuffer.height,
+			 (unsigned long long)info->framebuffer.base);
 	return 0;
 }

@@ -95,6 +95,11 @@ u32 fdt_size(const void *dtb)
 	return dtb && fdt_check_header(dtb) == 0 ? fdt_totalsize(dtb) : 0;
 }
 
+bool fdt_is_machine(const void *dtb)
+{
+	return fdt_size(dtb) && fdt_getprop(dtb, 0, "compatible", NULL);
+}
+
 /* /chosen linux,initrd-start and -end: physical addresses of 32 or 64 bits each. */
 static struct platform_range chosen_initrd(const struct dt_node *n)
 {

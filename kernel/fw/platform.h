@@ -60,6 +60,9 @@ extern struct platform platform;
 int fdt_early(const void *dtb, void (*memory)(u64 base, u64 size), void (*reserve)(u64 base, u64 size), char *bootargs, size_t bootargs_size);
 /* Bytes of the tree at dtb; 0: not a DTB. Any context. */
 u32 fdt_size(const void *dtb);
+/* Does it describe the machine (Devicetree Specification 2.3.1, 3.2)? Beside ACPI a boot loader may make one that
+ * has nothing but /chosen. */
+bool fdt_is_machine(const void *dtb);
 /* After slab: the rest. Copies what it keeps: the tree's memory may be given back afterwards. Process or boot context.
  * Broken nodes are left out with a message. -EINVAL: no tree; -ENOMEM. */
 int platform_from_fdt(const void *dtb);

@@ -91,6 +91,15 @@ def test_several_files():
             assert vm.run("hostname") == "other\n"
 
 
+def test_framebuffer():
+    """What the firmware's screen is, is kept."""
+    only_ours()
+    for tables in ("dtb", "acpi"):
+        with Vm(uefi=tables, net="none", args=["-device", "ramfb"]) as vm:
+            vm.wait(r"UEFI: framebuffer of \d+x\d+ pixels at [0-9a-f]+$")
+            vm.boot()
+
+
 # ---- what is not as it should be: said on the firmware's console -----------------------------------------
 
 def test_missing_initrd():

@@ -332,6 +332,16 @@ TEST(noise_and_cut_trees)
 	}
 }
 
+TEST(a_tree_of_nothing_but_chosen)
+{
+	compile("/dts-v1/; / { #address-cells = <2>; chosen { linux,initrd-start = <0x1000>; linux,initrd-end = <0x3000>; }; };");
+	EXPECT(!fdt_is_machine(dtb));
+	compile("/dts-v1/; / { compatible = \"board\"; };");
+	EXPECT(fdt_is_machine(dtb));
+	dtb[0] = 0;
+	EXPECT(!fdt_is_machine(dtb));
+}
+
 TEST(no_memory_anywhere)
 {
 	u64 live = host_alloc_live();
