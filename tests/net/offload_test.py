@@ -38,11 +38,13 @@ def both_ways(net, vm):
 
 def test_fewer_packets_than_segments():
     segments = (10 << 20) // SEGMENT
-    with Net() as net, Vm(ns=net) as vm:
-        net.nginx()
-        vm.boot()
-        received, sent = both_ways(net, vm)
-        assert received < segments / 4 and sent < segments / 4, (received, sent, segments)
+    for nic in ("virtio-net-pci", "virtio-net-pci,disable-modern=on", "vmxnet3"):
+        with Net() as net, Vm(ns=net, nic=nic) as vm:
+            net.nginx()
+            vm.boot()
+            received, sent = both_ways(net, vm)
+            assert sent < segments / 4, (nic, sent, segments)
+            assert received < segments / 4 or nic == "vmxnet3", (nic, received, segments)
 
 
 def test_without_offers_every_segment_is_a_frame():

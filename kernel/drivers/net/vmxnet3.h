@@ -109,6 +109,7 @@ struct vmxnet3_tx_desc { le64 addr; le32 what, how; };
 #define TXD_AT_SHIFT	18		/* where a checksum goes, or the size of segments */
 #define TXD_START_MAX	1023u		/* how: where it starts, or the headers' length, 10 bits */
 #define TXD_CSUM	(2u << 10)
+#define TXD_TSO		(3u << 10)	/* cut, and finish the checksums of all of it */
 #define TXD_EOP		(1u << 12)
 #define TXD_CQ		(1u << 13)	/* tell when it is done */
 
@@ -131,6 +132,7 @@ struct vmxnet3_comp { le32 what, hash, len, how; };
 
 #define VMXNET3_TX_RING	256u		/* descriptors */
 #define VMXNET3_RX_RING	512u		/* of each of the two: what comes while they are empty is lost on virtual machines too */
+#define VMXNET3_TX_PARTS 48u		/* pieces of a frame at most; more are not made by the stack, and refused */
 #define VMXNET3_RX_BATCH 32u		/* buffers given back at once */
 #define VMXNET3_MTU_MAX	9000u
 #define VMXNET3_FRAME_MAX (VMXNET3_MTU_MAX + ETH_HLEN + 4)

@@ -15,6 +15,7 @@
  *   look, then take	a completion's generation bit before the rest of it and the frame: dma_rmb
  */
 #include "drivers/net/vmxnet3.h"
+#include "base/cksum.h"
 #include "base/errno.h"
 #include "base/string.h"
 #include "core/clock.h"
@@ -24,7 +25,6 @@
 #define TX_SLOT(i)	((i) % VMXNET3_TX_RING)
 #define RX_SLOT(i)	((i) % VMXNET3_RX_RING)
 #define RX_COMPS	(VMXNET3_RX_RINGS * VMXNET3_RX_RING)
-#define TX_PARTS	32		/* pieces of a frame at most; more are not made by the stack, and refused */
 
 /* Is this the bit of entry i's lap, in a ring of this size? */
 static inline bool first_lap(u32 i, u32 size) { return !(i / size & 1); }
@@ -212,6 +212,18 @@ static void vmxnet3_collect(struct nic *n)
 	}
 }
 
+/*
+ * A packet of several TCP segments: the headers' length, which the card wants to know, and the checksum of the pseudo-header
+ * without the length, which differs from segment to segment. The stack has it with that.
+ */
+static noinline u32 vmxnet3_tso(struct pkt *p)
+{
+	u16 *sum = (u16 *)(p->data + p->csum_start + p->csum_offset);
+
+	*sum = cksum_fold_raw((u64)*sum + (u16)~cpu_to_be16(p->len - p->csum_start));
+	return TXD_TSO | (p->csum_start + (p->data[p->csum_start + 12] >> 4 << 2));
+}
+
 static int vmxnet3_add(struct nic *n, struct pkt *p)
 {
 	struct vmxnet3 *c = vmxnet3_of(n);
@@ -220,7 +232,7 @@ static int vmxnet3_add(struct nic *n, struct pkt *p)
 
 	for (struct pkt *part = p; part; part = part->frag)
 		parts += pkt_linear(part) != 0;
-	if (unlikely(!parts || parts > TX_PARTS))
+	if (unlikely(!parts || parts > VMXNET3_TX_PARTS))
 		return -EMSGSIZE;
 	if (unlikely(n->broken))
 		return -EIO;
@@ -229,6 +241,9 @@ static int vmxnet3_add(struct nic *n, struct pkt *p)
 	if (p->flags & PKT_CSUM_PARTIAL) {
 		if (unlikely(p->csum_start > TXD_START_MAX)) {
 			pkt_csum_finish(p);
+		} else if (p->flags & PKT_GSO_TCP4) {
+			how = vmxnet3_tso(p);
+			sum_at = (u32)p->gso_size << TXD_AT_SHIFT;
 		} else {
 			how = TXD_CSUM | p->csum_start;
 			sum_at = (u32)(p->csum_start + p->csum_offset) << TXD_AT_SHIFT;

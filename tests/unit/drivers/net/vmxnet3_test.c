@@ -565,6 +565,39 @@ TEST(a_checksum_to_finish_is_told)
 	end();
 }
 
+/* The checksum that is to be finished is then the pseudo-header's without the length. */
+TEST(segments_go_out_as_one)
+{
+	static const be32 from = 0x0100000a, to = 0x0200000a;
+	struct pkt *p, *more;
+	u8 out[3000];
+	u16 sum;
+
+	begin(PCI_IRQ_MSIX);
+	EXPECT_GE(stack.nif->tso_parts, 2u);
+	for (u32 len = 1001; len < 1100; len++) {
+		p = make_pkt(54 + 1000, 0, PKT_HEADROOM);
+		more = make_pkt(len, 0, PKT_HEADROOM);
+		p->frag = more;
+		p->len += len;
+		p->data[34 + 12] = 5 << 4;	/* the TCP header is 20 bytes long */
+		sum = ~cksum_fold(cksum_pseudo(from, to, 6, p->len - 34));
+		memcpy(p->data + 50, &sum, 2);
+		p->flags = PKT_GSO_TCP4 | PKT_CSUM_PARTIAL;
+		p->gso_size = 1000;
+		p->csum_start = 34;
+		p->csum_offset = 16;
+		EXPECT_EQ(send(p), 0);
+		EXPECT_EQ(card_transmit(out), 54 + 1000 + len);
+		EXPECT_EQ(card.tx_how & 0xfff, TXD_TSO | 54);
+		EXPECT_EQ(card.tx_what >> TXD_AT_SHIFT, 1000u);
+		memcpy(&sum, out + 50, 2);
+		EXPECT_EQ(sum, (u16)~cksum_fold(cksum_pseudo(from, to, 6, 0)));
+		card_sent(card.tx_last);
+	}
+	end();
+}
+
 TEST(a_batch_rings_once)
 {
 	begin(PCI_IRQ_MSIX);
