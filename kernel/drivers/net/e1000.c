@@ -375,6 +375,7 @@ static int e1000_probe(struct pci_device *pci)
 	c->nic.tx_kick.fn = e1000_tx_kick;
 	nif->max_mtu = c->is_82574 ? MTU_MAX_82574 : MTU_MAX;
 	nif->features = NETIF_F_SG | NETIF_F_CSUM | NETIF_F_RXCSUM;
+	nif->tso_parts = NIC_TX_PARTS - 1;
 
 	pci_write16(pci, PCI_COMMAND, PCI_COMMAND_MEMORY);
 	c->regs = pci_map(pci, 0, 0, E1000_REGISTERS);

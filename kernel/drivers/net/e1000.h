@@ -98,6 +98,9 @@ struct e1000_tx_desc { le64 addr; le32 command, status; };
 #define TX_DEXT		(1u << 29)	/* not legacy */
 #define TX_DATA		(1u << 20)	/* data, not context */
 #define TX_DD		1u		/* status: done */
+#define TX_TSE		(1u << 26)	/* cut: of data and of the context */
+#define TX_CTX_TCP4	(3u << 24)	/* of the context: it is TCP over IPv4 */
+#define TX_IXSM		(1u << 8)	/* status of data: insert the IP header's checksum */
 #define TX_TXSM		(1u << 9)	/* of data: insert the checksum that the context describes */
 
 #define E1000_RING	256u		/* descriptors, a page of them */

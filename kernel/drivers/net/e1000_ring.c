@@ -18,12 +18,12 @@
  */
 #include "drivers/net/e1000.h"
 #include "base/errno.h"
+#include "base/string.h"
 #include "core/clock.h"
 #include "drivers/net/nic_tx.h"
 #include "mm/dma.h"
 
 #define SLOT(i)		((i) % E1000_RING)
-#define TX_PARTS	32		/* pieces of a frame at most; more are not made by the stack, and refused */
 
 /* ---- interrupts ---------------------------------------------------------------------------------- */
 
@@ -174,11 +174,25 @@ static u32 e1000_context(const struct pkt *p)
 	return at > 0xff ? 0 : p->csum_start | at << 8;
 }
 
+/* The context of a packet of several TCP segments: where the headers are that each of them gets, and their text's length. */
+static noinline struct e1000_tx_desc e1000_tso(struct pkt *p, u32 context)
+{
+	u32 headers = nic_tso_headers(p), ip_sum = ETH_HLEN + 10;
+
+	memset(p->data + ip_sum, 0, 2);		/* the card adds to what is there */
+	return (struct e1000_tx_desc){
+		.addr = (u64)context << 32 | (p->csum_start - 1) << 16 | ip_sum << 8 | ETH_HLEN,
+		.command = TX_DEXT | TX_TSE | TX_CTX_TCP4 | (p->len - headers),
+		.status = (u32)p->gso_size << 16 | headers << 8,
+	};
+}
+
 static int e1000_add(struct nic *nic, struct pkt *p)
 {
 	struct e1000 *c = e1000_of(nic);
 	struct e1000_tx_slot *slot = &c->tx_slots[SLOT(c->tx_next)];
 	u32 command = TX_IFCS, status = 0, context = 0, parts = 0, n;
+	bool gso = p->flags & PKT_GSO_TCP4;
 
 	if (p->flags & PKT_CSUM_PARTIAL) {
 		context = e1000_context(p);
@@ -191,14 +205,19 @@ static int e1000_add(struct nic *nic, struct pkt *p)
 	}
 	for (struct pkt *part = p; part; part = part->frag)
 		parts += pkt_linear(part) != 0;
-	n = parts + (context != c->tx_context && context);
-	if (unlikely(!parts || parts > TX_PARTS))
+	n = parts + (context && (gso || context != c->tx_context));
+	if (unlikely(!parts || parts > NIC_TX_PARTS || (gso && !context)))
 		return -EMSGSIZE;
 	if (unlikely(c->tx_next - c->tx_done + n >= E1000_RING))
 		return -ENOSPC;
 	if (unlikely(c->nic.broken))
 		return -EIO;
-	if (n > parts) {
+	if (unlikely(gso)) {
+		e1000_tx_put(c, e1000_tso(p, context));
+		c->tx_context = 0;		/* for the next there is no more than that */
+		command |= TX_TSE;
+		status |= TX_IXSM;
+	} else if (n > parts) {
 		e1000_tx_put(c, (struct e1000_tx_desc){ .addr = (u64)context << 32, .command = TX_DEXT });
 		c->tx_context = context;
 	}

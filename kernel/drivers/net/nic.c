@@ -2,6 +2,7 @@
  * The skeleton of network drivers: see nic.h. Nothing in here is on the way of an ordinary packet.
  */
 #include "drivers/net/nic.h"
+#include "base/cksum.h"
 #include "base/printf.h"
 #include "base/string.h"
 #include "core/log.h"
@@ -89,6 +90,14 @@ int nic_register(struct nic *n, const char *driver)
 	log_info("%s: %s", driver, how);
 	n->link.fn(&n->link);
 	return 0;
+}
+
+u32 nic_tso_headers(struct pkt *p)
+{
+	u16 *sum = (u16 *)(p->data + p->csum_start + p->csum_offset);
+
+	*sum = cksum_fold_raw((u64)*sum + (u16)~cpu_to_be16(p->len - p->csum_start));
+	return p->csum_start + (p->data[p->csum_start + 12] >> 4 << 2);
 }
 
 void nic_rx_bad(struct nic *n, struct pkt *p, bool length)

@@ -12,6 +12,7 @@
 
 #define NIC_VECTORS	3		/* receive, transmit, and the rest */
 #define ETH_HLEN	14u
+#define NIC_TX_PARTS	48u		/* pieces of a frame at most; more are not made by the stack, and refused */
 #define ETH_DATA	1500u
 #define NIC_IP_AT	64u		/* where in a receive buffer the IP header falls: aligned, room in front */
 #define NIC_REFILL_NS	(10 * NSEC_PER_MSEC)
@@ -71,6 +72,12 @@ void nic_down(struct nic *n);
 struct pkt *nic_join(struct nic *n, struct nic_chain *chain, struct pkt *p, bool end, u32 full, u32 largest);
 /* A frame that is none: counted and freed. From poll. */
 void nic_rx_bad(struct nic *n, struct pkt *p, bool length);
+
+/*
+ * A packet of several TCP segments, for a card that wants the checksum of the pseudo-header without the length, which
+ * differs from segment to segment: the stack has it with that. The length of the headers. [nif.tx_lock]
+ */
+u32 nic_tso_headers(struct pkt *p);
 
 /* The last step of a probe: the interface, the line of the boot log, the link. 0 or -errno. */
 must_check int nic_register(struct nic *n, const char *driver);

@@ -375,7 +375,7 @@ static int vmxnet3_probe(struct pci_device *pci)
 	c->mtu = ETH_DATA;
 	c->nic.nif.max_mtu = VMXNET3_MTU_MAX;
 	c->nic.nif.features = NETIF_F_SG | NETIF_F_CSUM | NETIF_F_RXCSUM;
-	c->nic.nif.tso_parts = VMXNET3_TX_PARTS - 1;
+	c->nic.nif.tso_parts = NIC_TX_PARTS - 1;
 
 	pci_write16(pci, PCI_COMMAND, PCI_COMMAND_MEMORY);
 	c->regs = pci_map(pci, 0, 0, VMXNET3_REGISTERS);

@@ -132,7 +132,6 @@ struct vmxnet3_comp { le32 what, hash, len, how; };
 
 #define VMXNET3_TX_RING	256u		/* descriptors */
 #define VMXNET3_RX_RING	512u		/* of each of the two: what comes while they are empty is lost on virtual machines too */
-#define VMXNET3_TX_PARTS 48u		/* pieces of a frame at most; more are not made by the stack, and refused */
 #define VMXNET3_RX_BATCH 32u		/* buffers given back at once */
 #define VMXNET3_MTU_MAX	9000u
 #define VMXNET3_FRAME_MAX (VMXNET3_MTU_MAX + ETH_HLEN + 4)

@@ -15,7 +15,6 @@
  *   look, then take	a completion's generation bit before the rest of it and the frame: dma_rmb
  */
 #include "drivers/net/vmxnet3.h"
-#include "base/cksum.h"
 #include "base/errno.h"
 #include "base/string.h"
 #include "core/clock.h"
@@ -212,18 +211,6 @@ static void vmxnet3_collect(struct nic *n)
 	}
 }
 
-/*
- * A packet of several TCP segments: the headers' length, which the card wants to know, and the checksum of the pseudo-header
- * without the length, which differs from segment to segment. The stack has it with that.
- */
-static noinline u32 vmxnet3_tso(struct pkt *p)
-{
-	u16 *sum = (u16 *)(p->data + p->csum_start + p->csum_offset);
-
-	*sum = cksum_fold_raw((u64)*sum + (u16)~cpu_to_be16(p->len - p->csum_start));
-	return TXD_TSO | (p->csum_start + (p->data[p->csum_start + 12] >> 4 << 2));
-}
-
 static int vmxnet3_add(struct nic *n, struct pkt *p)
 {
 	struct vmxnet3 *c = vmxnet3_of(n);
@@ -232,7 +219,7 @@ static int vmxnet3_add(struct nic *n, struct pkt *p)
 
 	for (struct pkt *part = p; part; part = part->frag)
 		parts += pkt_linear(part) != 0;
-	if (unlikely(!parts || parts > VMXNET3_TX_PARTS))
+	if (unlikely(!parts || parts > NIC_TX_PARTS))
 		return -EMSGSIZE;
 	if (unlikely(n->broken))
 		return -EIO;
@@ -242,7 +229,7 @@ static int vmxnet3_add(struct nic *n, struct pkt *p)
 		if (unlikely(p->csum_start > TXD_START_MAX)) {
 			pkt_csum_finish(p);
 		} else if (p->flags & PKT_GSO_TCP4) {
-			how = vmxnet3_tso(p);
+			how = TXD_TSO | nic_tso_headers(p);
 			sum_at = (u32)p->gso_size << TXD_AT_SHIFT;
 		} else {
 			how = TXD_CSUM | p->csum_start;

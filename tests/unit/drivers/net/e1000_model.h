@@ -23,6 +23,7 @@ static struct card {
 	u32 tx_context, contexts;	/* the last context descriptor, and how many came */
 	u32 tx_last;			/* last descriptor of the frame that card_transmit took */
 	bool tx_sum;			/* it was to get a checksum */
+	struct e1000_tx_desc tx_tso;	/* the context, if it was to be cut */
 	void (*on_arm)(void);		/* once, just before IMS is written */
 } card;
 static u8 config_space[256];
@@ -220,9 +221,12 @@ static long card_transmit(u8 *out)
 		if ((d->command & (TX_DEXT | TX_DATA)) == TX_DEXT) {
 			card.tx_context = d->addr >> 32;
 			card.contexts++;
+			card.tx_tso = *d;
 			continue;
 		}
 		EXPECT(d->command & TX_IFCS);
+		if (!(d->command & TX_TSE))
+			card.tx_tso.command = 0;
 		memcpy(out + n, (void *)d->addr, d->command & 0xffff);
 		n += d->command & 0xffff;
 		card.tx_sum = d->command & TX_DEXT && d->status & TX_TXSM;

@@ -507,6 +507,48 @@ TEST(a_checksum_to_finish_is_told)
 	end();
 }
 
+TEST(segments_go_out_as_one)
+{
+	static const be32 from = 0x0100000a, to = 0x0200000a;
+	struct pkt *p, *more;
+	u8 out[3000];
+	u16 sum;
+
+	begin(E1000_82574L, PCI_IRQ_MSIX);
+	EXPECT_GE(stack.nif->tso_parts, 2u);
+	for (u32 len = 1001; len < 1100; len++) {
+		p = make_pkt(54 + 1000, 0, PKT_HEADROOM);
+		more = make_pkt(len, 0, PKT_HEADROOM);
+		p->frag = more;
+		p->len += len;
+		p->data[34 + 12] = 5 << 4;	/* the TCP header is 20 bytes long */
+		sum = ~cksum_fold(cksum_pseudo(from, to, 6, p->len - 34));
+		memcpy(p->data + 50, &sum, 2);
+		p->flags = PKT_GSO_TCP4 | PKT_CSUM_PARTIAL;
+		p->gso_size = 1000;
+		p->csum_start = 34;
+		p->csum_offset = 16;
+		EXPECT_EQ(send(p), 0);
+		EXPECT_EQ(card_transmit(out), 54 + 1000 + len);
+		EXPECT(card.tx_sum);
+		EXPECT_EQ(card.tx_tso.command, TX_DEXT | TX_TSE | TX_CTX_TCP4 | (1000 + len));
+		EXPECT_EQ(card.tx_tso.status, 1000u << 16 | 54 << 8);
+		EXPECT_EQ(card.tx_tso.addr, 34ull << 32 | 50ull << 40 | 33 << 16 | 24 << 8 | 14);
+		memcpy(&sum, out + 50, 2);
+		EXPECT_EQ(sum, (u16)~cksum_fold(cksum_pseudo(from, to, 6, 0)));
+		EXPECT_EQ(out[24] | out[25], 0);
+		card_sent(card.tx_last);
+		/* An ordinary one behind it has a context of its own. */
+		EXPECT_EQ(send(partial(34, 16)), 0);
+		EXPECT_EQ(card_transmit(out), 600l);
+		EXPECT_EQ(card.tx_context, 34u | 50u << 8);
+		EXPECT_EQ(card.tx_tso.command, 0u);
+		card_sent(card.tx_last);
+	}
+	EXPECT_EQ(card.contexts, 2 * 99u);
+	end();
+}
+
 TEST(a_batch_rings_once)
 {
 	begin(E1000_82574L, PCI_IRQ_MSIX);
