@@ -21,8 +21,9 @@ static u64 rsdp_at;
 static struct { u64 at; u32 size; bool listed; } rom_tables[32];
 static u32 rom_table_count;
 
-/* What methods may read: a word of a register. */
+/* What methods may read: a word of a register. registers_identity: other addresses are models' (host_mmio_add). */
 static u64 register_at, register_value;
+static bool registers_identity;
 
 static const void *rom_map(u64 phys, size_t size)
 {
@@ -38,6 +39,8 @@ const void *memory_map_ro(u64 phys, u64 size)
 
 void *mmio_map(u64 phys, u64 size)
 {
+	if (registers_identity)
+		return (void *)phys;
 	return register_at && phys == register_at ? &register_value : NULL;
 }
 

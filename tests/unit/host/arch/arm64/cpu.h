@@ -46,6 +46,9 @@ static inline void irq_restore(u64 flags)
 }
 
 static inline void cpu_relax(void) { }
+static inline u64 cpu_affinity(void) { return 0; }
+/* Models look where we do. */
+static inline void cache_clean(const void *p, size_t n) { }
 /* Nothing to wait for is a test that hangs: panics. */
 void cpu_wait_irq(void);
 
