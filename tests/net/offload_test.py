@@ -58,6 +58,16 @@ def test_without_offers_every_segment_is_a_frame():
             assert received >= segments and sent >= segments, (received, sent, segments)
 
 
+def test_on_several_cpus():
+    """The card gives the packets of a queue back on one CPU while another acknowledges them."""
+    for nic in ("virtio-net-pci", "vmxnet3"):
+        with Net() as net, Vm(ns=net, nic=nic, smp=4) as vm:
+            net.nginx()
+            vm.boot()
+            for _ in range(3):
+                both_ways(net, vm)
+
+
 def test_losses():
     """Of a burst the last packets find no place in the queue in front of the card, with all their segments."""
     with Net() as net, Vm(ns=net) as vm:

@@ -174,7 +174,7 @@ static u32 e1000_context(const struct pkt *p)
 	return at > 0xff ? 0 : p->csum_start | at << 8;
 }
 
-/* The context of a packet of several TCP segments: where the headers are that each of them gets, and their text's length. */
+/* The context of a packet of several TCP segments: where the headers are that each gets, and their text's length. */
 static noinline struct e1000_tx_desc e1000_tso(struct pkt *p, u32 context)
 {
 	u32 headers = nic_tso_headers(p), ip_sum = ETH_HLEN + 10;
