@@ -34,7 +34,8 @@ static struct pkt *own_copy(struct pkt *p)
 	return copy;
 }
 
-/* Behind what waits already; takes the pkt. What was sent, rather than copied for ourselves, counts. -ENOBUFS: too much waits. */
+/* Behind what waits already; takes the pkt. What was sent, rather than copied for ourselves, counts.
+ * -ENOBUFS: too much waits. */
 static int backlog_add(struct pkt *p, bool sent)
 {
 	struct netif_stats *stats;

@@ -16,8 +16,8 @@ struct timer {
 };
 
 void timer_init(struct timer *t, void (*fn)(struct timer *));
-/* Arm, or move, to an absolute time in ns. True: it was armed; false: its function may be running, for the time before. Any
- * context. */
+/* Arm, or move, to an absolute time in ns. True: it was armed; false: its function may be running, for the time before.
+ * Any context. */
 bool timer_set(struct timer *t, u64 deadline_ns);
 /* Disarm: true if it was armed. Does not wait for a running function. Any context. */
 bool timer_cancel(struct timer *t);

@@ -102,7 +102,8 @@ def test_words_and_errors():
         vm.boot()
         line, timer = lines(vm, "virtio0-input.0")[0], lines(vm, "arch_timer")[0]
         at = f"/proc/irq/{line}"
-        assert {"smp_affinity", "smp_affinity_list", "effective_affinity", "effective_affinity_list"} <= set(vm.run(f"ls {at}").split())
+        files = {"smp_affinity", "smp_affinity_list", "effective_affinity", "effective_affinity_list"}
+        assert files <= set(vm.run(f"ls {at}").split())
         assert {line, timer, "default_smp_affinity"} <= set(vm.run("ls /proc/irq").split())
         shown = f"cd {at}; echo $(cat smp_affinity smp_affinity_list effective_affinity effective_affinity_list)"
         assert vm.run("cat /proc/irq/default_smp_affinity") == "f\n"

@@ -82,7 +82,8 @@ def test_a_cpu_that_no_interrupt_reaches():
     """The device tree has a redistributor for the first alone: the second says so at once, and is left out."""
     only_ours()
     with tempfile.TemporaryDirectory() as d:
-        tree = device_tree(d, ("-t x", "/intc@8000000", "reg", *"0 8000000 0 10000 0 80a0000 0 20000".split()), cpus=2, gic="3")
+        one = ("-t x", "/intc@8000000", "reg", *"0 8000000 0 10000 0 80a0000 0 20000".split())
+        tree = device_tree(d, one, cpus=2, gic="3")
         with Vm(net="none", smp="2", gic="3", args=["-dtb", tree]) as vm:
             vm.wait(r"GICv3: no redistributor for the CPU with affinity 1$")
             vm.wait(r"CPU 1: interrupts do not reach it; the machine goes on without it$")
