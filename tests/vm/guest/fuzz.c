@@ -179,15 +179,16 @@ static void rounds_run(unsigned from, int rounds)
 {
 	for (int i = 0; i < rounds; i++) {
 		pid_t pid = fork_or_end();
-		int turn = 0;
+		int turn = 0, status = 0;
 
 		if (!pid) {
 			seed = from + i;
 			round_run(i % 2);
 		}
-		while (waitpid(pid, NULL, WNOHANG) == 0 && turn++ < TURNS)
+		while (waitpid(pid, &status, WNOHANG) == 0 && turn++ < TURNS)
 			sched_yield();
-		if (turn > TURNS)
+		/* One that asked to be traced (ptrace(2)) is reported when it stops, and would stay so. */
+		if (turn > TURNS || WIFSTOPPED(status))
 			kill(pid, SIGKILL);
 		user_end();
 		/* Whatever was killed does end, and so do its orphans. */
