@@ -65,14 +65,13 @@ static struct dentry *dir_of(const char *name, const char **last)
 	return dir;
 }
 
-static int node_add(struct chardev *dev)
+int devfs_node_add(const char *name, u32 mode, u64 rdev)
 {
-	const char *name;
 	struct dentry *dir, *d;
 	int err = 0;
 
 	mutex_lock(&devtmpfs->names);
-	dir = dir_of(dev->name, &name);
+	dir = dir_of(name, &name);
 	if (is_err(dir)) {
 		err = ptr_err(dir);
 		goto out;
@@ -83,7 +82,7 @@ static int node_add(struct chardev *dev)
 		err = -EEXIST;
 		goto out;
 	}
-	d = tmpfs_add(dir, name, strlen(name), S_IFCHR | dev->mode, dev_make(dev->major, dev->minor));
+	d = tmpfs_add(dir, name, strlen(name), S_IFCHR | mode, rdev);
 	if (is_err(d)) {
 		err = ptr_err(d);
 		goto out;
@@ -102,7 +101,7 @@ int chardev_register(struct chardev *dev)
 	if (find(dev->major, dev->minor, dev->count))
 		err = -EEXIST;
 	if (!err && dev->name)
-		err = node_add(dev);
+		err = devfs_node_add(dev->name, dev->mode, dev_make(dev->major, dev->minor));
 	if (!err) {
 		dev->next = devices;
 		devices = dev;
@@ -111,11 +110,23 @@ int chardev_register(struct chardev *dev)
 	return err;
 }
 
-void chardev_unregister(struct chardev *dev)
+void devfs_node_remove(const char *name, u64 rdev)
 {
 	struct dentry *dir, *d;
-	const char *name;
 
+	mutex_lock(&devtmpfs->names);
+	dir = dir_of(name, &name);
+	d = is_err(dir) ? NULL : dentry_child(dir, name, strlen(name));
+	if (d) {
+		if (d->vnode->rdev == rdev)
+			dentry_unlink(d);
+		dentry_put(d);
+	}
+	mutex_unlock(&devtmpfs->names);
+}
+
+void chardev_unregister(struct chardev *dev)
+{
 	mutex_lock(&lock);
 	for (struct chardev **link = &devices; *link; link = &(*link)->next) {
 		if (*link == dev) {
@@ -124,17 +135,8 @@ void chardev_unregister(struct chardev *dev)
 		}
 	}
 	mutex_unlock(&lock);
-	if (!dev->name)
-		return;
-	mutex_lock(&devtmpfs->names);
-	dir = dir_of(dev->name, &name);
-	d = is_err(dir) ? NULL : dentry_child(dir, name, strlen(name));
-	if (d) {
-		if (d->vnode->rdev == dev_make(dev->major, dev->minor))
-			dentry_unlink(d);
-		dentry_put(d);
-	}
-	mutex_unlock(&devtmpfs->names);
+	if (dev->name)
+		devfs_node_remove(dev->name, dev_make(dev->major, dev->minor));
 }
 
 int devfs_open(const char *name, u32 oflags, struct file **out)

@@ -19,6 +19,12 @@ struct chardev {
 /* The structure stays the caller's until unregister. 0, -EEXIST, -ENOMEM. Process context. */
 int chardev_register(struct chardev *dev);
 void chardev_unregister(struct chardev *dev);
+/*
+ * A node of the caller's, for one of the minors that a chardev without a name counts: directories on the way are made.
+ * 0, -EEXIST, -ENOMEM. Removed only if it still has that number (dev_make). Process context.
+ */
+int devfs_node_add(const char *name, u32 mode, u64 rdev);
+void devfs_node_remove(const char *name, u64 rdev);
 /* May the current thread read the log (plain), or change what is shown of it (syslog(2))? */
 bool log_allowed(bool plain);
 extern u32 log_restricted;		/* kernel.dmesg_restrict: reading takes CAP_SYSLOG, too */

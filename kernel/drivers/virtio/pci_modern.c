@@ -97,6 +97,14 @@ static u16 modern_config_read16(struct virtio_device *d, u32 at)
 	return at + 2 <= m->length[CFG_DEVICE] ? mmio_read16(m->regs[CFG_DEVICE] + at) : 0;
 }
 
+static void modern_config_write8(struct virtio_device *d, u32 at, u8 value)
+{
+	struct modern *m = container_of(d, struct modern, device);
+
+	if (at < m->length[CFG_DEVICE])
+		mmio_write8(m->regs[CFG_DEVICE] + at, value);
+}
+
 static bool modern_set_config_vector(struct virtio_device *d, u16 vector)
 {
 	mmio_write16(common(d) + CONFIG_MSIX_VECTOR, vector);
@@ -152,6 +160,7 @@ static const struct virtio_transport modern_transport = {
 	.config_generation = modern_generation,
 	.config_read8 = modern_config_read8,
 	.config_read16 = modern_config_read16,
+	.config_write8 = modern_config_write8,
 	.set_config_vector = modern_set_config_vector,
 	.isr = modern_isr,
 	.queue_size = modern_queue_size,
