@@ -346,7 +346,7 @@ TEST(a_hung_up_terminal_ends)
 
 	begin();
 	type("left\n");
-	tty_hang_up(t);
+	tty_hang_up(t, true);
 	EXPECT_STR(read_n(100), "left\n");
 	EXPECT_STR(read_n(100), "");
 	uio_kernel(&u, "x", 1);

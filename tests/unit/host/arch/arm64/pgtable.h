@@ -5,6 +5,8 @@
 #pragma once
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-variable"
+#pragma GCC diagnostic ignored "-Wunused-but-set-variable"
+#pragma GCC diagnostic ignored "-Wempty-body"
 #define __asm__
 #define volatile(...)
 #include "../../../../../kernel/arch/arm64/pgtable.h"
