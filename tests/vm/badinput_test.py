@@ -58,6 +58,21 @@ def test_a_frame_that_lies():
             assert vm.run("ping -c 2 -q 10.0.2.2 | grep -c ' 0% packet loss'") == "1\n"
 
 
+def test_what_is_not_there():
+    """Firmware names a frame for messages, or a configuration space, at an address where nothing answers."""
+    only_ours()
+    with tempfile.TemporaryDirectory() as d:
+        with Vm(args=["-dtb", device_tree(d, ("-t x", FRAME, "reg", "0", "8100000", "0", "1000"))]) as vm:
+            vm.wait(r"GICv2m: there is nothing at 0x8100000$")
+            vm.wait(r"virtio-net-pci: INTx, ")
+            vm.boot()
+            assert vm.run("ping -c 2 -q 10.0.2.2 | grep -c ' 0% packet loss'") == "1\n"
+        with Vm(args=["-dtb", device_tree(d, ("-t x", BRIDGE, "reg", "50", "0", "0", "10000000"))]) as vm:
+            vm.wait(r"PCI: there is no configuration space at 0x5000000000$")
+            vm.boot()
+            assert vm.run("ls /sys/class/net") == "lo\n"
+
+
 def test_no_timer_no_controller():
     """What cannot be done without: the kernel says which node it expected."""
     only_ours()

@@ -89,3 +89,5 @@ static inline void mmio_write8(volatile void *a, u8 v) { __asm__ volatile("strb 
 static inline void mmio_write16(volatile void *a, u16 v) { __asm__ volatile("strh %w0, [%1]" :: "rZ"(v), "r"(a) : "memory"); }
 static inline void mmio_write32(volatile void *a, u32 v) { __asm__ volatile("str %w0, [%1]" :: "rZ"(v), "r"(a) : "memory"); }
 static inline void mmio_write64(volatile void *a, u64 v) { __asm__ volatile("str %x0, [%1]" :: "rZ"(v), "r"(a) : "memory"); }
+/* mmio_read32 of a register that firmware speaks of and that may not be there: false if the bus answers with an abort. */
+bool mmio_probe32(const volatile void *a, u32 *v);

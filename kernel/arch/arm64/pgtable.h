@@ -101,9 +101,10 @@ extern u64 image_phys;			/* where the image was loaded */
 extern u64 empty_root;			/* of a root that maps nothing: TTBR0 without a user space */
 
 /*
- * All flushes reach every CPU (inner shareable) and complete before return. Those of a user space take the place of its identifier, of which 16 bits count, and read it when what was stored
- * to its tables is seen by all: a CPU that activates the space by then, under another identifier, finds the tables
- * changed, and one that did before has published that identifier (tlb_identifier_published).
+ * All flushes reach every CPU (inner shareable) and complete before return. Those of a user space take the place of
+ * its identifier, of which 16 bits count, and read it when what was stored to its tables is seen by all: a CPU that
+ * activates the space by then, under another identifier, finds the tables changed, and one that did before has
+ * published that identifier (tlb_identifier_published).
  */
 static inline void tlb_flush_page(u64 va, const u64 *asid)
 {
@@ -121,8 +122,9 @@ static inline void tlb_flush_asid(const u64 *asid)
 
 	__asm__ volatile("dsb ishst" ::: "memory");
 	arg = READ_ONCE(*asid);
-	if (arg)
-		__asm__ volatile("tlbi aside1is, %0; dsb ish; isb" :: "r"(arg << 48) : "memory");
+	if (!arg)
+		return;
+	__asm__ volatile("tlbi aside1is, %0; dsb ish; isb" :: "r"(arg << 48) : "memory");
 }
 
 /* Between giving a space an identifier and loading its tables. Pairs with the first barrier of the two above. */

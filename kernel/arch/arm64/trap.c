@@ -29,6 +29,7 @@ enum {
 #define PSTATE_I	0x80
 static inline bool fsc_translation(u32 f) { return (f & 0x3c) == 0x04 || (f & 0x3c) == 0x08; }
 static inline bool fsc_permission(u32 f) { return (f & 0x3c) == 0x0c; }
+static inline bool fsc_external(u32 f) { return f == 0x10; }
 
 struct extable_entry { s32 from, to; };
 extern const struct extable_entry _extable_start[], _extable_end[];
@@ -114,7 +115,7 @@ void trap_user_bad(struct trap_frame *f, u64 esr)
 	kernel_fault(f, esr, 0, "exception of a kind that programs here can't raise");
 }
 
-/* Where to go on after a faulting access in a copy routine, 0: none. The table is in address order of the sections. */
+/* Where to go on after a faulting access that may fault, 0: none. */
 static u64 extable_find(u64 pc)
 {
 	for (const struct extable_entry *e = _extable_start; e < _extable_end; e++)
@@ -123,12 +124,13 @@ static u64 extable_find(u64 pc)
 	return 0;
 }
 
-static bool fault_in_copy(struct trap_frame *f, u64 esr, u64 far)
+/* In a copy routine, or in mmio_probe32, where the address of an abort from outside says nothing. */
+static bool fault_expected(struct trap_frame *f, u64 esr, u64 far)
 {
 	u32 ec = ESR_EC(esr), fsc = ESR_FSC(esr);
 	u64 fixup;
 
-	if (ec != EC_DABORT || far >= USER_TOP)
+	if (ec != EC_DABORT || (far >= USER_TOP && !fsc_external(fsc)))
 		return false;
 	fixup = extable_find(f->pc);
 	if (!fixup)
@@ -151,7 +153,7 @@ void trap_kernel_sync(struct trap_frame *f, u64 esr, u64 far)
 	u32 ec = ESR_EC(esr);
 	const char *what = "unexpected exception";
 
-	if (fault_in_copy(f, esr, far))
+	if (fault_expected(f, esr, far))
 		return;
 	if (ec == EC_DABORT || ec == EC_IABORT) {
 		if (far < USER_TOP)
@@ -159,6 +161,8 @@ void trap_kernel_sync(struct trap_frame *f, u64 esr, u64 far)
 			       fsc_permission(ESR_FSC(esr)) ? "access to user memory outside the copy routines" : "access to a user address";
 		else if (fsc_permission(ESR_FSC(esr)))
 			what = ec == EC_IABORT ? "execution of data" : "write to read-only memory";
+		else if (fsc_external(ESR_FSC(esr)))
+			what = "the bus answered an access with an abort";
 		else
 			what = "access to an unmapped kernel address";
 	} else if (ec == EC_BRK) {
@@ -169,6 +173,25 @@ void trap_kernel_sync(struct trap_frame *f, u64 esr, u64 far)
 		what = "FP/SIMD instruction in the kernel";
 	}
 	kernel_fault(f, esr, far, what);
+}
+
+bool mmio_probe32(const volatile void *a, u32 *v)
+{
+	u32 value, there = 1;
+
+	__asm__ volatile(
+		"1:	ldr	%w0, [%2]\n"
+		"	b	3f\n"
+		"2:	mov	%w0, #0\n"
+		"	mov	%w1, #0\n"
+		"3:\n"
+		"	.pushsection .extable, \"a\"\n"
+		"	.balign	4\n"
+		"	.long	1b - ., 2b - .\n"
+		"	.popsection"
+		: "=&r"(value), "+r"(there) : "r"(a) : "memory");
+	*v = value;
+	return there;
 }
 
 void trap_stack_overflow(struct trap_frame *f, u64 esr, u64 far)

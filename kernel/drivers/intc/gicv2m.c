@@ -110,16 +110,19 @@ static int gicv2m_alloc(struct msi_controller *c, u32 device_id, u32 n, bool con
 static int gicv2m_add(const struct platform_msi_frame *frame, struct irq_domain *parent)
 {
 	struct gicv2m *f;
-	u32 first = frame->spi_base, count = frame->spi_count;
+	u32 first = frame->spi_base, count = frame->spi_count, typer;
+	u8 *reg = mmio_map(frame->reg.base, FRAME_SIZE);
+	bool there;
 
+	if (!reg)
+		return -ENOMEM;
+	there = mmio_probe32(reg + MSI_TYPER, &typer);
+	mmio_unmap(reg, FRAME_SIZE);
+	if (!there) {
+		log_err("GICv2m: there is nothing at %#llx", (unsigned long long)frame->reg.base);
+		return -ENXIO;
+	}
 	if (!first || !count) {
-		u8 *reg = mmio_map(frame->reg.base, FRAME_SIZE);
-		u32 typer;
-
-		if (!reg)
-			return -ENOMEM;
-		typer = mmio_read32(reg + MSI_TYPER);
-		mmio_unmap(reg, FRAME_SIZE);
 		first = typer >> 16 & 0x3ff;
 		count = typer & 0x3ff;
 	}

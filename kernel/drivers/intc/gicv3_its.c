@@ -534,11 +534,22 @@ int gicv3_its_cpu_open(void)
 static int its_add(const struct platform_its *fw)
 {
 	struct its *its;
+	u32 control;
+	u8 *regs;
 	int err;
 
 	if (fw->reg.size < ITS_SIZE) {
 		log_err("ITS: %#llx bytes of registers are too few", (unsigned long long)fw->reg.size);
 		return -EINVAL;
+	}
+	regs = mmio_map(fw->reg.base, ITS_SIZE);
+	if (!regs)
+		return -ENOMEM;
+	/* Firmware's tables have been seen to name one in a machine without. */
+	if (!mmio_probe32(regs + GITS_CTLR, &control)) {
+		log_err("ITS: there is nothing at %#llx", (unsigned long long)fw->reg.base);
+		mmio_unmap(regs, ITS_SIZE);
+		return -ENXIO;
 	}
 	err = gicv3_lpi_init();
 	if (err)
@@ -547,11 +558,11 @@ static int its_add(const struct platform_its *fw)
 	if (!its)
 		return -ENOMEM;
 	its->phys = fw->reg.base;
-	its->regs = mmio_map(its->phys, ITS_SIZE);
+	its->regs = regs;
 	spin_init(&its->queue_lock, "its");
 	mutex_init(&its->lock, "its");
 	list_init(&its->devices);
-	err = its->regs ? its_start(its) : -ENOMEM;
+	err = its_start(its);
 	if (err)
 		return err;
 	its->domain = (struct irq_domain){ .name = "ITS-MSI", .ops = &its_ops, .parent = irq_root_domain(), .priv = its };

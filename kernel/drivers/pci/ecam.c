@@ -67,6 +67,7 @@ static int pci_host_add(const struct platform_pci *fw)
 {
 	struct pci_host *h;
 	struct pci_bus *root;
+	u32 id;
 
 	if (pci_overlaps(fw)) {
 		log_err("PCI: the host at %#llx overlaps one before it: not used", (unsigned long long)fw->ecam.base);
@@ -89,6 +90,13 @@ static int pci_host_add(const struct platform_pci *fw)
 	if (!root) {
 		kfree(h);
 		return -ENOMEM;
+	}
+	if (!mmio_probe32(root->config, &id)) {
+		log_err("PCI: there is no configuration space at %#llx", (unsigned long long)fw->ecam.base);
+		mmio_unmap(root->config, BUS_CONFIG_SIZE);
+		kfree(root);
+		kfree(h);
+		return -ENXIO;
 	}
 	root->mem64 = pci_window(fw, PCI_MEM64) != NULL;
 	list_push_back(&pci_hosts, &h->node);
