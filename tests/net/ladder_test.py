@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every way that the card's events can arrive, over both transports: each serves, and the counters say which it was."""
+"""Every way that the card's events can arrive, over both transports and both layouts of rings: each serves, and the counters say which it was."""
 import hashlib
 import re
 import socket
@@ -7,6 +7,7 @@ import socket
 from netns import Net, Vm, main, only_ours
 
 MODERN = "virtio-net-pci,disable-legacy=on"
+PACKED = f"{MODERN},packed=on"
 LEGACY = "virtio-net-pci,disable-modern=on"
 TRANSITIONAL = "virtio-net-pci"
 E1000E = {"nic": "e1000e", "driver": "e1000e"}
@@ -36,6 +37,8 @@ def step(how, nic=TRANSITIONAL, append="", driver="virtio-net-pci", **machine):
             if how:
                 vm.wait(rf"{driver}: {how}")
             vm.boot()
+            if how:
+                assert ("packed rings" in vm.run("dmesg")) == ("packed=on" in nic), nic
             vm.run("httpd -p 80 -h /www")
             before = vm.stat()
             serve(net, vm)
@@ -65,13 +68,13 @@ def by_timer(moved, interrupts, name="virtio0"):
 
 def each_transport(check, how, **kw):
     only_ours()
-    for nic in (MODERN, LEGACY):
+    for nic in (MODERN, PACKED, LEGACY):
         check(*step(how, nic, **kw))
 
 
 def test_both_transports_serve():
     """The one test of these that another kernel has as well."""
-    for nic in (MODERN, LEGACY, TRANSITIONAL):
+    for nic in (MODERN, PACKED, LEGACY, TRANSITIONAL):
         step(None, nic)
 
 
@@ -97,12 +100,13 @@ def test_masking_at_the_controller():
     """napi.mask_irq=1: the line is masked while polling as well, by messages and by wire."""
     each_transport(by_msix, "MSI-X", append="napi.mask_irq=1")
     by_line(*step("INTx", append="napi.mask_irq=1 pci=nomsi"))
+    by_line(*step("INTx", PACKED, append="napi.mask_irq=1 pci=nomsi"))
 
 
 def test_gicv3():
     """Messages become LPIs by the ITS; without one, and where they are forbidden, the card's line serves."""
     only_ours()
-    for nic in (MODERN, LEGACY):
+    for nic in (MODERN, PACKED, LEGACY):
         by_msix(*step(r"MSI-X, 3 vectors via ITS, LPI 8192-8194$", nic, gic="3"), domain="ITS-MSI")
         by_line(*step(r"INTx, GICv3 \d+ \(", nic, gic="3", machine="its=off"), domain="GICv3")
     by_msix(*step("MSI-X", gic="3", append="napi.mask_irq=1"), domain="ITS-MSI")
@@ -176,6 +180,8 @@ def test_few_vectors():
     by_msix(*step(r"MSI-X, 2 vectors via", f"{MODERN},vectors=2"), names=("virtio0-config", "virtio0-virtqueues"))
     by_msix(*step(r"MSI-X, 2 vectors via", f"{LEGACY},vectors=2"), names=("virtio0-config", "virtio0-virtqueues"))
     by_msix(*step(r"MSI-X, 3 vectors via", f"{MODERN},vectors=10"))
+    for vectors, names in ((1, ("virtio0",)), (2, ("virtio0-config", "virtio0-virtqueues"))):
+        by_msix(*step("MSI-X", f"{PACKED},vectors={vectors}"), names=names)
 
 
 def test_fewer_features():
@@ -186,6 +192,9 @@ def test_fewer_features():
                  "ctrl_vq=off,ctrl_rx=off,ctrl_vlan=off,ctrl_rx_extra=off,ctrl_mac_addr=off,ctrl_guest_offloads=off,guest_announce=off"):
         step(None, f"{MODERN},{more}")
     step(None, f"{LEGACY},event_idx=off,mrg_rxbuf=off")
+    for more in ("event_idx=off", "indirect_desc=off", "mrg_rxbuf=off,indirect_desc=off,event_idx=off",
+                 "rx_queue_size=256,tx_queue_size=256"):
+        step(None, f"{PACKED},{more}")
 
 
 def test_other_places_on_the_bus():

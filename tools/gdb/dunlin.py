@@ -209,10 +209,26 @@ class Virtqueue(Command):
         if q.type.strip_typedefs().tag != "virtqueue":
             raise gdb.GdbError(f"dunlin virtqueue: {argument} is a {q.type}, not a struct virtqueue")
         size = int(q["size"])
+        packed = bool(q["is_packed"])
+        print(f"{text(q['name'])} queue {int(q['index'])}, {size} entries{', packed' if packed else ''}"
+              f"{', BROKEN' if q['broken'] else ''}")
+        print(f"  free descriptors {int(q['free_count'])}, buffers with the device {int(q['in_flight'])}")
+        (self.packed if packed else self.split)(q, size)
+        shown = 0
+        for i in range(size):
+            slot = q["slots"][i]
+            if int(slot["token"]) and shown < 16:
+                # A packed ring's descriptors are not found by the id, and used entries lie over them.
+                first = "" if packed else f"first {int(q['desc'][i]['addr']):#x} + {int(q['desc'][i]['len'])}, "
+                print(f"  [{i}] {'in' if int(slot['writable']) else 'out':3} {int(slot['count'])} descriptor(s), "
+                      f"{first}token {int(slot['token']):#x}")
+                shown += 1
+        if int(q["in_flight"]) > shown:
+            print(f"  ... and {int(q['in_flight']) - shown} more")
+
+    def split(self, q, size):
         avail, used = q["avail"], q["used"]
         used_idx, avail_idx = int(used["idx"]), int(avail["idx"])
-        print(f"{text(q['name'])} queue {int(q['index'])}, {size} entries{', BROKEN' if q['broken'] else ''}")
-        print(f"  free descriptors {int(q['free_count'])}, buffers with the device {int(q['in_flight'])}")
         print(f"  available: written up to {int(q['avail_next'])}, published {avail_idx}")
         print(f"  used: the device at {used_idx}, taken up to {int(q['used_next'])}: "
               f"{(used_idx - int(q['used_next'])) & 0xffff} to take")
@@ -224,16 +240,19 @@ class Virtqueue(Command):
         else:
             print(f"  flags: interrupts {'off' if int(avail['flags']) & 1 else 'on'}, "
                   f"kicks {'not wanted' if int(used['flags']) & 1 else 'wanted'}")
-        shown = 0
-        for i in range(size):
-            slot = q["slots"][i]
-            if int(slot["token"]) and shown < 16:
-                desc = q["desc"][i]
-                print(f"  [{i}] {'in' if int(slot['writable']) else 'out':3} {int(slot['count'])} descriptor(s), first "
-                      f"{int(desc['addr']):#x} + {int(desc['len'])}, token {int(slot['token']):#x}")
-                shown += 1
-        if int(q["in_flight"]) > shown:
-            print(f"  ... and {int(q['in_flight']) - shown} more")
+
+    def packed(self, q, size):
+        def place(name):
+            """An index and its wrap counter (Virtio 1.2, 2.8.14)."""
+            return f"{int(q[name]) & 0x7fff} (wrap {int(q[name]) >> 15})"
+        unpublished = (int(q["avail_next"]) - int(q["avail_published"])) & 0xffff
+        at = q["packed_desc"][int(q["used_place"]) & 0x7fff]
+        print(f"  next descriptor {place('avail_place')}, not published {unpublished}")
+        print(f"  next used entry {place('used_place')}, flags there {int(at['flags']):#x}")
+        for who, what in (("driver_event", "interrupts"), ("device_event", "kicks")):
+            event = q[who].dereference()
+            where = f"at {int(event['place']) & 0x7fff} (wrap {int(event['place']) >> 15})"
+            print(f"  {what}: {('on', 'off', where, '?')[int(event['flags']) & 3]}")
 
 
 class Log(Command):

@@ -58,6 +58,8 @@ int virtio_negotiate(struct virtio_device *d, u64 wanted)
 			(unsigned long long)d->features, (unsigned long long)offered);
 		return -ENODEV;
 	}
+	if (virtio_has(d, VIRTIO_F_RING_PACKED))
+		log_debug("%s: packed rings", d->name);
 	return 0;
 }
 

@@ -23,9 +23,9 @@
 #define VIRTIO_F_VERSION_1	(1ull << 32)
 #define VIRTIO_F_RING_RESET	(1ull << 40)
 #define VIRTIO_F_ANY_LAYOUT	(1ull << 27)	/* legacy: a device's header need not lie in a descriptor of its own */
-/* What any driver here agrees to when offered: the queue sees to the first two, the others ask for little. */
-#define VIRTIO_F_COMMON		(VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1 | VIRTIO_F_RING_RESET | \
-				 VIRTIO_F_ANY_LAYOUT)
+/* What any driver here agrees to when offered: the queue sees to the first three, the others ask for little. */
+#define VIRTIO_F_COMMON		(VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VIRTIO_F_RING_PACKED | VIRTIO_F_VERSION_1 | \
+				 VIRTIO_F_RING_RESET | VIRTIO_F_ANY_LAYOUT)
 
 #define VIRTIO_NO_VECTOR	0xffff
 #define VIRTIO_ISR_QUEUE	1

@@ -1,7 +1,9 @@
 /*
- * Split virtqueues; virtqueue.h says what each function promises, drivers of
- * virtio devices call them, the transports place the memory. Section numbers
- * are those of Virtual I/O Device 1.2.
+ * Split virtqueues, and what both layouts share; virtqueue.h says what each
+ * function promises, drivers of virtio devices call them, the transports place
+ * the memory. Packed queues leave for virtqueue_packed.c where broken ones do,
+ * so that the split path looks once for both. Section numbers are those of
+ * Virtual I/O Device 1.2.
  *
  * Order against the device. It reads and writes the rings while we do, as
  * another CPU would:
@@ -11,7 +13,7 @@
  *   look, then take	used->idx before the used entries and the buffers: dma_rmb
  *   arm, then look	used_event or flags before used->idx: dma_mb, for the same reason
  */
-#include "drivers/virtio/virtqueue.h"
+#include "drivers/virtio/virtqueue_packed.h"
 #include "base/errno.h"
 #include "base/string.h"
 #include "core/log.h"
@@ -23,12 +25,14 @@
 int virtqueue_create(struct virtqueue *vq, u16 index, u16 size, u64 features, u16 indirect_max, const char *name)
 {
 	size_t desc = size * sizeof(struct virtq_desc), avail = sizeof(struct virtq_avail) + 2 * size + 2, used_at;
+	bool is_packed = features & VIRTIO_F_RING_PACKED;
 
-	if (!size || size > VIRTQ_SIZE_MAX || size & (size - 1))
+	if (!size || size > VIRTQ_SIZE_MAX || (size & (size - 1) && !is_packed))
 		return -EINVAL;
 	*vq = (struct virtqueue){ .index = index, .size = size, .mask = size - 1, .name = name };
 	used_at = ALIGN_UP(desc + avail, USED_ALIGN);
-	vq->memory_size = used_at + sizeof(struct virtq_used) + size * sizeof(struct virtq_used_elem) + 2;
+	vq->memory_size = is_packed ? virtqueue_packed_bytes(size) :
+				   used_at + sizeof(struct virtq_used) + size * sizeof(struct virtq_used_elem) + 2;
 	vq->slots = kcalloc(size, sizeof(*vq->slots));
 	vq->memory = dma_alloc(vq->memory_size);
 	if (features & VIRTIO_F_INDIRECT_DESC && indirect_max > 1) {
@@ -39,13 +43,17 @@ int virtqueue_create(struct virtqueue *vq, u16 index, u16 size, u64 features, u1
 		virtqueue_destroy(vq);
 		return -ENOMEM;
 	}
+	for (u32 i = 0; i < size; i++)
+		vq->slots[i].next = i + 1;
+	vq->free_count = size;
+	if (is_packed) {
+		virtqueue_packed_init(vq, features);
+		return 0;
+	}
 	vq->desc = vq->memory;
 	vq->avail = vq->memory + desc;
 	vq->used = vq->memory + used_at;
 	vq->event_index = features & VIRTIO_F_EVENT_IDX;
-	for (u32 i = 0; i < size; i++)
-		vq->slots[i].next = i + 1;
-	vq->free_count = size;
 	return 0;
 }
 
@@ -82,6 +90,14 @@ static always_inline void virtqueue_offer(struct virtqueue *vq, u16 head, u32 co
 	vq->avail->ring[vq->avail_next++ & vq->mask] = head;
 }
 
+/* One piece, in or out, to a queue that is packed or broken. */
+static noinline int virtqueue_add_unusual(struct virtqueue *vq, u64 addr, u32 len, bool in, void *token)
+{
+	struct virtq_seg seg = { addr, len };
+
+	return vq->is_packed ? virtqueue_packed_add(vq, &seg, !in, in, token) : -EIO;
+}
+
 static always_inline int virtqueue_add_one(struct virtqueue *vq, u64 addr, u32 len, u32 writable, u16 flags, void *token)
 {
 	u16 head = vq->free_head;
@@ -89,8 +105,8 @@ static always_inline int virtqueue_add_one(struct virtqueue *vq, u64 addr, u32 l
 
 	if (unlikely(!vq->free_count))
 		return -ENOSPC;
-	if (unlikely(vq->broken))
-		return -EIO;
+	if (unlikely(vq->unusual))
+		return virtqueue_add_unusual(vq, addr, len, flags & VIRTQ_DESC_WRITE, token);
 	d->addr = addr;
 	d->len = len;
 	d->flags = flags;
@@ -131,6 +147,8 @@ int virtqueue_add(struct virtqueue *vq, const struct virtq_seg *segs, u32 out, u
 	u32 n = out + in, writable = 0;
 	u16 head = vq->free_head, at = head;
 
+	if (unlikely(vq->is_packed))
+		return virtqueue_packed_add(vq, segs, out, in, token);
 	for (u32 i = out; i < n; i++)
 		writable += segs[i].len;
 	if (vq->free_count && n > 1 && n <= vq->indirect_max)
@@ -153,19 +171,15 @@ int virtqueue_add(struct virtqueue *vq, const struct virtq_seg *segs, u32 out, u
 	return 0;
 }
 
-/* Does moving an index from old to new pass the other side's wish? (2.7.10: vring_need_event) */
-static inline bool virtqueue_passes(u16 event, u16 new, u16 old)
-{
-	return (u16)(new - event - 1) < (u16)(new - old);
-}
-
 bool virtqueue_kick(struct virtqueue *vq)
 {
 	u16 old = vq->avail_published, new = vq->avail_next;
 	bool wanted;
 
-	if (old == new || unlikely(vq->broken))
+	if (old == new)
 		return false;
+	if (unlikely(vq->unusual))
+		return virtqueue_packed_kick(vq);
 	dma_wmb();		/* add, then publish */
 	WRITE_ONCE(vq->avail->idx, new);
 	vq->avail_published = new;
@@ -200,7 +214,7 @@ static bool virtqueue_look(struct virtqueue *vq)
 {
 	u16 idx = READ_ONCE(vq->used->idx);
 
-	if (idx == vq->used_next || vq->broken)
+	if (idx == vq->used_next)
 		return false;
 	if (unlikely((u16)(idx - vq->used_next) > vq->in_flight)) {
 		virtqueue_break(vq, "used index", idx);
@@ -218,8 +232,12 @@ void *virtqueue_get(struct virtqueue *vq, u32 *len)
 	void *token;
 	u32 id;
 
-	if (vq->used_next == vq->used_seen && !virtqueue_look(vq))
-		return NULL;
+	if (vq->used_next == vq->used_seen) {
+		if (unlikely(vq->unusual))
+			return virtqueue_packed_get(vq, len);
+		if (!virtqueue_look(vq))
+			return NULL;
+	}
 	e = &vq->used->ring[vq->used_next & vq->mask];
 	id = READ_ONCE(e->id);
 	*len = READ_ONCE(e->len);
@@ -228,14 +246,8 @@ void *virtqueue_get(struct virtqueue *vq, u32 *len)
 		goto broken;
 	}
 	s = &vq->slots[id];
-	if (unlikely(*len > s->writable)) {
-		/* Of a buffer to read the length says nothing, and old devices don't write 0 (2.7.8.2). */
-		if (s->writable) {
-			virtqueue_break(vq, "used length", *len);
-			goto broken;
-		}
-		*len = 0;
-	}
+	if (!virtqueue_length_fits(vq, s, len))
+		goto broken;
 	token = s->token;
 	virtqueue_release(vq, id);
 	vq->used_next++;
@@ -252,7 +264,10 @@ void *virtqueue_take_back(struct virtqueue *vq)
 		void *token = vq->slots[i].token;
 
 		if (token) {
-			virtqueue_release(vq, i);
+			if (vq->is_packed)
+				virtqueue_packed_release(vq, i);
+			else
+				virtqueue_release(vq, i);
 			return token;
 		}
 	}
@@ -264,7 +279,9 @@ void *virtqueue_take_back(struct virtqueue *vq)
 bool virtqueue_slipped(const struct virtqueue *vq, u16 armed)
 {
 	dma_mb();		/* arm, then look */
-	return READ_ONCE(vq->used->idx) != armed && !vq->broken;
+	if (unlikely(vq->unusual))
+		return virtqueue_unusual_used(vq, armed);
+	return READ_ONCE(vq->used->idx) != armed;
 }
 
 bool virtqueue_enable_cb(struct virtqueue *vq)
@@ -276,6 +293,8 @@ bool virtqueue_enable_cb_delayed(struct virtqueue *vq)
 {
 	u16 wait = vq->in_flight - vq->in_flight / 4;
 
+	if (vq->is_packed)
+		return virtqueue_slipped(vq, virtqueue_packed_arm_delayed(vq));
 	if (!vq->event_index)
 		return virtqueue_enable_cb(vq);
 	/* An interrupt when the device passes this entry: the wait-th from now. */

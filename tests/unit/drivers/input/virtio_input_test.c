@@ -2,7 +2,7 @@
  * The virtio-input driver under the input layer, with a device of the test's own that answers questions, fills the
  * event queue and takes LEDs, or lies.
  *
- * sources: input/input.c input/evdev.c input/evdev_ioctl.c drivers/virtio/virtqueue.c
+ * sources: input/input.c input/evdev.c input/evdev_ioctl.c drivers/virtio/virtqueue.c drivers/virtio/virtqueue_packed.c
  */
 #include <errno.h>
 #include "unit.h"

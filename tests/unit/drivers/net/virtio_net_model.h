@@ -7,8 +7,10 @@
 
 #define NOTIFY 0x7f0000002000ull
 #define RING 16
-#define ALL_FEATURES (VIRTIO_F_COMMON | VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_MAC | \
-		      VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_HOST_TSO4)
+/* Rings are split: what a packed one does is virtqueue_test.c's. */
+#define ALL_FEATURES ((VIRTIO_F_COMMON & ~VIRTIO_F_RING_PACKED) | VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM | \
+		      VIRTIO_NET_F_MAC | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_GUEST_TSO4 | \
+		      VIRTIO_NET_F_HOST_TSO4)
 
 /* ---- the card --------------------------------------------------------------------------------------- */
 

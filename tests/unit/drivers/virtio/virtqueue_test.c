@@ -1,117 +1,18 @@
 /*
- * Split virtqueues against a device of the test's own, honest at first, then one that lies: in used
+ * Virtqueues of both layouts against a device of the test's own, honest at first, then one that lies: in used
  * ids, lengths and indexes, and all over the memory that it is given.
  *
- * sources: drivers/virtio/virtqueue.c
+ * sources: drivers/virtio/virtqueue.c drivers/virtio/virtqueue_packed.c
  */
 #include <errno.h>
 #include "unit.h"
 #include "host.h"
-#include "drivers/virtio/virtqueue.h"
+#include "drivers/virtio/virtqueue_model.h"
 
-#define NOTIFY 0x7f0000001000ull
-#define EVENT VIRTIO_F_EVENT_IDX
-#define INDIRECT VIRTIO_F_INDIRECT_DESC
-
-/* ---- the device ---- */
-
-static struct device {
-	struct virtqueue *vq;
-	u16 avail_seen, used_idx, signalled;
-	u32 kicks, interrupts, broken_calls;
-} dev;
-
-static void device_kicked(void *arg, u64 offset, unsigned width, u64 value)
-{
-	EXPECT_EQ(width, 2u);
-	EXPECT_EQ(value, (u64)dev.vq->index);
-	dev.kicks++;
-}
-
-static struct host_mmio notify_region = { .base = NOTIFY, .size = 4, .write = device_kicked };
-
-static void device_broken(struct virtqueue *vq)
-{
-	dev.broken_calls++;
-}
-
-static int start(struct virtqueue *vq, u16 size, u64 features, u16 indirect_max)
-{
-	int err = virtqueue_create(vq, 3, size, features, indirect_max, "model0");
-
-	dev = (struct device){ .vq = vq };
-	if (!err) {
-		vq->notify = (void *)NOTIFY;
-		vq->on_broken = device_broken;
-		host_mmio_add(&notify_region);
-	}
-	return err;
-}
-
-static void stop(struct virtqueue *vq)
-{
-	host_mmio_remove(&notify_region);
-	virtqueue_destroy(vq);
-}
-
-/* The next offered buffer's head, or -1. */
-static int device_take(void)
-{
-	struct virtq_avail *a = dev.vq->avail;
-
-	if (a->idx == dev.avail_seen)
-		return -1;
-	return a->ring[dev.avail_seen++ % dev.vq->size];
-}
-
-/* Sum of the lengths of a buffer's pieces to read and to write. */
-static void device_measure(u16 head, u32 *out, u32 *in, u32 *pieces)
-{
-	struct virtq_desc *table = dev.vq->desc, *d = &table[head];
-
-	*out = *in = *pieces = 0;
-	if (d->flags & VIRTQ_DESC_INDIRECT) {
-		EXPECT_EQ(d->len % 16, 0u);
-		table = (struct virtq_desc *)d->addr;
-		d = table;
-	}
-	for (;;) {
-		*(d->flags & VIRTQ_DESC_WRITE ? in : out) += d->len;
-		++*pieces;
-		if (!(d->flags & VIRTQ_DESC_NEXT) || *pieces > dev.vq->size)
-			break;
-		d = &table[d->next];
-	}
-}
-
-static void device_put(u32 id, u32 len)
-{
-	struct virtq_used *u = dev.vq->used;
-
-	u->ring[dev.used_idx % dev.vq->size] = (struct virtq_used_elem){ id, len };
-	__atomic_store_n(&u->idx, ++dev.used_idx, __ATOMIC_RELEASE);
-}
-
-/* The device's decision whether to interrupt, as 2.7.7 has it. */
-static void device_signal(void)
-{
-	u16 event = dev.vq->avail->ring[dev.vq->size], old = dev.signalled;
-
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	dev.signalled = dev.used_idx;
-	if (dev.vq->event_index ? (u16)(dev.used_idx - event - 1) < (u16)(dev.used_idx - old) :
-	    !(dev.vq->avail->flags & VIRTQ_AVAIL_NO_INTERRUPT) && dev.used_idx != old)
-		dev.interrupts++;
-}
-
-/* Where the device says that it wants the next doorbell. */
-static void device_want_kick(bool wanted)
-{
-	if (dev.vq->event_index)
-		*(u16 *)&dev.vq->used->ring[dev.vq->size] = wanted ? dev.avail_seen : dev.avail_seen - 1;
-	else
-		dev.vq->used->flags = wanted ? 0 : VIRTQ_USED_NO_NOTIFY;
-}
+static const u64 layouts[] = { 0, EVENT, PACKED, PACKED | EVENT };
+#define EACH_LAYOUT(f) for (const u64 *f = layouts; f < layouts + 4; f++)
+/* A layout in each of the tests that need no event index. */
+#define EACH_RING(f) for (const u64 *f = layouts; f < layouts + 4; f += 2)
 
 /* ---- an honest device ---- */
 
@@ -119,12 +20,13 @@ static void device_want_kick(bool wanted)
 static void exchange(u16 size, u64 features, u16 indirect_max)
 {
 	struct { u32 out, in, pieces; bool held; } *buffers = calloc(size, sizeof(*buffers));
-	u16 *held = calloc(size, sizeof(*held));
+	struct { u16 id; u32 in; } *held = calloc(size, sizeof(*held));
 	u32 held_count = 0, given = 0, taken = 0;
 	struct virtqueue vq;
+	bool looked;
 
 	REQUIRE(start(&vq, size, features, indirect_max) == 0);
-	while (taken < 200000) {
+	while (taken < 200000 && !vq.broken) {
 		struct virtq_seg segs[6];
 		u32 n = 1 + unit_random_below(6), out = unit_random_below(n + 1), slot, len, o, i, pieces;
 		int head, err;
@@ -160,22 +62,25 @@ static void exchange(u16 size, u64 features, u16 indirect_max)
 		/* The device takes what it sees and returns some of it. */
 		while ((head = device_take()) >= 0) {
 			REQUIRE(head < size && held_count < size);
-			held[held_count++] = head;
+			slot = (uintptr_t)vq.slots[head].token - 1;
+			device_measure(head, &o, &i, &pieces);
+			EXPECT_EQ(o, buffers[slot].out);
+			EXPECT_EQ(i, buffers[slot].in);
+			EXPECT_EQ(pieces, buffers[slot].pieces);
+			held[held_count].id = head;
+			held[held_count++].in = i;
 		}
 		while (held_count && unit_random_below(2)) {
 			u32 k = unit_random_below(held_count);
 
-			slot = (uintptr_t)vq.slots[held[k]].token - 1;
-			device_measure(held[k], &o, &i, &pieces);
-			EXPECT_EQ(o, buffers[slot].out);
-			EXPECT_EQ(i, buffers[slot].in);
-			EXPECT_EQ(pieces, buffers[slot].pieces);
-			device_put(held[k], i);
+			device_put(held[k].id, held[k].in);
 			held[k] = held[--held_count];
 		}
+		looked = virtqueue_has_used(&vq);
 		while ((token = (uintptr_t)virtqueue_get(&vq, &len))) {
 			REQUIRE(token <= size && buffers[token - 1].held);
 			EXPECT_EQ(len, buffers[token - 1].in);
+			EXPECT(looked);
 			buffers[token - 1].held = false;
 			taken++;
 		}
@@ -195,31 +100,37 @@ TEST(buffers_come_back_with_their_tokens) { exchange(64, 0, 0); }
 TEST(the_same_with_the_event_index) { exchange(64, EVENT, 0); }
 TEST(the_same_with_indirect_tables) { exchange(16, EVENT | INDIRECT, 4); }
 TEST(the_same_in_a_ring_of_one) { exchange(1, 0, 0); }
+TEST(buffers_come_back_in_a_packed_ring) { exchange(64, PACKED, 0); }
+TEST(the_same_in_a_packed_ring_with_the_event_index) { exchange(8, PACKED | EVENT, 0); }
+TEST(the_same_in_a_packed_ring_with_indirect_tables) { exchange(16, PACKED | EVENT | INDIRECT, 4); }
+TEST(the_same_in_a_packed_ring_of_one) { exchange(1, PACKED, 0); }
 
 TEST(a_full_ring_refuses_and_says_so_before)
 {
-	struct virtqueue vq;
-	struct virtq_seg two[2] = { { 1, 1 }, { 2, 1 } };
-	int token;
+	EACH_RING(features) {
+		struct virtqueue vq;
+		struct virtq_seg two[2] = { { 1, 1 }, { 2, 1 } };
+		int token;
 
-	REQUIRE(start(&vq, 4, 0, 0) == 0);
-	EXPECT_EQ(virtqueue_add(&vq, two, 2, 0, &token), 0);
-	EXPECT_EQ(virtqueue_add_in(&vq, 1, 1, &token), 0);
-	EXPECT(virtqueue_has_room(&vq, 1));
-	EXPECT(!virtqueue_has_room(&vq, 2));
-	EXPECT_EQ(virtqueue_add(&vq, two, 1, 1, &token), -ENOSPC);
-	EXPECT_EQ(virtqueue_add_out(&vq, 1, 1, &token), 0);
-	EXPECT_EQ(virtqueue_add_out(&vq, 1, 1, &token), -ENOSPC);
-	stop(&vq);
+		REQUIRE(start(&vq, 4, *features, 0) == 0);
+		EXPECT_EQ(virtqueue_add(&vq, two, 2, 0, &token), 0);
+		EXPECT_EQ(virtqueue_add_in(&vq, 1, 1, &token), 0);
+		EXPECT(virtqueue_has_room(&vq, 1));
+		EXPECT(!virtqueue_has_room(&vq, 2));
+		EXPECT_EQ(virtqueue_add(&vq, two, 1, 1, &token), -ENOSPC);
+		EXPECT_EQ(virtqueue_add_out(&vq, 1, 1, &token), 0);
+		EXPECT_EQ(virtqueue_add_out(&vq, 1, 1, &token), -ENOSPC);
+		stop(&vq);
+	}
 }
 
 TEST(one_doorbell_for_a_batch_and_none_unwanted)
 {
-	for (int event = 0; event < 2; event++) {
+	EACH_LAYOUT(features) {
 		struct virtqueue vq;
 		int token;
 
-		REQUIRE(start(&vq, 16, event ? EVENT : 0, 0) == 0);
+		REQUIRE(start(&vq, 16, *features, 0) == 0);
 		device_want_kick(true);
 		for (int i = 0; i < 5; i++)
 			virtqueue_add_in(&vq, 1, 1, &token);
@@ -241,12 +152,12 @@ TEST(one_doorbell_for_a_batch_and_none_unwanted)
 
 TEST(interrupts_go_off_and_on)
 {
-	for (int event = 0; event < 2; event++) {
+	EACH_LAYOUT(features) {
 		struct virtqueue vq;
 		int token;
 		u32 len;
 
-		REQUIRE(start(&vq, 16, event ? EVENT : 0, 0) == 0);
+		REQUIRE(start(&vq, 16, *features, 0) == 0);
 		for (int i = 0; i < 8; i++)
 			virtqueue_add_in(&vq, 1, 1, &token);
 		virtqueue_kick(&vq);
@@ -278,67 +189,158 @@ TEST(interrupts_go_off_and_on)
 
 TEST(a_delayed_interrupt_comes_after_most)
 {
+	for (u32 is_packed = 0; is_packed < 2; is_packed++) {
+		struct virtqueue vq;
+		int token;
+		u32 len;
+
+		REQUIRE(start(&vq, 16, EVENT | (is_packed ? PACKED : 0), 0) == 0);
+		for (int i = 0; i < 16; i++)
+			virtqueue_add_out(&vq, 1, 1, &token);
+		virtqueue_kick(&vq);
+		EXPECT(!virtqueue_enable_cb_delayed(&vq));
+		for (int i = 0; i < 11; i++) {
+			device_put(device_take(), 0);
+			device_signal();
+		}
+		EXPECT_EQ(dev.interrupts, 0u);
+		device_put(device_take(), 0);
+		device_signal();
+		EXPECT_EQ(dev.interrupts, 1u);
+		/* Already past the wish: said at once. Three are left: two of them, or all, count as most. */
+		while (virtqueue_get(&vq, &len))
+			;
+		for (int i = 0; i < 4; i++)
+			device_put(device_take(), 0);
+		EXPECT(virtqueue_enable_cb_delayed(&vq));
+		stop(&vq);
+	}
+}
+
+/* The same where the wish lies behind the end of the ring, with chains. */
+TEST(a_delayed_interrupt_past_the_end_of_a_packed_ring)
+{
+	struct virtq_seg two[2] = { { 0x1000, 1 }, { 0x2000, 1 } };
 	struct virtqueue vq;
 	int token;
 	u32 len;
 
-	REQUIRE(start(&vq, 16, EVENT, 0) == 0);
-	for (int i = 0; i < 16; i++)
-		virtqueue_add_out(&vq, 1, 1, &token);
-	virtqueue_kick(&vq);
-	EXPECT(!virtqueue_enable_cb_delayed(&vq));
-	for (int i = 0; i < 11; i++) {
+	REQUIRE(start(&vq, 16, PACKED | EVENT, 0) == 0);
+	for (int round = 1; round <= 40; round++) {
+		for (int i = 0; i < 6; i++)
+			virtqueue_add(&vq, two, 2, 0, &token);
+		virtqueue_kick(&vq);
+		EXPECT(!virtqueue_enable_cb_delayed(&vq));
+		for (int i = 0; i < 4; i++) {
+			device_put(device_take(), 0);
+			device_signal();
+		}
+		EXPECT_EQ(dev.interrupts, round - 1u);
 		device_put(device_take(), 0);
 		device_signal();
-	}
-	EXPECT_EQ(dev.interrupts, 0u);
-	device_put(device_take(), 0);
-	device_signal();
-	EXPECT_EQ(dev.interrupts, 1u);
-	/* Already past the wish: said at once. Three are left: two of them, or all, count as most. */
-	while (virtqueue_get(&vq, &len))
-		;
-	for (int i = 0; i < 4; i++)
+		EXPECT_EQ(dev.interrupts, (u32)round);
 		device_put(device_take(), 0);
-	EXPECT(virtqueue_enable_cb_delayed(&vq));
+		device_signal();
+		EXPECT_EQ(dev.interrupts, (u32)round);
+		while (virtqueue_get(&vq, &len))
+			;
+		EXPECT_EQ(vq.free_count, 16);
+	}
 	stop(&vq);
+}
+
+/* At every place of the ring: one doorbell when the driver passes the wished-for place, none before and behind. */
+TEST(a_doorbell_at_any_place_of_a_packed_ring)
+{
+	struct virtqueue vq;
+	int token, rung;
+	u32 len;
+
+	REQUIRE(start(&vq, 8, PACKED | EVENT, 0) == 0);
+	for (u32 round = 0; round < 100; round++) {
+		u32 wish = round % 3, batch = 1 + round % 2;
+
+		device_want_kick_at(dev.avail_seen + wish);
+		for (u32 given = 0; given < 4; given += batch) {
+			for (u32 i = 0; i < batch; i++)
+				virtqueue_add_out(&vq, 1, 1, &token);
+			rung = virtqueue_kick(&vq);
+			EXPECT_EQ(rung, wish >= given && wish < given + batch);
+		}
+		for (int i = 0; i < 4; i++)
+			device_put(device_take(), 0);
+		while (virtqueue_get(&vq, &len))
+			;
+	}
+	stop(&vq);
+}
+
+/* The two steps of re-arming, at each place of the ring and in each round. */
+TEST(what_is_used_behind_the_arming_has_slipped_in)
+{
+	EACH_LAYOUT(features) {
+		struct virtqueue vq;
+		int token;
+		u32 len;
+		u16 armed;
+
+		REQUIRE(start(&vq, 2, *features, 0) == 0);
+		for (int round = 0; round < 5; round++) {
+			virtqueue_add_in(&vq, 1, 1, &token);
+			virtqueue_kick(&vq);
+			armed = virtqueue_arm(&vq);
+			EXPECT(!virtqueue_slipped(&vq, armed));
+			EXPECT(!virtqueue_has_used(&vq));
+			device_put(device_take(), 1);
+			EXPECT(virtqueue_slipped(&vq, armed));
+			EXPECT(virtqueue_has_used(&vq));
+			EXPECT(virtqueue_get(&vq, &len) == &token);
+			armed = virtqueue_arm(&vq);
+			EXPECT(!virtqueue_slipped(&vq, armed));
+		}
+		stop(&vq);
+	}
 }
 
 TEST(a_queue_gone_silent_interrupts_again_after_the_index_wraps)
 {
-	struct virtqueue vq;
-	int token;
-	u32 len;
+	EACH_LAYOUT(features) {
+		struct virtqueue vq;
+		int token;
+		u32 len;
 
-	/* A poll that never ends disables once; no interrupt for 65535 buffers. */
-	REQUIRE(start(&vq, 4, EVENT, 0) == 0);
-	virtqueue_disable_cb(&vq);
-	for (int i = 0; i < 65535; i++) {
+		if (!(*features & EVENT))
+			continue;
+		/* A poll that never ends disables once; no interrupt for 65535 buffers. */
+		REQUIRE(start(&vq, 4, *features, 0) == 0);
+		virtqueue_disable_cb(&vq);
+		for (int i = 0; i < 65535; i++) {
+			virtqueue_add_in(&vq, 1, 1, &token);
+			virtqueue_kick(&vq);
+			device_put(device_take(), 1);
+			device_signal();
+			EXPECT(virtqueue_get(&vq, &len) == &token);
+		}
+		EXPECT_EQ(dev.interrupts, 0u);
+		/* And at whatever place it arms, the next one interrupts. */
+		EXPECT(!virtqueue_enable_cb(&vq));
 		virtqueue_add_in(&vq, 1, 1, &token);
 		virtqueue_kick(&vq);
 		device_put(device_take(), 1);
 		device_signal();
-		EXPECT(virtqueue_get(&vq, &len) == &token);
+		EXPECT_EQ(dev.interrupts, 1u);
+		stop(&vq);
 	}
-	EXPECT_EQ(dev.interrupts, 0u);
-	/* And at whatever place it arms, the next one interrupts. */
-	EXPECT(!virtqueue_enable_cb(&vq));
-	virtqueue_add_in(&vq, 1, 1, &token);
-	virtqueue_kick(&vq);
-	device_put(device_take(), 1);
-	device_signal();
-	EXPECT_EQ(dev.interrupts, 1u);
-	stop(&vq);
 }
 
 /* ---- a device that lies ---- */
 
 /* Four buffers of 100 bytes to write, the first two pieces long; the device has seen them. */
-static void start_lies(struct virtqueue *vq, int *tokens)
+static void start_lies(struct virtqueue *vq, u64 features, int *tokens)
 {
 	struct virtq_seg two[2] = { { 0x1000, 40 }, { 0x2000, 60 } };
 
-	REQUIRE(start(vq, 8, 0, 0) == 0);
+	REQUIRE(start(vq, 8, features, 0) == 0);
 	virtqueue_add(vq, two, 0, 2, &tokens[0]);
 	for (int i = 1; i < 4; i++)
 		virtqueue_add_in(vq, 0x3000, 100, &tokens[i]);
@@ -372,32 +374,38 @@ static void expect_out_of_service(struct virtqueue *vq, const char *message)
 
 TEST(an_id_outside_the_ring)
 {
-	struct virtqueue vq;
-	int tokens[4];
+	EACH_RING(features) {
+		struct virtqueue vq;
+		int tokens[4];
 
-	start_lies(&vq, tokens);
-	device_put(8, 10);
-	expect_out_of_service(&vq, "used id 8");
+		start_lies(&vq, *features, tokens);
+		device_put(8, 10);
+		expect_out_of_service(&vq, "used id 8");
+	}
 }
 
 TEST(an_id_far_outside_the_ring)
 {
-	struct virtqueue vq;
-	int tokens[4];
+	EACH_RING(features) {
+		struct virtqueue vq;
+		int tokens[4];
 
-	start_lies(&vq, tokens);
-	device_put(~0u, 10);
-	expect_out_of_service(&vq, "used id 4294967295");
+		start_lies(&vq, *features, tokens);
+		device_put(~0u, 10);
+		expect_out_of_service(&vq, vq.is_packed ? "used id 65535" : "used id 4294967295");
+	}
 }
 
 TEST(an_id_that_was_not_given)
 {
-	struct virtqueue vq;
-	int tokens[4];
+	EACH_RING(features) {
+		struct virtqueue vq;
+		int tokens[4];
 
-	start_lies(&vq, tokens);
-	device_put(7, 10);
-	expect_out_of_service(&vq, "used id 7");
+		start_lies(&vq, *features, tokens);
+		device_put(7, 10);
+		expect_out_of_service(&vq, "used id 7");
+	}
 }
 
 TEST(an_id_in_the_middle_of_a_buffer)
@@ -405,33 +413,75 @@ TEST(an_id_in_the_middle_of_a_buffer)
 	struct virtqueue vq;
 	int tokens[4];
 
-	start_lies(&vq, tokens);
+	start_lies(&vq, 0, tokens);
 	device_put(1, 10);
 	expect_out_of_service(&vq, "used id 1");
 }
 
 TEST(an_id_twice)
 {
-	struct virtqueue vq;
-	int tokens[4];
-	u32 len;
+	EACH_RING(features) {
+		struct virtqueue vq;
+		int tokens[4];
+		u32 len;
 
-	start_lies(&vq, tokens);
-	device_put(2, 100);
-	device_put(2, 100);
-	EXPECT(virtqueue_get(&vq, &len) == &tokens[1]);
-	EXPECT_EQ(len, 100u);
-	expect_out_of_service(&vq, "used id 2");
+		start_lies(&vq, *features, tokens);
+		device_put(2, 100);
+		device_put(2, 100);
+		EXPECT(virtqueue_get(&vq, &len) == &tokens[vq.is_packed ? 2 : 1]);
+		EXPECT_EQ(len, 100u);
+		expect_out_of_service(&vq, "used id 2");
+	}
 }
 
 TEST(more_bytes_than_there_are)
 {
+	EACH_RING(features) {
+		struct virtqueue vq;
+		int tokens[4];
+
+		start_lies(&vq, *features, tokens);
+		device_put(0, 101);
+		expect_out_of_service(&vq, "used length 101");
+	}
+}
+
+/* A packed ring's entry has an owner, in two bits: one that is neither ours nor the device's. */
+TEST(flags_that_cannot_be)
+{
 	struct virtqueue vq;
 	int tokens[4];
 
-	start_lies(&vq, tokens);
-	device_put(0, 101);
-	expect_out_of_service(&vq, "used length 101");
+	start_lies(&vq, PACKED, tokens);
+	vq.packed_desc[0].flags = VIRTQ_PACKED_USED;
+	EXPECT(!virtqueue_has_used(&vq));
+	expect_out_of_service(&vq, "used flags 32768");
+}
+
+TEST(flags_of_the_other_round)
+{
+	struct virtqueue vq;
+	int tokens[4];
+
+	start_lies(&vq, PACKED, tokens);
+	vq.packed_desc[0].flags = 0;
+	EXPECT(!virtqueue_has_used(&vq));
+	expect_out_of_service(&vq, "used flags 0");
+}
+
+/* Used where nothing was given: in an empty ring, by an id that is with the driver; and by one that it has not seen. */
+TEST(a_descriptor_that_was_not_given)
+{
+	for (u32 added = 0; added < 2; added++) {
+		struct virtqueue vq;
+		int token;
+
+		REQUIRE(start(&vq, 8, PACKED, 0) == 0);
+		if (added)
+			virtqueue_add_in(&vq, 1, 1, &token);
+		device_put(0, 1);
+		expect_out_of_service(&vq, "used id 0");
+	}
 }
 
 TEST(more_entries_than_it_holds)
@@ -439,7 +489,7 @@ TEST(more_entries_than_it_holds)
 	struct virtqueue vq;
 	int tokens[4];
 
-	start_lies(&vq, tokens);
+	start_lies(&vq, 0, tokens);
 	dev.vq->used->idx = dev.used_idx = 5;
 	expect_out_of_service(&vq, "used index 5");
 }
@@ -450,7 +500,7 @@ TEST(an_index_that_goes_back)
 	int tokens[4];
 	u32 len;
 
-	start_lies(&vq, tokens);
+	start_lies(&vq, 0, tokens);
 	device_put(2, 1);
 	EXPECT(virtqueue_get(&vq, &len) == &tokens[1]);
 	dev.vq->used->idx = dev.used_idx = 0;
@@ -459,18 +509,45 @@ TEST(an_index_that_goes_back)
 
 TEST(a_length_for_a_buffer_to_read_is_no_matter)
 {
-	struct virtqueue vq;
-	int token;
-	u32 len;
+	EACH_RING(features) {
+		struct virtqueue vq;
+		int token;
+		u32 len;
 
-	REQUIRE(start(&vq, 4, 0, 0) == 0);
-	virtqueue_add_out(&vq, 1, 10, &token);
-	virtqueue_kick(&vq);
-	device_put(device_take(), 12345);
-	EXPECT(virtqueue_get(&vq, &len) == &token);
-	EXPECT_EQ(len, 0u);
-	EXPECT(!vq.broken);
-	stop(&vq);
+		REQUIRE(start(&vq, 4, *features, 0) == 0);
+		virtqueue_add_out(&vq, 1, 10, &token);
+		virtqueue_kick(&vq);
+		device_put(device_take(), 12345);
+		EXPECT(virtqueue_get(&vq, &len) == &token);
+		EXPECT_EQ(len, 0u);
+		EXPECT(!vq.broken);
+		stop(&vq);
+	}
+}
+
+/* A used entry of a split ring, or the index alone, or an honest one now and then. */
+static void noise_split(struct virtqueue *vq, u32 kind)
+{
+	if (kind == 0)
+		vq->used->ring[unit_random_below(16)] =
+			(struct virtq_used_elem){ unit_random_below(18), unit_random_below(12) };
+	else if (kind == 1)
+		vq->used->idx += unit_random_below(3);
+	else if (vq->in_flight && unit_random_below(2))
+		vq->used->ring[vq->used->idx++ % 16] = (struct virtq_used_elem){ unit_random_below(16), 1 };
+}
+
+/* A packed one, where the driver looks, or anywhere. */
+static void noise_packed(struct virtqueue *vq, u32 kind)
+{
+	u16 place = vq->used_place, id = unit_random_below(kind ? 16 : 18);
+	struct virtq_packed_desc *d = &vq->packed_desc[kind ? place & 0x7fff : unit_random_below(16)];
+	u16 flags = place & VIRTQ_PACKED_WRAP ? VIRTQ_PACKED_AVAIL | VIRTQ_PACKED_USED : 0;
+
+	if (kind == 2 && !unit_random_below(20))
+		flags ^= VIRTQ_PACKED_AVAIL;
+	if (kind != 2 || vq->slots[id].token)
+		*d = (struct virtq_packed_desc){ .id = id, .len = unit_random_below(kind ? 2 : 12), .flags = flags };
 }
 
 /* Anything anywhere in the shared memory, at any time: a token comes back at most once for each time that it was given. */
@@ -482,8 +559,8 @@ TEST(noise_in_all_shared_memory)
 		struct virtqueue vq;
 		u8 out[16] = { 0 }, *token;
 		struct virtq_seg two[2] = { { 0x1000, 4 }, { 0x2000, 6 } };
-		u64 features = unit_random() & (EVENT | INDIRECT);
-		u32 len;
+		u64 features = unit_random() & (EVENT | INDIRECT | PACKED);
+		u32 len, kind;
 
 		REQUIRE(start(&vq, 16, features, 2) == 0);
 		for (int step = 0; step < 40; step++) {
@@ -493,24 +570,10 @@ TEST(noise_in_all_shared_memory)
 							       virtqueue_add_in(&vq, 0x1000, 10, &out[i])) == 0)
 				out[i] = 1;
 			virtqueue_kick(&vq);
-			switch (unit_random_below(4)) {
-			case 0:
+			if (!(kind = unit_random_below(4)))
 				((u8 *)vq.memory)[unit_random_below(vq.memory_size)] = unit_random();
-				break;
-			case 1:
-				vq.used->ring[unit_random_below(16)] =
-					(struct virtq_used_elem){ unit_random_below(18), unit_random_below(12) };
-				break;
-			case 2:
-				vq.used->idx += unit_random_below(3);
-				break;
-			default:
-				if (vq.in_flight && unit_random_below(2)) {
-					/* an honest one now and then */
-					vq.used->ring[vq.used->idx % 16] = (struct virtq_used_elem){ unit_random_below(16), 1 };
-					vq.used->idx++;
-				}
-			}
+			else
+				(vq.is_packed ? noise_packed : noise_split)(&vq, kind - 1);
 			while ((token = virtqueue_get(&vq, &len))) {
 				REQUIRE(token >= out && token < out + 16 && *token == 1);
 				EXPECT_LE(len, 10u);
@@ -542,6 +605,33 @@ TEST(sizes_that_no_ring_can_have)
 	EXPECT_EQ(virtqueue_create(&vq, 0, 65535, 0, 0, "model0"), -EINVAL);
 	EXPECT_EQ(virtqueue_create(&vq, 0, VIRTQ_SIZE_MAX, 0, 0, "model0"), 0);
 	virtqueue_destroy(&vq);
+	EXPECT_EQ(virtqueue_create(&vq, 0, 0, PACKED, 0, "model0"), -EINVAL);
+	EXPECT_EQ(virtqueue_create(&vq, 0, 65535, PACKED, 0, "model0"), -EINVAL);
+	EXPECT_EQ(virtqueue_create(&vq, 0, VIRTQ_SIZE_MAX, PACKED, 0, "model0"), 0);
+	virtqueue_destroy(&vq);
+}
+
+/* A packed ring need not be of a power of two (2.8.10.1): the counter turns over where it ends. */
+TEST(a_packed_ring_of_three)
+{
+	struct virtqueue vq;
+	int token;
+	u32 len;
+
+	REQUIRE(start(&vq, 3, PACKED, 0) == 0);
+	for (u32 i = 0; i < 30; i++) {
+		u16 wrap = !(i / 3 % 2);
+
+		EXPECT_EQ(virtqueue_add_in(&vq, 1, 10, &token), 0);
+		virtqueue_kick(&vq);
+		EXPECT_EQ(vq.packed_desc[i % 3].flags, VIRTQ_DESC_WRITE | (wrap ? VIRTQ_PACKED_AVAIL : VIRTQ_PACKED_USED));
+		vq.packed_desc[i % 3].len = 7;
+		vq.packed_desc[i % 3].flags = wrap ? VIRTQ_PACKED_AVAIL | VIRTQ_PACKED_USED : 0;
+		EXPECT(virtqueue_get(&vq, &len) == &token);
+		EXPECT_EQ(len, 7u);
+	}
+	EXPECT(!vq.broken);
+	stop(&vq);
 }
 
 TEST(no_memory_leaves_nothing_behind)
@@ -549,11 +639,12 @@ TEST(no_memory_leaves_nothing_behind)
 	u64 live = host_alloc_live();
 	struct virtqueue vq;
 
-	for (u32 nth = 1; nth <= 3; nth++) {
-		host_alloc_fail(nth);
-		EXPECT_EQ(virtqueue_create(&vq, 0, 16, INDIRECT, 4, "model0"), -ENOMEM);
-		EXPECT_EQ(host_alloc_live(), live);
-	}
+	EACH_RING(features)
+		for (u32 nth = 1; nth <= 3; nth++) {
+			host_alloc_fail(nth);
+			EXPECT_EQ(virtqueue_create(&vq, 0, 16, INDIRECT | *features, 4, "model0"), -ENOMEM);
+			EXPECT_EQ(host_alloc_live(), live);
+		}
 	host_alloc_fail(0);
 }
 
