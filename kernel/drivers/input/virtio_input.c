@@ -33,6 +33,9 @@
 enum { ID_NAME = 1, ID_SERIAL = 2, ID_DEVIDS = 3, PROP_BITS = 0x10, EV_BITS = 0x11, ABS_INFO = 0x12 };
 
 enum { QUEUE_EVENTS, QUEUE_STATUS };
+/* So often may the queue have filled again while an interrupt emptied it: thousands of events, more than anything has
+ * that a person moves. */
+#define ROUNDS_MAX		64u
 
 struct virtio_input_event { le16 type, code; le32 value; };	/* 5.8.6 */
 struct virtio_input_absinfo { le32 minimum, maximum, fuzz, flat, resolution; };
@@ -180,7 +183,7 @@ static void events_take(struct virtio_input *v)
 	struct virtio_input_event *e;
 	u32 n;
 
-	do {
+	for (u32 round = 0; round < ROUNDS_MAX; round++) {
 		while ((e = virtqueue_get(vq, &n))) {
 			if (n != sizeof(*e)) {
 				virtqueue_break(vq, "an event's length", n);
@@ -190,7 +193,10 @@ static void events_take(struct virtio_input *v)
 			event_give(v, e);
 		}
 		virtqueue_kick(vq);
-	} while (virtqueue_enable_cb(vq));
+		if (!virtqueue_enable_cb(vq))
+			return;
+	}
+	virtqueue_break(vq, "events without end, rounds", ROUNDS_MAX);
 }
 
 static enum irq_result input_irq(void *arg)

@@ -33,6 +33,7 @@ static struct model {
 	void *arg;
 	u32 queues_fail;			/* queue_setup of this number fails, counted from 1 */
 	u32 kicks;
+	void (*on_kick)(void);	/* at each doorbell */
 } model;
 static struct pci_device pci;
 static struct virtio_device device;
@@ -100,7 +101,13 @@ int virtio_queue_setup(struct virtio_device *d, struct virtqueue *vq, u16 index,
 	return virtqueue_create(vq, index, RING, 0, indirect_max, d->name) ?: (vq->notify = (void *)NOTIFY, 0);
 }
 
-static void model_kicked(void *arg, u64 offset, unsigned width, u64 value) { model.kicks++; }
+static void model_kicked(void *arg, u64 offset, unsigned width, u64 value)
+{
+	model.kicks++;
+	if (model.on_kick)
+		model.on_kick();
+}
+
 static struct host_mmio notify = { .base = NOTIFY, .size = 4, .write = model_kicked };
 
 int pci_irq_alloc(struct pci_device *d, u32 min, u32 max, u32 types)
@@ -262,6 +269,27 @@ TEST(a_lie_about_events_ends_the_device)
 		report(EV_KEY, KEY_A, 1, len);
 		expect_gone(dev);
 	}
+}
+
+static void all_again(void)
+{
+	struct virtq_desc *d;
+
+	while ((d = take(QUEUE_EVENTS)))
+		give_back(QUEUE_EVENTS, d, 8);
+}
+
+/* Whatever it is given comes back at once, so that its interrupt would never end. */
+TEST(a_device_that_never_stops_is_ended)
+{
+	struct input_device *dev = begin();
+
+	ref_get(&dev->refs);
+	model.on_kick = all_again;
+	report(EV_KEY, KEY_A, 1, 8);
+	EXPECT(host_log_has("events without end"));
+	model.on_kick = NULL;
+	expect_gone(dev);
 }
 
 TEST(a_lie_about_leds_ends_the_device)
