@@ -137,6 +137,7 @@ def run(p, server):
         assert vm.run("nproc") == f"{p.cpus}\n"
         log = vm.run("dmesg")
         assert f"{driver}: {SAYS[p.step]}" in log, log
+        assert ("packed rings" in log) == (p.card == "virtio-packed"), log
         told = vm.run("cat /sys/firmware/platform")
         assert ("model linux,dummy-virt" in told) == (p.firmware == "dtb"), told
         before = vm.stat()
