@@ -6,6 +6,7 @@
 #   make image    build/dunlin.img and build/dunlin.iso, which UEFI starts
 #   make swpan    build/swpan/Image: as debug, and user memory shut off by TTBR0 on CPUs without PAN
 #   make test     every test; make check: the quick ones; make unit: those on the host; make model: the races
+#   make stress   ten minutes of mixed traffic on four CPUs; a part of it is in make test
 #   make matrix   every machine with every card, and README's table of them
 #   make test-linux   the tests on Debian's kernel, which prove themselves there
 #   make bench    the figures beside Linux's
@@ -163,7 +164,7 @@ $B/guest.cpio: tools/mkinitramfs tools/lib/cpio.py $(GUEST)
 
 IMAGES := $B/Image $B/initramfs.cpio $B/initramfs.cpio.gz
 
-.PHONY: all debug swpan image run test test-linux check unit model matrix bench kcc floors tests-ready clean
+.PHONY: all debug swpan image run test test-linux check unit model matrix stress bench kcc floors tests-ready clean
 all: $(IMAGES) floors
 debug: $B/debug/Image
 swpan: $B/swpan/Image
@@ -198,6 +199,8 @@ model: $(READY)
 	$(Q)tests/run model/
 matrix: tests-ready
 	$(Q)tests/vm/matrix.py --write
+stress: tests-ready
+	$(Q)DUNLIN_STRESS_SECONDS=300 tests/net/stress_test.py
 bench: all $B/guest.cpio
 	$(Q)tools/setup test
 	$(Q)bench/run

@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""Mixed traffic on four CPUs with the lock checker on, while the card's interrupts move and programs come and go.
+
+A round: downloads by the guest and from it, a connection each for small pages, an upload, echoes and datagrams, all at
+once. Everything that is sent must arrive as it was, and at the end the guest must have counted each frame that the
+card delivered. DUNLIN_STRESS_SECONDS (`make stress`: 300 a card) repeats rounds for so long; without it there are ROUNDS.
+"""
+import concurrent.futures
+import hashlib
+import os
+import re
+import socket
+import time
+
+from netns import LIMIT, Net, Vm, VmError, main, only_ours
+
+ROUNDS = 16
+PAGE = bytes(i % 251 for i in range(300000))
+UPLOAD = 2 << 20
+# Each of the card's lines from CPU to CPU until told to stop, and programs that start and end beside it.
+MOVER = ("while [ ! -e /tmp/stop ]; do for cpu in 0 1 2 3; do for line in $(cat /tmp/lines); do "
+         "echo $cpu >/proc/irq/$line/smp_affinity_list || exit 1; done; done; done; echo moved >/tmp/moved")
+FORKER = "while [ ! -e /tmp/stop ]; do (sh -c 'cat /proc/self/maps | wc -l' >/dev/null) || exit 1; done; echo forked >/tmp/forked"
+
+
+def get(net, page):
+    with net.connect(80) as s:
+        s.sendall(b"GET /page HTTP/1.0\r\n\r\n")
+        answer = b""
+        while data := s.recv(65536):
+            answer += data
+    assert answer.endswith(b"\r\n\r\n" + page), len(answer)
+
+
+def upload(listener):
+    """What the guest sends to us: its checksum."""
+    s, _ = listener.accept()
+    with s:
+        s.settimeout(LIMIT)
+        got = hashlib.sha256()
+        while data := s.recv(65536):
+            got.update(data)
+    return got.hexdigest()
+
+
+def datagrams(net, count):
+    """One after the other to the guest's echo, each until it comes back."""
+    with net.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(LIMIT)
+        s.connect((net.guest_ip, 7))
+        for i in range(count):
+            body = i.to_bytes(4, "big") * (1 + i % 300)
+            s.send(body)
+            assert s.recv(2000) == body, i
+
+
+def one_round(net, vm, pool, listener, want):
+    jobs = [pool.submit(get, net, PAGE) for _ in range(10)]
+    jobs += [pool.submit(net.echo, 100, 1000), pool.submit(datagrams, net, 100)]
+    arriving = pool.submit(upload, listener)
+    out = vm.run(f"head -c {UPLOAD} /dev/urandom >/tmp/up; wget -q -O - http://10.77.0.1/10m | sha256sum >/tmp/down & P=$!; "
+                 "nc 10.77.0.1 9000 </tmp/up; wait $P; cat /tmp/down; sha256sum </tmp/up", 600).split()
+    for job in jobs:
+        job.result()
+    assert out[0] == want, out
+    assert arriving.result() == out[2], out
+
+
+def frames(net, vm):
+    """(what the card was given, what the interface counted), at a moment when nothing is under way."""
+    end = time.monotonic() + LIMIT
+    while time.monotonic() < end:
+        before = net.link_stats()["received"]
+        counted = int(vm.run("cat /sys/class/net/eth0/statistics/rx_packets"))
+        if net.link_stats()["received"] == before:
+            return before, counted
+    raise VmError("the wire does not come to rest")
+
+
+def stress(nic, names, **machine):
+    with Net() as net, Vm(ns=net, nic=nic, smp="4", guest=True, files={"www/page": PAGE}, **machine) as vm, \
+            net.socket() as listener, concurrent.futures.ThreadPoolExecutor(16) as pool:
+        net.nginx()
+        with open(os.path.join(net.www, "10m"), "rb") as f:
+            want = hashlib.sha256(f.read()).hexdigest()
+        listener.bind((net.host_ip, 9000))
+        listener.listen()
+        listener.settimeout(LIMIT)
+        vm.boot()
+        lines = re.findall(rf"(?m)^\s*(\d+):.*(?:{names})$", vm.run("cat /proc/interrupts"))
+        assert lines, vm.run("cat /proc/interrupts")
+        vm.run(f"echo {' '.join(lines)} >/tmp/lines; httpd -p 80 -h /www; nettool udp-echo 7 >/dev/null & "
+               "until grep -q ':0007 ' /proc/net/udp; do sleep 0.1; done")
+        given, counted = frames(net, vm)
+        vm.run(f"({MOVER}) & ({FORKER}) & true")
+        rounds, end = 0, time.monotonic() + float(os.environ.get("DUNLIN_STRESS_SECONDS", 0))
+        while rounds < ROUNDS or time.monotonic() < end:
+            one_round(net, vm, pool, listener, want)
+            rounds += 1
+        vm.run("touch /tmp/stop; while [ ! -e /tmp/moved ] || [ ! -e /tmp/forked ]; do sleep 0.1; done", 300)
+        now_given, now_counted = frames(net, vm)
+        assert now_counted - counted == now_given - given, (rounds, now_counted - counted, now_given - given)
+
+
+def test_virtio():
+    only_ours()
+    stress("virtio-net-pci", r"virtio0-\w+[.0]*")
+
+
+def test_e1000e_by_its():
+    only_ours()
+    stress("e1000e", "eth0[-rtx0]*", gic="3")
+
+
+if __name__ == "__main__":
+    main()
