@@ -266,23 +266,16 @@ static int e1000_address(struct e1000 *c)
 		}
 		e1000_set_mac(&c->nic.nif, mac);
 	}
-	if (mac[0] & 1 || !(get_unaligned_le32(mac) | mac[4] | mac[5])) {
-		log_err("%s: the address %pM is none of a card", c->nic.pci->name, mac);
-		return -EINVAL;
-	}
-	return 0;
+	return nic_mac_check(&c->nic, mac);
 }
 
 /* MSI-X as a whole or not at all: the causes of fewer vectors could not be told apart. */
 static int e1000_vectors(struct e1000 *c)
 {
-	int err = pci_irq_alloc(c->nic.pci, VECTORS, VECTORS, PCI_IRQ_MSIX);
+	int err = nic_vectors_alloc(&c->nic, VECTORS);
 
-	if (err < 0 && err != -ENOMEM)
-		err = pci_irq_alloc(c->nic.pci, 1, 1, PCI_IRQ_MSI | PCI_IRQ_INTX);
-	if (err == -ENOMEM)
+	if (err)
 		return err;
-	nic_vectors(&c->nic, err);
 	if (!c->nic.vectors)
 		return 0;
 	c->rx_cause = CAUSE_RXT0;

@@ -3,6 +3,8 @@
  */
 #include "drivers/net/nic.h"
 #include "base/cksum.h"
+#include "base/endian.h"
+#include "base/errno.h"
 #include "base/printf.h"
 #include "base/string.h"
 #include "core/log.h"
@@ -35,6 +37,26 @@ void nic_vectors(struct nic *n, int err)
 {
 	n->vectors = err < 0 ? 0 : n->pci->irq_type == PCI_IRQ_MSIX ? err : 1;
 	n->timer_polled = !n->vectors;
+}
+
+int nic_vectors_alloc(struct nic *n, u32 count)
+{
+	int err = pci_irq_alloc(n->pci, count, count, PCI_IRQ_MSIX);
+
+	if (err < 0 && err != -ENOMEM)
+		err = pci_irq_alloc(n->pci, 1, 1, PCI_IRQ_MSI | PCI_IRQ_INTX);
+	if (err == -ENOMEM)
+		return err;
+	nic_vectors(n, err);
+	return 0;
+}
+
+int nic_mac_check(const struct nic *n, const u8 mac[ETH_ALEN])
+{
+	if (!(mac[0] & 1) && (get_unaligned_le32(mac) | mac[4] | mac[5]))
+		return 0;
+	log_err("%s: the address %pM is none of a card", n->pci->name, mac);
+	return -EINVAL;
 }
 
 int nic_attach(struct nic *n, u32 vector, irq_handler handler, void *arg, const char *name, const char *what)

@@ -54,6 +54,11 @@ void nic_break(struct nic *n, const char *what, u32 value);
 
 /* The vectors were asked for: err is what pci_irq_alloc gave. Only those of MSI-X are more than one. Probe. */
 void nic_vectors(struct nic *n, int err);
+/* For cards that use MSI-X as a whole or not at all: count of its vectors, else one message or the wire, else the timer.
+ * 0, or -ENOMEM. Probe. */
+int nic_vectors_alloc(struct nic *n, u32 count);
+/* Is this a card's address? -EINVAL, and it is said, if it is a group's or all zeros. Probe. */
+int nic_mac_check(const struct nic *n, const u8 mac[ETH_ALEN]);
 /* A handler for a vector, by "NAMEwhat" in /proc/interrupts: 0 or -errno. Process context. */
 must_check int nic_attach(struct nic *n, u32 vector, irq_handler handler, void *arg, const char *name,
 			  const char *what);

@@ -321,23 +321,16 @@ static int vmxnet3_identify(struct vmxnet3 *c)
 	vmxnet3_reset(c);
 	put_unaligned_le32(vmxnet3_ask(c, CMD_GET_PERM_MAC_LO), mac);
 	put_unaligned_le16(vmxnet3_ask(c, CMD_GET_PERM_MAC_HI), mac + 4);
-	if (mac[0] & 1 || !(get_unaligned_le32(mac) | mac[4] | mac[5])) {
-		log_err("%s: the address %pM is none of a card", c->nic.pci->name, mac);
-		return -EINVAL;
-	}
-	return 0;
+	return nic_mac_check(&c->nic, mac);
 }
 
 /* MSI-X as a whole or not at all: fewer vectors serve no better than one. */
 static int vmxnet3_vectors(struct vmxnet3 *c)
 {
-	int err = pci_irq_alloc(c->nic.pci, VECTORS, VECTORS, PCI_IRQ_MSIX);
+	int err = nic_vectors_alloc(&c->nic, VECTORS);
 
-	if (err < 0 && err != -ENOMEM)
-		err = pci_irq_alloc(c->nic.pci, 1, 1, PCI_IRQ_MSI | PCI_IRQ_INTX);
-	if (err == -ENOMEM)
+	if (err)
 		return err;
-	nic_vectors(&c->nic, err);
 	c->masks = INTR_MASK_MODE(vmxnet3_ask(c, CMD_GET_CONF_INTR)) == 1;
 	return 0;
 }
