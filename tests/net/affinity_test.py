@@ -27,7 +27,7 @@ def moved_under_load(*names, append="", **machine):
         found = [line for name in names for line in lines(vm, name)]
         assert len(found) >= len(names), vm.run("cat /proc/interrupts")
         vm.run(f"echo {' '.join(found)} >/tmp/lines; httpd -p 80 -h /www")
-        vm.run(f"({MOVER}) & echo $! >/tmp/mover")
+        vm.run(f"({MOVER}) & mover=$!")
         tag = vm.start("for i in 1 2 3 4; do wget -q -O - http://10.77.0.1/10m | sha256sum; done")
         for _ in range(4):
             with net.connect(80) as s:
@@ -38,7 +38,7 @@ def moved_under_load(*names, append="", **machine):
             assert answer.endswith(page), len(answer)
         out, status = vm.finish(tag, 300)
         assert status == 0 and out.split()[::2] == [want] * 4, out
-        vm.run("touch /tmp/stop; while [ ! -e /tmp/moved ]; do sleep 0.1; done")
+        vm.run("touch /tmp/stop; wait $mover")
         assert int(vm.run("cat /tmp/moved")) >= MOVES
         net.echo(20)
         shown = vm.run("cat /proc/interrupts")
@@ -82,11 +82,11 @@ def test_what_the_card_delivered_was_taken():
     with Net() as net, Vm(ns=net, smp="4", append="ip=10.77.0.2::10.77.0.1:255.255.255.0::eth0:off") as vm:
         vm.boot()
         vm.run(f"echo {' '.join(lines(vm, 'virtio0'))} >/tmp/lines")
-        vm.run(f"({MOVER}) & true")
+        vm.run(f"({MOVER}) & mover=$!")
         taken = int(vm.run("cat /sys/class/net/eth0/statistics/rx_packets"))
         given = net.link_stats()["received"]
         net.echo(1500, 1000)
-        vm.run("touch /tmp/stop; while [ ! -e /tmp/moved ]; do sleep 0.1; done")
+        vm.run("touch /tmp/stop; wait $mover")
         taken = int(vm.run("cat /sys/class/net/eth0/statistics/rx_packets")) - taken
         # Others may speak on the wire meanwhile: what is given after the guest was asked it has not counted.
         assert 1500 <= taken <= net.link_stats()["received"] - given

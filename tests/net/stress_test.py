@@ -19,8 +19,8 @@ PAGE = bytes(i % 251 for i in range(300000))
 UPLOAD = 2 << 20
 # Each of the card's lines from CPU to CPU until told to stop, and programs that start and end beside it.
 MOVER = ("while [ ! -e /tmp/stop ]; do for cpu in 0 1 2 3; do for line in $(cat /tmp/lines); do "
-         "echo $cpu >/proc/irq/$line/smp_affinity_list || exit 1; done; done; done; echo moved >/tmp/moved")
-FORKER = "while [ ! -e /tmp/stop ]; do (sh -c 'cat /proc/self/maps | wc -l' >/dev/null) || exit 1; done; echo forked >/tmp/forked"
+         "echo $cpu >/proc/irq/$line/smp_affinity_list || exit 1; done; done; done")
+FORKER = "while [ ! -e /tmp/stop ]; do (sh -c 'cat /proc/self/maps | wc -l' >/dev/null) || exit 1; done"
 
 
 def get(net, page):
@@ -92,12 +92,12 @@ def stress(nic, names, **machine):
         vm.run(f"echo {' '.join(lines)} >/tmp/lines; httpd -p 80 -h /www; nettool udp-echo 7 >/dev/null & "
                "until grep -q ':0007 ' /proc/net/udp; do sleep 0.1; done")
         given, counted = frames(net, vm)
-        vm.run(f"({MOVER}) & ({FORKER}) & true")
+        vm.run(f"({MOVER}) & mover=$!; ({FORKER}) & forker=$!")
         rounds, end = 0, time.monotonic() + float(os.environ.get("DUNLIN_STRESS_SECONDS", 0))
         while rounds < ROUNDS or time.monotonic() < end:
             one_round(net, vm, pool, listener, want)
             rounds += 1
-        vm.run("touch /tmp/stop; while [ ! -e /tmp/moved ] || [ ! -e /tmp/forked ]; do sleep 0.1; done", 300)
+        vm.run("touch /tmp/stop; wait $mover && wait $forker", 300)
         now_given, now_counted = frames(net, vm)
         assert now_counted - counted == now_given - given, (rounds, now_counted - counted, now_given - given)
 
