@@ -67,7 +67,7 @@ SELDOM := $(addprefix kernel/, \
 	drivers/net/virtio_net_ctrl.c drivers/rtc/% dev/% \
 	base/printf.c core/panic.c core/param.c core/symbols.c core/trace.c mm/page_boot.c fs/async.c fs/attrfs.c \
 	fs/cpu_text.c fs/devfs.c fs/flock.c fs/init.c fs/memdev.c fs/initramfs.c fs/inotify% fs/mount.c fs/names.c fs/options.c \
-	fs/procfs% fs/splice.c fs/sysfs.c fs/timerfd.c fs/tmpfs_xattr.c fs/xattr% irq/affinity.c irq/domain.c irq/ipi.c cpus.c \
+	fs/procfs% fs/splice.c fs/sysfs.c fs/timerfd.c fs/tmpfs_xattr.c fs/xattr% irq/affinity.c irq/domain.c irq/ipi.c irq/polled.c cpus.c \
 	drivers/intc/gicv3_its.c proc/coredump.c proc/cred.c proc/elf.c proc/futex_pi.c proc/hwcap.c proc/init.c proc/itimer.c \
 	proc/oom.c proc/pidfd% proc/posix_timer.c proc/procfs% proc/process.c proc/rseq.c proc/signalfd.c sched/cred.c \
 	sched/user.c sys/sys_cred.c sys/sys_fcntl.c sys/sys_inotify.c sys/sys_mm.c sys/sys_open.c sys/sys_pidfd.c \

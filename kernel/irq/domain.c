@@ -83,6 +83,7 @@ struct irq *irq_create(struct irq_domain *d, u32 hwirq, enum irq_trigger trigger
 	if (!irq->counts)
 		goto no_counts;
 	spin_init(&irq->lock, "irq");
+	irq_poll_init(irq);
 	irq->hwirq = hwirq;
 	irq->domain = d;
 	irq->mask_depth = 1;
@@ -135,6 +136,7 @@ void irq_destroy(struct irq *irq)
 	spin_unlock(&irq_list_lock);
 	if (!last)
 		return;
+	irq_poll_end(irq);
 	kfree(irq->counts);
 	kfree(irq);
 }

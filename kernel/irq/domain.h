@@ -34,6 +34,10 @@ struct irq *irq_create(struct irq_domain *d, u32 hwirq, enum irq_trigger trigger
 void irq_destroy(struct irq *irq);
 /* An irq of a stacked domain over a parent's line: mask, eoi, affinity go to ops of d, which may call the parent's. */
 void irq_domain_register(struct irq_domain *d);
+/* The controller went out of service: the handlers of its lines are called by a timer from now on. Process context. */
+void irq_domain_lost(struct irq_domain *d);
+/* The same for one line. Any context. [irq->lock] */
+void irq_poll_begin(struct irq *irq);
 
 /* From a firmware description (DTB interrupt specifier of the GIC: type, number, flags) to an irq of the root domain. */
 struct irq *irq_from_firmware(u32 intid, enum irq_trigger trigger);

@@ -19,5 +19,14 @@ size_t ipi_format(u32 number, char *buf, size_t size);	/* its line of /proc/inte
 
 u32 irq_cpu_slots(void);	/* entries of irq->counts */
 
+/* irq.c: as irq_handle, but nothing was raised and nothing is counted. Softirq context. */
+void irq_run_handlers(struct irq *irq);
+
+/* polled.c: a line that is made; one whose last handler went, process context. */
+void irq_poll_init(struct irq *irq);
+void irq_poll_end(struct irq *irq);
+/* An interrupt on a line on which one was not known lately. Hard interrupt context. */
+void irq_count_unknown(struct irq *irq, bool known);
+
 /* affinity.c: a line that is being made, bound to its controller, goes where new lines go. [irq_list_lock] */
 void irq_affinity_begin(struct irq *irq);

@@ -19,8 +19,6 @@
 #include "mm/slab.h"
 #include "sched/softirq.h"
 
-#define IRQ_STORM	100000	/* times in a row that nobody knew: then the line is shut */
-
 static const struct irq_root *root;
 static bool mask_while_polling;		/* napi.mask_irq=1 */
 
@@ -94,31 +92,43 @@ bool irq_interrupted_user(void)
 	return trap_from_user(this_cpu(dispatch)->frame);
 }
 
-/* No handler knew the interrupt. A line that does nothing else would starve the machine: shut it. */
-static noinline void irq_unhandled(struct irq *irq)
+static inline bool call_handlers(struct irq *irq)
 {
-	if (++irq->unhandled < IRQ_STORM)
-		return;
-	irq->unhandled = 0;
-	irq_mask(irq);
-	log_err("irq %u: %s %u: %u interrupts that no driver knew; the line is masked", irq->number, irq->domain->name,
-		irq->hwirq, IRQ_STORM);
+	bool handled = false;
+
+	for (struct irq_action *a = atomic_load(&irq->actions); a; a = atomic_load(&a->next))
+		handled |= a->handler(a->arg) == IRQ_HANDLED;
+	return handled;
 }
 
 void irq_handle(struct irq *irq)
 {
 	u32 *count = &irq->counts[cpu_id()];
-	bool handled = false;
+	bool handled;
 
 	/* The times of interrupts are worth a little to the random generator; one in 64 keeps that cheap. */
 	if (unlikely((++*count & 63) == 0))
 		random_event(counter_read());
-	for (struct irq_action *a = atomic_load(&irq->actions); a; a = atomic_load(&a->next))
-		handled |= a->handler(a->arg) == IRQ_HANDLED;
-	if (likely(handled))
-		irq->unhandled = 0;
-	else
-		irq_unhandled(irq);
+	handled = call_handlers(irq);
+	if (unlikely(!handled || irq->seen))
+		irq_count_unknown(irq, handled);
+}
+
+void irq_run_handlers(struct irq *irq)
+{
+	u64 flags = irq_save();
+	struct preempt *p = preempt_current();
+	struct dispatch *d = this_cpu(dispatch);
+
+	/* Handlers are written for interrupts, and irq_detach waits for them. */
+	p->count += HARDIRQ_ONE;
+	WRITE_ONCE(d->sequence, d->sequence + 1);
+	barrier();
+	(void)call_handlers(irq);
+	barrier();
+	WRITE_ONCE(d->sequence, d->sequence + 1);
+	p->count -= HARDIRQ_ONE;
+	irq_restore(flags);
 }
 
 int irq_attach(struct irq *irq, irq_handler handler, void *arg, const char *name)
@@ -160,6 +170,7 @@ void irq_detach(struct irq *irq, void *arg)
 {
 	struct irq_action *a, **at;
 	u64 flags = spin_lock_irqsave(&irq->lock);
+	bool end;
 
 	for (at = &irq->actions; (a = *at) && a->arg != arg; at = &a->next)
 		;
@@ -170,7 +181,10 @@ void irq_detach(struct irq *irq, void *arg)
 			irq->domain->ops->mask(irq);
 		}
 	}
+	end = irq->polled && !irq->actions;
 	spin_unlock_irqrestore(&irq->lock, flags);
+	if (end)
+		irq_poll_end(irq);
 	atomic_fence();		/* unlinked before the sequences are read: a later dispatch does not find it */
 	irq_wait_handlers();
 	kfree(a);
@@ -180,7 +194,7 @@ void irq_mask(struct irq *irq)
 {
 	u64 flags = spin_lock_irqsave(&irq->lock);
 
-	if (irq->mask_depth++ == 0)
+	if (irq->mask_depth++ == 0 && !irq->polled)
 		irq->domain->ops->mask(irq);
 	spin_unlock_irqrestore(&irq->lock, flags);
 }
@@ -190,7 +204,7 @@ void irq_unmask(struct irq *irq)
 	u64 flags = spin_lock_irqsave(&irq->lock);
 
 	ASSERT(irq->mask_depth > 0);
-	if (irq->mask_depth > 0 && --irq->mask_depth == 0)
+	if (irq->mask_depth > 0 && --irq->mask_depth == 0 && !irq->polled)
 		irq->domain->ops->unmask(irq);
 	spin_unlock_irqrestore(&irq->lock, flags);
 }

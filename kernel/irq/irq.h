@@ -6,6 +6,7 @@
 #pragma once
 #include "base/list.h"
 #include "core/spinlock.h"
+#include "sched/timer.h"
 
 struct irq_domain;
 struct irq;
@@ -33,13 +34,15 @@ struct irq {
 	u32 cpu;			/* target           [lock] */
 	u64 affinity;			/* CPUs it may go to [lock] */
 	u32 *counts;			/* per CPU, MAX by cpus_present at allocation [its CPU] */
-	u32 unhandled;			/* IRQ_NONE in a row [its CPU; about right while it moves] */
+	u32 unknown, seen;		/* IRQ_NONE since the count began, and all [its CPU; about right while it moves] */
 	enum irq_trigger trigger;	/* [lock] */
 	struct list_node node;		/* all irqs         [irq list lock] */
 	void *chip_data;		/* the domain's word */
 	u64 msi_address; u32 msi_data;	/* composed message of an MSI irq, set by its msi_controller */
 	u32 refs;			/* irq_create calls not yet undone [irq list lock] */
 	bool net;			/* irq_count_as_net [set before unmask] */
+	bool polled;			/* shut: a timer calls the handlers [lock] */
+	struct timer poll;		/* polled.c's */
 	bool private;			/* each CPU has a line of this number: mask and unmask are the calling one's [bind] */
 };
 
@@ -62,6 +65,10 @@ must_check int irq_affinity_set(u32 number, u64 cpus);
 bool irq_masks_while_polling(struct irq *irq);
 /* A line was claimed by the controller: run its handlers, count. Hard interrupt context. */
 void irq_handle(struct irq *irq);
+/* So many interrupts in a row are more than any device has. */
+#define IRQ_STORM	100000u
+/* The line was claimed IRQ_STORM times in one dispatch: shut it, and poll. Hard interrupt context. */
+void irq_stuck(struct irq *irq);
 /* Did the interrupt at work come upon a program, rather than the kernel? Hard interrupt context. */
 bool irq_interrupted_user(void);
 u64 irq_count(struct irq *irq);			/* sum over CPUs */

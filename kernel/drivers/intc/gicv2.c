@@ -122,17 +122,22 @@ static struct irq_domain gicv2_domain = { .name = "GICv2", .ops = &gicv2_ops };
 /* Acknowledge, handle, end, until there is none left: a burst costs one exception. */
 static void gicv2_dispatch(void)
 {
-	for (;;) {
+	for (u32 n = 0;;) {
 		u32 iar = mmio_read32(cpu_if + GICC_IAR), id = iar & INTID_MASK;
 		struct irq *irq;
 
 		if (id >= INTID_SPECIAL)
 			return;
 		irq = id < line_count ? atomic_load(&lines[id]) : NULL;
-		if (likely(irq))
+		if (likely(irq)) {
 			irq_handle(irq);
-		else if (id < INTID_PRIVATE)
+			if (unlikely(++n == IRQ_STORM)) {
+				n = 0;
+				irq_stuck(irq);
+			}
+		} else if (id < INTID_PRIVATE) {
 			ipi_handle(id);
+		}
 		mmio_write32(cpu_if + GICC_EOIR, iar);
 	}
 }

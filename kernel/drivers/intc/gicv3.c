@@ -143,7 +143,7 @@ static struct irq_domain gicv3_domain = { .name = "GICv3", .ops = &gicv3_ops };
 /* Acknowledge, handle, end, until there is none left: a burst costs one exception. */
 static void gicv3_dispatch(void)
 {
-	for (;;) {
+	for (u32 n = 0;;) {
 		u32 id = icc_read(ICC_IAR1_EL1) & 0xffffff;
 		struct lpi *lpi;
 		struct irq *irq;
@@ -156,10 +156,15 @@ static void gicv3_dispatch(void)
 			irq = (lpi = gicv3_lpi(id)) ? atomic_load(&lpi->irq) : NULL;
 		else
 			irq = id < line_count ? atomic_load(&lines[id]) : NULL;
-		if (likely(irq))
+		if (likely(irq)) {
 			irq_handle(irq);
-		else if (id < INTID_PRIVATE)
+			if (unlikely(++n == IRQ_STORM)) {
+				n = 0;
+				irq_stuck(irq);
+			}
+		} else if (id < INTID_PRIVATE) {
 			ipi_handle(id);
+		}
 		icc_write(ICC_EOIR1_EL1, id);
 		isb();
 	}

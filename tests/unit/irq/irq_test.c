@@ -2,7 +2,7 @@
  * Interrupt lines over a controller that is a table of bits: masking, sharing, dispatch, what
  * /proc/interrupts shows.
  *
- * sources: irq/irq.c irq/affinity.c irq/domain.c irq/msi.c core/trace.c
+ * sources: irq/irq.c irq/affinity.c irq/domain.c irq/polled.c irq/msi.c core/trace.c
  */
 #include <errno.h>
 #include "unit.h"
@@ -253,9 +253,111 @@ TEST(a_storm_that_nobody_knows_is_shut_off)
 	for (u32 i = 0; i < 1000000 && lines[6].open; i++)
 		raise(6);
 	EXPECT(!lines[6].open);
-	EXPECT(host_log_has("the line is masked"));
+	EXPECT(host_log_has("that no driver knew; TABLE 6 (quiet) is masked and polled at 100 Hz"));
 	irq_detach(irq, &d);
 	irq_destroy(irq);
+}
+
+/* A device that nobody drives holds a line that another one shares, whose own interrupts are among the storm's. */
+TEST(a_storm_shuts_the_line_and_its_users_go_on)
+{
+	struct device card = { .mine = true }, other = { .mine = false };
+	struct irq *irq;
+	u32 raised = 0;
+	u32 hits;
+
+	begin();
+	irq = irq_create(&table, 6, IRQ_LEVEL_HIGH);
+	EXPECT_EQ(irq_attach(irq, device_irq, &card, "card"), 0);
+	EXPECT_EQ(irq_attach(irq, device_irq, &other, "other"), 0);
+	irq_unmask(irq);
+	/* One in a thousand is the card's: it takes the line for a while yet. */
+	for (; raised < 300000 && lines[6].open; raised++) {
+		card.mine = raised % 500 == 0;
+		raise(6);
+	}
+	EXPECT(lines[6].open);
+	for (raised = 0; raised < 300000 && lines[6].open; raised++) {
+		card.mine = raised % 2000 == 0;
+		raise(6);
+	}
+	EXPECT(!lines[6].open);
+	EXPECT(raised <= 200000);
+	EXPECT(host_log_has("TABLE 6 (card and others) is masked and polled"));
+
+	/* A hundred times a second, as long as the card wants them; nothing opens the line again. */
+	hits = card.hits;
+	host_clock_advance(1000000000);
+	EXPECT(card.hits - hits >= 99 && card.hits - hits <= 101);
+	irq_mask(irq);
+	hits = card.hits;
+	host_clock_advance(1000000000);
+	EXPECT_EQ(card.hits, hits);
+	irq_unmask(irq);
+	EXPECT(!lines[6].open);
+	host_clock_advance(1000000000);
+	EXPECT(card.hits - hits >= 99);
+
+	/* The last one goes, and somebody comes who can silence the line. */
+	irq_detach(irq, &other);
+	hits = card.hits;
+	host_clock_advance(100000000);
+	EXPECT(card.hits > hits);
+	irq_detach(irq, &card);
+	EXPECT_EQ(host_timer_next(), ~0ull);
+	EXPECT_EQ(irq_attach(irq, device_irq, &card, "card"), 0);
+	irq_unmask(irq);
+	EXPECT(lines[6].open);
+	irq_detach(irq, &card);
+	irq_destroy(irq);
+}
+
+TEST(interrupts_that_are_known_are_never_too_many)
+{
+	struct device d = { .mine = true };
+	struct irq *irq;
+
+	begin();
+	irq = irq_create(&table, 6, IRQ_LEVEL_HIGH);
+	EXPECT_EQ(irq_attach(irq, device_irq, &d, "busy"), 0);
+	irq_unmask(irq);
+	for (u32 i = 0; i < 500000; i++)
+		raise(6);
+	/* Some that are not, among many that are. */
+	for (u32 i = 0; i < 500000; i++) {
+		d.mine = i % 3;
+		raise(6);
+	}
+	EXPECT(lines[6].open);
+	irq_detach(irq, &d);
+	irq_destroy(irq);
+}
+
+TEST(lines_whose_controller_is_lost_are_polled)
+{
+	struct device a = { .mine = true }, b = { .mine = true };
+	struct irq *one, *two, *unused;
+
+	begin();
+	one = irq_create(&table, 2, IRQ_EDGE_RISING);
+	two = irq_create(&table, 3, IRQ_EDGE_RISING);
+	unused = irq_create(&table, 4, IRQ_EDGE_RISING);
+	EXPECT_EQ(irq_attach(one, device_irq, &a, "a"), 0);
+	EXPECT_EQ(irq_attach(two, device_irq, &b, "b"), 0);
+	irq_unmask(one);
+	irq_domain_lost(&table);
+	EXPECT(host_log_has("TABLE: its 3 lines are polled at 100 Hz from now on"));
+	host_clock_advance(100000000);
+	EXPECT(a.hits >= 9 && !b.hits);
+	irq_unmask(two);
+	host_clock_advance(100000000);
+	EXPECT(b.hits >= 9);
+	irq_detach(one, &a);
+	irq_detach(two, &b);
+	irq_destroy(one);
+	irq_destroy(two);
+	irq_destroy(unused);
+	EXPECT_EQ(host_timer_next(), ~0ull);
 }
 
 TEST(interrupts_are_listed_as_on_linux)

@@ -2,7 +2,7 @@
  * GICv2 and GICv2m over a model of their registers: what the drivers write to the distributor, how an
  * interrupt finds its handler, and how message lines are handed out.
  *
- * sources: irq/irq.c irq/affinity.c irq/domain.c irq/msi.c core/trace.c
+ * sources: irq/irq.c irq/affinity.c irq/domain.c irq/polled.c irq/msi.c core/trace.c
  */
 #include <errno.h>
 #include "unit.h"
@@ -241,6 +241,36 @@ TEST(a_line_that_nobody_knows_is_ended_all_the_same)
 	EXPECT(!gic.active[100]);
 	EXPECT_EQ(gic.acknowledged, gic.ended);
 	gic.enabled[100] = false;
+}
+
+/* The device holds its line, and the driver says each time that it was served. */
+static enum irq_result handler_in_vain(void *arg)
+{
+	++*(u32 *)arg;
+	gic.pending[36] = true;
+	return IRQ_HANDLED;
+}
+
+TEST(a_line_that_never_falls_silent_is_shut)
+{
+	struct irq *irq;
+	u32 hits = 0;
+
+	begin();
+	irq = irq_from_firmware(36, IRQ_LEVEL_HIGH);
+	EXPECT_EQ(irq_attach(irq, handler_in_vain, &hits, "stuck"), 0);
+	irq_unmask(irq);
+	gic.pending[36] = true;
+	host_interrupt(dispatch, NULL);		/* which would not return */
+	EXPECT_EQ(hits, IRQ_STORM);
+	EXPECT(!gic.enabled[36]);
+	EXPECT(host_log_has("whatever its drivers do; GICv2 36 (stuck) is masked and polled"));
+	EXPECT_EQ(gic.acknowledged, gic.ended);
+	host_clock_advance(1000000000);
+	EXPECT(hits > IRQ_STORM + 90);
+	gic.pending[36] = false;
+	irq_detach(irq, &hits);
+	irq_destroy(irq);
 }
 
 TEST(what_a_cpu_sends_another_is_handed_on)

@@ -5,7 +5,7 @@
  *
  * sources: drivers/net/virtio_net_rx.c drivers/net/virtio_net_tx.c drivers/net/virtio_net_ctrl.c
  * sources: drivers/net/nic.c drivers/virtio/virtqueue.c drivers/virtio/virtqueue_packed.c
- * sources: net/napi.c net/pkt.c irq/irq.c irq/affinity.c irq/domain.c core/trace.c
+ * sources: net/napi.c net/pkt.c irq/irq.c irq/affinity.c irq/domain.c irq/polled.c core/trace.c
  */
 #include <errno.h>
 #include "unit.h"

@@ -3,7 +3,7 @@
  * registers and its shared page alone, and a stack that only notes what it is given.
  *
  * sources: drivers/net/vmxnet3_ring.c drivers/net/nic.c
- * sources: net/napi.c net/pkt.c irq/irq.c irq/affinity.c irq/domain.c core/trace.c
+ * sources: net/napi.c net/pkt.c irq/irq.c irq/affinity.c irq/domain.c irq/polled.c core/trace.c
  */
 #include <errno.h>
 #include <string.h>

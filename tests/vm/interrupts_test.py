@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""Interrupts that misbehave."""
+import os
+import socket
+import tempfile
+
+from vmtest import LIMIT, Vm, main
+
+ECAM = 0x4010000000
+EDU_SLOT = 6                # whose pin A is the same wire as that of the card in slot 2
+EDU_RAISE, EDU_LOWER = 0x60, 0x64
+
+
+class Bench:
+    """QEMU's qtest: reads and writes of the machine's addresses, from outside."""
+
+    def __init__(self, folder):
+        self.path = os.path.join(folder, "qtest")
+        self.args = ["-qtest", f"unix:{self.path},server=on,wait=off", "-qtest-log", "/dev/null"]
+
+    def open(self):
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(LIMIT)
+        s.connect(self.path)
+        self.file = s.makefile("rw")
+
+    def ask(self, words):
+        self.file.write(words + "\n")
+        self.file.flush()
+        answer = self.file.readline().split()
+        assert answer[0] == "OK", (words, answer)
+        return answer[1:]
+
+    def read(self, address):
+        return int(self.ask(f"readl {address:#x}")[0], 16)
+
+    def write(self, address, value):
+        self.ask(f"writel {address:#x} {value:#x}")
+
+
+class Edu:
+    """QEMU's teaching device, which no driver knows: it raises its wire for who asks, and holds it."""
+
+    def __init__(self, bench):
+        self.bench, self.config = bench, ECAM + (EDU_SLOT << 15)
+        assert bench.read(self.config) == 0x11e81234
+        bench.write(self.config + 4, 2)             # let it decode memory; its wire is not disabled
+        self.base = bench.read(self.config + 0x10) & ~15
+        assert self.base
+
+    def hold(self):
+        self.bench.write(self.base + EDU_RAISE, 1)
+
+    def release(self):
+        self.bench.write(self.base + EDU_LOWER, 1)
+
+
+def held_line(gic, **machine):
+    """A device without a driver holds the wire that the network card has, too: the line is shut, the card goes on."""
+    with tempfile.TemporaryDirectory() as d:
+        bench = Bench(d)
+        with Vm(append="pci=nomsi", gic=gic, args=bench.args + ["-device", f"edu,addr={EDU_SLOT}"], **machine) as vm:
+            vm.boot()
+            vm.run("ping -c 2 -q 10.0.2.2")
+            bench.open()
+            edu = Edu(bench)
+            edu.hold()
+            vm.run("ping -c 2 -q 10.0.2.2; dmesg | grep -E 'nobody cared|that no driver knew.*virtio0.* is masked and polled'")
+            assert vm.run("ping -c 5 -q 10.0.2.2 | grep -c ' 0% packet loss'") == "1\n"
+            before = vm.interrupts()
+            vm.run("ping -c 3 -q 10.0.2.2 && wget -q -O - http://10.0.2.2:1/ 2>/dev/null; true")
+            assert {k: v for k, v in vm.interrupts().items() if "virtio" in k} == {k: v for k, v in before.items() if "virtio" in k}
+
+
+def test_a_held_line_of_gicv2():
+    held_line("2")
+
+
+def test_a_held_line_of_gicv3():
+    held_line("3")
+
+
+main()
