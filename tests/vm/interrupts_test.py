@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Interrupts that misbehave."""
+"""Interrupts that misbehave, and unusual ways to end them."""
 import os
+import re
 import socket
 import tempfile
 
-from vmtest import LIMIT, Vm, main
+from vmtest import LIMIT, Vm, main, only_ours
 
 ECAM = 0x4010000000
 EDU_SLOT = 6                # whose pin A is the same wire as that of the card in slot 2
@@ -78,6 +79,18 @@ def test_a_held_line_of_gicv2():
 
 def test_a_held_line_of_gicv3():
     held_line("3")
+
+
+def test_two_steps_to_end_an_interrupt():
+    """GICv3's EOImode 1: wires, messages and the timer serve as in mode 0."""
+    only_ours()
+    for gic, append in (("3", ""), ("3", "pci=nomsi")):
+        with Vm(gic=gic, smp="2", append=f"gicv3.eoimode=1 {append}") as vm:
+            vm.wait(r"GICv3: EOImode 1")
+            vm.boot()
+            assert vm.run("ping -c 5 -q 10.0.2.2 | grep -c ' 0% packet loss'") == "1\n"
+            names = vm.interrupts()
+            assert any(re.match("virtio0", k) and v for k, v in names.items()), names
 
 
 main()

@@ -8,14 +8,17 @@
  * (gicv3_lpi.c, gicv3_its.c), or by a GICv2m frame in front of the shared lines
  * (gicv2m.c); with neither, devices use their INTx wires.
  *
- * EOImode is 0: one write ends an interrupt. All lines are group 1, which is
+ * EOImode is 0: one write ends an interrupt. gicv3.eoimode=1 is for a hypervisor that gets that wrong: there the priority
+ * drops with one write, and a second one deactivates the line. All lines are group 1, which is
  * the Non-secure side's, and with a single security state works as well.
  *
  * Source: Arm IHI 0069G, chapters 4 and 12.
  */
 #include "base/errno.h"
+#include "base/string.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/param.h"
 #include "core/percpu.h"
 #include "dev/device.h"
 #include "drivers/intc/gicv3.h"
@@ -54,8 +57,10 @@
 #define ICC_PMR_EL1		s3_0_c4_c6_0
 #define ICC_IAR1_EL1		s3_0_c12_c12_0
 #define ICC_EOIR1_EL1		s3_0_c12_c12_1
+#define ICC_DIR_EL1		s3_0_c12_c11_1
 #define ICC_BPR1_EL1		s3_0_c12_c12_3
 #define ICC_CTLR_EL1		s3_0_c12_c12_4
+#define  ICC_EOIMODE		2
 #define ICC_SRE_EL1		s3_0_c12_c12_5
 #define ICC_SGI1R_EL1		s3_0_c12_c11_5
 #define ICC_IGRPEN1_EL1		s3_0_c12_c12_7
@@ -71,8 +76,20 @@
 static u8 *dist;
 static DEFINE_PERCPU(struct gicv3_redist, redist);
 static u32 line_count;
+static bool two_steps;			/* gicv3.eoimode=1 */
 static struct irq **lines;		/* by INTID; written under irq/domain.c's list lock, read by dispatch */
 static struct spinlock config_lock = SPINLOCK_INIT("gicv3");	/* irq kind: registers that hold several lines */
+
+static int set_eoimode(const char *value)
+{
+	u64 v;
+
+	if (parse_u64(value, NULL, 10, &v) || v > 1)
+		return -EINVAL;
+	two_steps = v;
+	return 0;
+}
+PARAM("gicv3.eoimode", set_eoimode);
 
 /* The frame that holds a line's bits: the calling CPU's for a private one. */
 static u8 *frame_of(const struct irq *irq)
@@ -140,8 +157,8 @@ static const struct irq_domain_ops gicv3_ops = {
 
 static struct irq_domain gicv3_domain = { .name = "GICv3", .ops = &gicv3_ops };
 
-/* Acknowledge, handle, end, until there is none left: a burst costs one exception. */
-static void gicv3_dispatch(void)
+/* Acknowledge, handle, end, until there is none left: a burst costs one exception. drop_first: EOImode is 1. */
+static always_inline void dispatch(bool drop_first)
 {
 	for (u32 n = 0;;) {
 		u32 id = icc_read(ICC_IAR1_EL1) & 0xffffff;
@@ -166,8 +183,21 @@ static void gicv3_dispatch(void)
 			ipi_handle(id);
 		}
 		icc_write(ICC_EOIR1_EL1, id);
+		/* LPIs are never active (4.1.2). */
+		if (drop_first && id < LPI_FIRST)
+			icc_write(ICC_DIR_EL1, id);
 		isb();
 	}
+}
+
+static void gicv3_dispatch(void)
+{
+	dispatch(false);
+}
+
+static void gicv3_dispatch_two_steps(void)
+{
+	dispatch(true);
 }
 
 bool gicv3_settle(const u8 *reg, u32 bits, u32 want)
@@ -257,7 +287,7 @@ static int gicv3_cpu_open(void)
 
 	icc_write(ICC_PMR_EL1, 0xff);
 	icc_write(ICC_BPR1_EL1, 0);
-	icc_write(ICC_CTLR_EL1, 0);
+	icc_write(ICC_CTLR_EL1, two_steps ? ICC_EOIMODE : 0);
 	icc_write(ICC_IGRPEN1_EL1, 1);
 	isb();
 	return 0;
@@ -284,7 +314,7 @@ static int gicv3_cpu_init(void)
 	return err;
 }
 
-static const struct irq_root gicv3_root = { .dispatch = gicv3_dispatch, .cpu_init = gicv3_cpu_init, .send_ipi = gicv3_send_ipi };
+static struct irq_root gicv3_root = { .dispatch = gicv3_dispatch, .cpu_init = gicv3_cpu_init, .send_ipi = gicv3_send_ipi };
 
 /* Shared lines: off, not pending, of equal priority, group 1, to the CPU that runs this. */
 static void gicv3_dist_init(void)
@@ -331,6 +361,10 @@ static int gicv3_probe(void)
 		goto no_cpu;
 	irq_domain_register(&gicv3_domain);
 	irq_root_domain_set(&gicv3_domain);
+	if (two_steps) {
+		log_info("GICv3: EOImode 1, as gicv3.eoimode= says");
+		gicv3_root.dispatch = gicv3_dispatch_two_steps;
+	}
 	irq_root_register(&gicv3_root);
 	log_debug("GICv3: %u lines", line_count);
 	return 0;
