@@ -67,7 +67,7 @@ void loopback_deliver(struct netif *nif, struct pkt *p, u16 flags)
 	backlog_add(p, false);
 }
 
-static int loopback_xmit(struct netif *nif, struct pkt *p)
+static int loopback_xmit(struct netif *nif, u32 queue, struct pkt *p)
 {
 	if (!(nif->flags & NETIF_UP)) {
 		pkt_free(p);

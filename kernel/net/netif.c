@@ -3,7 +3,7 @@
  * does not hold. Drivers register here; neigh_output, arp and packet sockets send through netif_xmit; rtnetlink,
  * the ioctls and ip= set interfaces up. It calls the driver's operations, ifaddr.c and the notifications.
  *
- * Locks: net.h tells about the two of the configuration. Order: net_config_mutex, net_config_lock, tx_lock.
+ * Locks: net.h tells about the two of the configuration. Order: net_config_mutex, net_config_lock, a transmit queue's.
  */
 #include "base/errno.h"
 #include "base/string.h"
@@ -103,11 +103,17 @@ int netif_register(struct netif *nif)
 	static u32 last_index;		/* [net_config_lock] */
 	int err = 0;
 
+	nif->txq_max = MAX(nif->txq_max, 1u);
 	nif->stats = kcalloc(cpus_present, sizeof(*nif->stats));
-	if (!nif->stats)
-		return -ENOMEM;
-	spin_init(&nif->tx_lock, "netif.tx");
-	pkt_queue_init(&nif->tx_queue);
+	nif->txqs = kcalloc(nif->txq_max, sizeof(*nif->txqs));
+	if (!nif->stats || !nif->txqs) {
+		err = -ENOMEM;
+		goto fail;
+	}
+	for (u32 i = 0; i < nif->txq_max; i++) {
+		spin_init(&nif->txqs[i].lock, "netif.tx");
+		pkt_queue_init(&nif->txqs[i].waiting);
+	}
 	list_init(&nif->addrs);
 	list_init(&nif->groups);
 	nif->refs = 1;
@@ -130,14 +136,17 @@ int netif_register(struct netif *nif)
 		list_push_back(&netif_list, &nif->node);
 	}
 	spin_unlock_bh(&net_config_lock);
-	if (err) {
-		kfree(nif->stats);
-		return err;
-	}
+	if (err)
+		goto fail;
 	net_sysfs_add(nif);
 	net_notify_link(nif, false);
 	netif_changed(nif);
 	return 0;
+
+fail:
+	kfree(nif->stats);
+	kfree(nif->txqs);
+	return err;
 }
 
 void netif_unregister(struct netif *nif)
@@ -156,6 +165,7 @@ void netif_unregister(struct netif *nif)
 	netif_put(nif);
 	wait_event(&refs_wait, atomic_load(&nif->refs) == 0);
 	kfree(nif->stats);
+	kfree(nif->txqs);
 }
 
 int netif_rename(struct netif *nif, const char *name)
@@ -203,13 +213,15 @@ static void tx_purge(struct netif *nif)
 	struct pkt *p;
 
 	pkt_queue_init(&all);
-	spin_lock_bh(&nif->tx_lock);
-	while ((p = pkt_queue_pop(&nif->tx_queue))) {
-		pkt_queue_push(&all, p);
-		netif_count(nif)->tx_dropped++;
+	for (struct netif_txq *t = nif->txqs; t < nif->txqs + nif->txq_max; t++) {
+		spin_lock_bh(&t->lock);
+		while ((p = pkt_queue_pop(&t->waiting))) {
+			pkt_queue_push(&all, p);
+			netif_count(nif)->tx_dropped++;
+		}
+		t->stopped = false;
+		spin_unlock_bh(&t->lock);
 	}
-	nif->tx_stopped = false;
-	spin_unlock_bh(&nif->tx_lock);
 	pkt_queue_purge(&all);		/* outside: releasing wakes senders */
 }
 
@@ -401,11 +413,11 @@ int netif_change_wait(u32 seen, u64 deadline)
 
 /* ---- transmission --------------------------------------------------------- */
 
-/* One packet to the driver; tx_lock held. 0, -ENOBUFS (nothing happened), or -errno with the packet freed. */
-static inline int tx_one(struct netif *nif, struct pkt *p)
+/* One packet to the driver. 0, -ENOBUFS (nothing happened), or -errno with the packet freed. [the queue's lock] */
+static inline int tx_one(struct netif *nif, u32 queue, struct pkt *p)
 {
 	u32 len = p->len;
-	int err = nif->ops->xmit(nif, p);
+	int err = nif->ops->xmit(nif, queue, p);
 
 	if (likely(!err)) {
 		struct netif_stats *s = netif_count(nif);
@@ -429,65 +441,75 @@ static bool tx_prepare(struct netif *nif, struct pkt *p)
 	return !p->frag || nif->features & NETIF_F_SG || pkt_need(p, p->len);
 }
 
-static int tx_drop(struct netif *nif, struct pkt *p, int err)
+static int tx_drop(struct netif *nif, struct netif_txq *t, struct pkt *p, int err)
 {
 	netif_count(nif)->tx_dropped++;
-	spin_unlock_bh(&nif->tx_lock);
+	spin_unlock_bh(&t->lock);
 	pkt_free(p);
 	return err;
 }
 
 int netif_xmit(struct netif *nif, struct pkt *p)
 {
+	struct netif_txq *t = nif->txqs;
 	int err;
 
 	p->netif = nif;
 	if (unlikely(packet_taps))
 		packet_tap_out(nif, p);
 	if (nif->features & NETIF_F_LOOPBACK)
-		return nif->ops->xmit(nif, p);
+		return nif->ops->xmit(nif, 0, p);
 	if ((p->flags & PKT_CSUM_PARTIAL || p->frag) && unlikely(!tx_prepare(nif, p))) {
-		spin_lock_bh(&nif->tx_lock);
-		return tx_drop(nif, p, -ENOMEM);
+		spin_lock_bh(&t->lock);
+		return tx_drop(nif, t, p, -ENOMEM);
 	}
 
-	spin_lock_bh(&nif->tx_lock);
+	spin_lock_bh(&t->lock);
 	if (unlikely((nif->flags & (NETIF_UP | NETIF_RUNNING)) != (NETIF_UP | NETIF_RUNNING)))
-		return tx_drop(nif, p, nif->flags & NETIF_UP ? 0 : -ENETDOWN);	/* no carrier: lost on the wire */
-	if (likely(pkt_queue_empty(&nif->tx_queue))) {
-		err = tx_one(nif, p);
+		return tx_drop(nif, t, p, nif->flags & NETIF_UP ? 0 : -ENETDOWN);	/* no carrier: lost on the wire */
+	if (likely(pkt_queue_empty(&t->waiting))) {
+		err = tx_one(nif, t - nif->txqs, p);
 		if (likely(err != -ENOBUFS)) {
-			spin_unlock_bh(&nif->tx_lock);
+			spin_unlock_bh(&t->lock);
 			return err;
 		}
 	}
-	if (nif->tx_queue.count >= nif->tx_queue_limit)
-		return tx_drop(nif, p, -ENOBUFS);
-	pkt_queue_push(&nif->tx_queue, p);
-	nif->tx_stopped = true;
-	spin_unlock_bh(&nif->tx_lock);
+	if (t->waiting.count >= nif->tx_queue_limit)
+		return tx_drop(nif, t, p, -ENOBUFS);
+	pkt_queue_push(&t->waiting, p);
+	t->stopped = true;
+	spin_unlock_bh(&t->lock);
 	return 0;
 }
 
-void netif_tx_wake(struct netif *nif)
+void netif_tx_wake(struct netif *nif, u32 queue)
 {
-	if (!READ_ONCE(nif->tx_stopped))
-		return;
-	spin_lock_bh(&nif->tx_lock);
-	while (!pkt_queue_empty(&nif->tx_queue)) {
-		struct pkt *p = pkt_queue_pop(&nif->tx_queue);
+	struct netif_txq *t = &nif->txqs[queue];
 
-		if (tx_one(nif, p) == -ENOBUFS) {
+	if (!READ_ONCE(t->stopped))
+		return;
+	spin_lock_bh(&t->lock);
+	while (!pkt_queue_empty(&t->waiting)) {
+		struct pkt *p = pkt_queue_pop(&t->waiting);
+
+		if (tx_one(nif, queue, p) == -ENOBUFS) {
 			/* Back to where it was. */
-			p->next = nif->tx_queue.head;
+			p->next = t->waiting.head;
 			if (!p->next)
-				nif->tx_queue.tail = &p->next;
-			nif->tx_queue.head = p;
-			nif->tx_queue.count++;
-			nif->tx_queue.bytes += p->len;
+				t->waiting.tail = &p->next;
+			t->waiting.head = p;
+			t->waiting.count++;
+			t->waiting.bytes += p->len;
 			break;
 		}
 	}
-	nif->tx_stopped = !pkt_queue_empty(&nif->tx_queue);
-	spin_unlock_bh(&nif->tx_lock);
+	t->stopped = !pkt_queue_empty(&t->waiting);
+	spin_unlock_bh(&t->lock);
+}
+
+void netif_tx_reclaim(struct netif *nif)
+{
+	if (nif->ops->tx_reclaim)
+		for (u32 i = 0; i < nif->txq_max; i++)
+			nif->ops->tx_reclaim(nif, i);
 }

@@ -19,18 +19,26 @@ struct netif_ops {
 	int (*open)(struct netif *);	/* ip link up: fill rings, enable vectors. Process context. -errno */
 	void (*stop)(struct netif *);
 	/* Takes the pkt: 0 (sent or queued by the driver), or -errno with the pkt still the caller's: -ENOBUFS when the ring
-	 * is full (the interface queues it and the driver calls netif_tx_wake when there is room). bh disabled. */
-	int (*xmit)(struct netif *, struct pkt *);
+	 * is full (the interface queues it and the driver calls netif_tx_wake when there is room). queue: below txq_max, and
+	 * its lock is held. */
+	int (*xmit)(struct netif *, u32 queue, struct pkt *);
 	int (*set_mac)(struct netif *, const u8 mac[ETH_ALEN]);	/* NULL: -EOPNOTSUPP */
 	int (*set_mtu)(struct netif *, u32 mtu);		/* NULL: any up to max_mtu */
 	void (*set_rx_mode)(struct netif *);			/* promiscuous, multicast list changed; NULL: nothing to do */
 	/* Reclaim sent packets now (someone waits for buffer space), and arm the transmit interrupt. NULL: nothing to do. */
-	void (*tx_reclaim)(struct netif *);
+	void (*tx_reclaim)(struct netif *, u32 queue);
 	/* Add what the card itself has counted since it was registered. NULL: nothing. Process context. */
 	void (*add_stats)(const struct netif *, struct netif_stats *);
 };
 
 struct netif_stats { u64 rx_packets, rx_bytes, rx_errors, rx_dropped, tx_packets, tx_bytes, tx_errors, tx_dropped, multicast, rx_length_errors, rx_crc_errors, rx_fifo_errors, rx_missed_errors /* by the card, for want of buffers */; } aligned(128) /* each CPU's in lines of its own */;
+
+/* A transmit queue: a ring of the card's, and what waits for room in it. In cache lines of its own. */
+struct netif_txq {
+	struct spinlock lock;		/* bh kind, class netif.tx; serialises ops->xmit */
+	struct pkt_queue waiting;	/* for ring space [lock] */
+	bool stopped;			/* something waits, or did [lock; read without] */
+} aligned(128);
 
 struct in_ifaddr {			/* one IPv4 address */
 	struct list_node node;		/* netif.addrs [config lock] */
@@ -57,10 +65,9 @@ struct netif {
 	struct list_node addrs;		/* struct in_ifaddr [config] */
 	be32 addr, mask, broadcast;	/* the primary one, for the fast path */
 	struct netif_stats *stats;	/* by CPU, made by netif_register [own CPU, softirqs off] */
-	struct spinlock tx_lock;	/* bh kind; serialises ops->xmit */
-	struct pkt_queue tx_queue;	/* waits for ring space [tx_lock] */
-	u32 tx_queue_limit;
-	bool tx_stopped;		/* [tx_lock] */
+	struct netif_txq *txqs;		/* txq_max of them, made by netif_register */
+	u32 txq_max;			/* 0: 1. Fixed before register */
+	u32 tx_queue_limit;		/* packets that wait, of each */
 	struct list_node node;		/* all interfaces [config] */
 	u32 refs;
 	struct list_node groups;	/* multicast groups joined [config] */
@@ -76,7 +83,9 @@ void netif_rx(struct netif *nif, struct pkt *p);
 /* Send a frame whose link header is in place. Takes the pkt in every case; counts drops. Any context but hard irq. 0 or -errno (dropped). */
 int netif_xmit(struct netif *nif, struct pkt *p);
 /* The driver has ring space again: send what waits. Softirq, or bh disabled. */
-void netif_tx_wake(struct netif *nif);
+void netif_tx_wake(struct netif *nif, u32 queue);
+/* Somebody waits for buffer space: take back what is sent. Process or softirq context. */
+void netif_tx_reclaim(struct netif *nif);
 /* Carrier changed: announces, gratuitous ARP, netlink. Process or softirq context. */
 void netif_carrier(struct netif *nif, bool on);
 /* The card wants its addresses announced: gratuitous ARP. Process context. */

@@ -171,8 +171,8 @@ int inet_tx_charge(struct inet_socket *i, u32 n, bool dontwait, struct netif *ni
 		/* Announce the wait, then look again: a release in between sees the one or we see the other. */
 		atomic_store(&i->tx_waiting, true);
 		atomic_fence();
-		if (nif && nif->ops->tx_reclaim)
-			nif->ops->tx_reclaim(nif);
+		if (nif)
+			netif_tx_reclaim(nif);
 		if (inet_tx_room(i))
 			break;
 		if (dontwait)

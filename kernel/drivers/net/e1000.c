@@ -123,7 +123,7 @@ static void e1000_add_stats(const struct netif *nif, struct netif_stats *s)
 
 static void e1000_link_work(struct work *w)
 {
-	struct e1000 *c = e1000_of(container_of(w, struct nic, link));
+	struct e1000 *c = container_of(w, struct e1000, nic.link);
 	u32 status;
 
 	/* Acknowledged, then looked at; a change after that raises the interrupt anew. */
@@ -169,7 +169,7 @@ static int e1000_open(struct netif *nif)
 	if (!err && c->rx_given == c->rx_taken)
 		err = -ENOMEM;
 	if (err) {
-		nic_detach(&c->nic, c);
+		nic_detach(&c->nic);
 		return err;
 	}
 	nic_up(&c->nic);
@@ -184,12 +184,12 @@ static void e1000_stop(struct netif *nif)
 	nic_down(&c->nic);
 	e1000_receiver(c);
 	e1000_write(c, E1000_IMC, ~0u);
-	nic_detach(&c->nic, c);
+	nic_detach(&c->nic);
 	/* Its senders wait for no poll now. */
-	e1000_tx_reclaim(nif);
-	spin_lock_bh(&nif->tx_lock);
-	c->nic.tx_armed = 0;
-	spin_unlock_bh(&nif->tx_lock);
+	e1000_tx_reclaim(nif, 0);
+	spin_lock_bh(&nif->txqs->lock);
+	c->queue.tx_armed = 0;
+	spin_unlock_bh(&nif->txqs->lock);
 }
 
 static const struct netif_ops e1000_ops = {
@@ -343,7 +343,7 @@ static void e1000_release(struct e1000 *c)
 	struct pci_device *pci = c->nic.pci;
 
 	pci_disable(pci);
-	pci_irq_free(pci);
+	nic_vectors_free(&c->nic);
 	if (c->rx)
 		dma_free(c->rx, E1000_RING * sizeof(*c->rx));
 	if (c->tx)
@@ -365,7 +365,6 @@ static int e1000_probe(struct pci_device *pci)
 	nic_init(&c->nic, pci, &e1000_ops, c);
 	c->is_82574 = pci->device == E1000_82574L;
 	c->nic.link.fn = e1000_link_work;
-	c->nic.tx_kick.fn = e1000_tx_kick;
 	nif->max_mtu = c->is_82574 ? MTU_MAX_82574 : MTU_MAX;
 	nif->features = NETIF_F_SG | NETIF_F_CSUM | NETIF_F_RXCSUM;
 	nif->tso_parts = NIC_TX_PARTS - 1;
@@ -386,9 +385,7 @@ static int e1000_probe(struct pci_device *pci)
 	if (err)
 		goto fail;
 	e1000_setup(c);
-	/* A line that others share is not ours to mask while we poll. */
-	napi_init(&c->nic.napi, e1000_poll, pci->irq_type == PCI_IRQ_INTX ? NULL : pci_irq(pci, VECTOR_RX));
-	napi_disable(&c->nic.napi);
+	nic_queue_add(&c->nic, &c->queue, e1000_poll, e1000_tx_kick, pci_irq(pci, VECTOR_RX));
 	pci->driver_data = c;
 	err = nic_register(&c->nic, c->is_82574 ? "e1000e" : "e1000");
 	if (err)

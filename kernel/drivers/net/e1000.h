@@ -110,6 +110,7 @@ struct e1000_tx_desc { le64 addr; le32 command, status; };
 
 struct e1000 {
 	struct nic nic;
+	struct nic_queue queue;
 	u8 *regs;
 	u32 rx_cause, tx_cause;		/* that unmask the queues' interrupts; 0 without interrupts */
 	bool is_82574;
@@ -121,7 +122,7 @@ struct e1000 {
 	struct nic_chain rx_chain;	/* [as rx] */
 	struct pkt *rx_pkts[E1000_RING]; /* [as rx] */
 
-	struct e1000_tx_desc *tx;	/* [nic.nif.tx_lock] */
+	struct e1000_tx_desc *tx;	/* [the transmit queue's lock] */
 	u32 tx_done, tx_next, tx_told;	/* taken back, filled, told the card [tx_lock] */
 	u32 tx_context;			/* the checksum context that the card has, 0: none [tx_lock] */
 	struct e1000_tx_slot {		/* at a frame's first descriptor: how many it has [tx_lock] */
@@ -134,15 +135,15 @@ struct e1000 {
 
 static inline u32 e1000_read(struct e1000 *c, u32 at) { return mmio_read32(c->regs + at); }
 static inline void e1000_write(struct e1000 *c, u32 at, u32 v) { mmio_write32(c->regs + at, v); }
-static inline struct e1000 *e1000_of(struct nic *n) { return container_of(n, struct e1000, nic); }
+static inline struct e1000 *e1000_of(const struct nic_queue *q) { return container_of(q, struct e1000, queue); }
 
 /* e1000_ring.c */
 int e1000_poll(struct napi *n, int budget);
 enum irq_result e1000_queue_irq(void *arg);	/* MSI-X: a queue's */
 enum irq_result e1000_other_irq(void *arg);	/* MSI-X: the link's */
 enum irq_result e1000_line_irq(void *arg);	/* MSI, or a wire: everything */
-int e1000_xmit(struct netif *nif, struct pkt *p);
+int e1000_xmit(struct netif *nif, u32 queue, struct pkt *p);
 void e1000_tx_kick(struct net_deferred *d);
-void e1000_tx_reclaim(struct netif *nif);
+void e1000_tx_reclaim(struct netif *nif, u32 queue);
 void e1000_refill(struct e1000 *c);		/* from poll, or process context before the interface is up */
 void e1000_rings_free(struct e1000 *c);		/* all packets back; the card has no access any more */

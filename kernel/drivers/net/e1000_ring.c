@@ -31,7 +31,7 @@ enum irq_result e1000_queue_irq(void *arg)
 {
 	struct e1000 *c = arg;
 
-	napi_schedule(&c->nic.napi);
+	napi_schedule(&c->queue.napi);
 	return IRQ_HANDLED;
 }
 
@@ -53,7 +53,7 @@ enum irq_result e1000_line_irq(void *arg)
 		work_queue(&c->nic.link);
 	if (cause & queues) {
 		e1000_write(c, E1000_IMC, queues);
-		napi_schedule(&c->nic.napi);
+		napi_schedule(&c->queue.napi);
 	}
 	/* A message is nobody else's, even if its cause has gone meanwhile. */
 	return cause & (queues | CAUSE_LSC) || c->nic.pci->irq_type == PCI_IRQ_MSI ? IRQ_HANDLED : IRQ_NONE;
@@ -128,26 +128,26 @@ void e1000_refill(struct e1000 *c)
 	}
 	/* With a buffer left in the ring the next frame brings us back here; with none nothing would. */
 	if (unlikely(c->rx_given == c->rx_taken) && c->nic.up)
-		timer_set(&c->nic.refill, clock_ns() + NIC_REFILL_NS);
+		timer_set(&c->queue.refill, clock_ns() + NIC_REFILL_NS);
 }
 
 /* ---- transmitting -------------------------------------------------------------------------------- */
 
 /* The oldest frame's last descriptor says whether it is sent. */
-static inline bool e1000_tx_waits(const struct nic *n)
+static inline bool e1000_tx_waits(const struct nic_queue *q)
 {
-	const struct e1000 *c = container_of(n, struct e1000, nic);
+	const struct e1000 *c = e1000_of(q);
 	u32 oldest = READ_ONCE(c->tx_done);
 
 	return oldest != READ_ONCE(c->tx_next) &&
 	       READ_ONCE(c->tx[SLOT(oldest + c->tx_slots[SLOT(oldest)].count - 1)].status) & TX_DD;
 }
 
-static void e1000_collect(struct nic *n)
+static void e1000_collect(struct nic_queue *q)
 {
-	struct e1000 *c = e1000_of(n);
+	struct e1000 *c = e1000_of(q);
 
-	while (e1000_tx_waits(n)) {
+	while (e1000_tx_waits(q)) {
 		struct e1000_tx_slot *s = &c->tx_slots[SLOT(c->tx_done)];
 		struct pkt *p = s->pkt;
 
@@ -187,9 +187,9 @@ static noinline struct e1000_tx_desc e1000_tso(struct pkt *p, u32 context)
 	};
 }
 
-static int e1000_add(struct nic *nic, struct pkt *p)
+static int e1000_add(struct nic_queue *q, struct pkt *p)
 {
-	struct e1000 *c = e1000_of(nic);
+	struct e1000 *c = e1000_of(q);
 	struct e1000_tx_slot *slot = &c->tx_slots[SLOT(c->tx_next)];
 	u32 command = TX_IFCS, status = 0, context = 0, parts = 0, n;
 	bool gso = p->flags & PKT_GSO_TCP4;
@@ -235,22 +235,22 @@ static int e1000_add(struct nic *nic, struct pkt *p)
 	return 0;
 }
 
-static void e1000_tx_tell(struct nic *n)
+static void e1000_tx_tell(struct nic_queue *q)
 {
-	struct e1000 *c = e1000_of(n);
+	struct e1000 *c = e1000_of(q);
 
-	if (c->tx_told == c->tx_next || unlikely(n->broken))
+	if (c->tx_told == c->tx_next || unlikely(c->nic.broken))
 		return;
 	mmio_wmb();		/* write, then tell */
 	e1000_write(c, E1000_TDT, SLOT(c->tx_next));
 	c->tx_told = c->tx_next;
 }
 
-static inline void e1000_tx_on(struct nic *n) { e1000_write(e1000_of(n), E1000_IMS, e1000_of(n)->tx_cause); }
+static inline void e1000_tx_on(struct nic_queue *q) { e1000_write(e1000_of(q), E1000_IMS, e1000_of(q)->tx_cause); }
 
-static inline u32 e1000_tx_used(const struct nic *n)
+static inline u32 e1000_tx_used(const struct nic_queue *q)
 {
-	const struct e1000 *c = container_of(n, struct e1000, nic);
+	const struct e1000 *c = e1000_of(q);
 
 	return c->tx_next - c->tx_done;
 }
@@ -265,32 +265,32 @@ static const struct nic_tx_ops e1000_tx = {
 	.arm = e1000_tx_on,
 };
 
-int e1000_xmit(struct netif *nif, struct pkt *p)
+int e1000_xmit(struct netif *nif, u32 queue, struct pkt *p)
 {
 	struct e1000 *c = nif->priv;
 
-	return nic_xmit(&c->nic, &e1000_tx, p);
+	return nic_xmit(&c->queue, &e1000_tx, p);
 }
 
 void e1000_tx_kick(struct net_deferred *d)
 {
-	nic_tx_kick(container_of(d, struct nic, tx_kick), &e1000_tx);
+	nic_tx_kick(container_of(d, struct nic_queue, tx_kick), &e1000_tx);
 }
 
-void e1000_tx_reclaim(struct netif *nif)
+void e1000_tx_reclaim(struct netif *nif, u32 queue)
 {
 	struct e1000 *c = nif->priv;
 
-	nic_tx_reclaim(&c->nic, &e1000_tx);
+	nic_tx_reclaim(&c->queue, &e1000_tx);
 }
 
 /* ---- the poll ------------------------------------------------------------------------------------ */
 
 int e1000_poll(struct napi *n, int budget)
 {
-	struct e1000 *c = container_of(n, struct e1000, nic.napi);
+	struct e1000 *c = container_of(n, struct e1000, queue.napi);
 	int done = e1000_receive(c, budget);
-	bool armed = nic_tx_poll(&c->nic, &e1000_tx);
+	bool armed = nic_tx_poll(&c->queue, &e1000_tx);
 
 	if (c->rx_given - c->rx_taken < E1000_RING - E1000_RX_BATCH && likely(!c->nic.broken))
 		e1000_refill(c);
@@ -306,7 +306,7 @@ int e1000_poll(struct napi *n, int budget)
 		return done;
 	e1000_write(c, E1000_IMS, c->rx_cause | (armed ? c->tx_cause : 0));
 	/* Armed, then look. */
-	if (unlikely(e1000_rx_waits(c) || (armed && e1000_tx_waits(&c->nic))) && napi_schedule(n)) {
+	if (unlikely(e1000_rx_waits(c) || (armed && e1000_tx_waits(&c->queue))) && napi_schedule(n)) {
 		e1000_write(c, E1000_IMC, c->rx_cause | c->tx_cause);
 		napi_note_rearm_race();
 	}

@@ -8,11 +8,12 @@
 #include "base/printf.h"
 #include "base/string.h"
 #include "core/log.h"
+#include "mm/slab.h"
 
 /* The receive ring was empty and there was no memory: the poll tries again. */
 static void nic_refill_timer(struct timer *t)
 {
-	napi_schedule(&container_of(t, struct nic, refill)->napi);
+	napi_schedule(&container_of(t, struct nic_queue, refill)->napi);
 }
 
 void nic_init(struct nic *n, struct pci_device *pci, const struct netif_ops *ops, void *priv)
@@ -22,7 +23,22 @@ void nic_init(struct nic *n, struct pci_device *pci, const struct netif_ops *ops
 	n->nif.priv = priv;
 	n->nif.mtu = ETH_DATA;
 	spin_init(&n->lock, "nic.control");
-	timer_init(&n->refill, nic_refill_timer);
+}
+
+void nic_queue_add(struct nic *n, struct nic_queue *q, int (*poll)(struct napi *, int),
+		   void (*kick)(struct net_deferred *), struct irq *irq)
+{
+	struct nic_queue **end = &n->queues;
+
+	for (; *end; end = &(*end)->next)
+		q->index++;
+	*end = q;
+	q->nic = n;
+	q->tx_kick.fn = kick;
+	timer_init(&q->refill, nic_refill_timer);
+	/* A line that others share is not ours to mask while we poll. */
+	napi_init(&q->napi, poll, n->pci->irq_type == PCI_IRQ_INTX ? NULL : irq);
+	napi_disable(&q->napi);
 }
 
 void nic_break(struct nic *n, const char *what, u32 value)
@@ -33,10 +49,20 @@ void nic_break(struct nic *n, const char *what, u32 value)
 	work_queue(&n->link);
 }
 
-void nic_vectors(struct nic *n, int err)
+int nic_vectors(struct nic *n, int err)
 {
+	if (err == -ENOMEM)
+		return err;
 	n->vectors = err < 0 ? 0 : n->pci->irq_type == PCI_IRQ_MSIX ? err : 1;
 	n->timer_polled = !n->vectors;
+	n->attached = kcalloc(MAX(n->vectors, 1u), sizeof(*n->attached));
+	return n->attached ? 0 : -ENOMEM;
+}
+
+void nic_vectors_free(struct nic *n)
+{
+	pci_irq_free(n->pci);
+	kfree(n->attached);
 }
 
 int nic_vectors_alloc(struct nic *n, u32 count)
@@ -45,10 +71,7 @@ int nic_vectors_alloc(struct nic *n, u32 count)
 
 	if (err < 0 && err != -ENOMEM)
 		err = pci_irq_alloc(n->pci, 1, 1, PCI_IRQ_MSI | PCI_IRQ_INTX);
-	if (err == -ENOMEM)
-		return err;
-	nic_vectors(n, err);
-	return 0;
+	return nic_vectors(n, err);
 }
 
 int nic_mac_check(const struct nic *n, const u8 mac[ETH_ALEN])
@@ -61,41 +84,55 @@ int nic_mac_check(const struct nic *n, const u8 mac[ETH_ALEN])
 
 int nic_attach(struct nic *n, u32 vector, irq_handler handler, void *arg, const char *name, const char *what)
 {
-	snprintf(n->names[vector], sizeof(n->names[vector]), "%s%s", name, what);
+	struct nic_vector *at = &n->attached[vector];
+	int err;
+
+	snprintf(at->name, sizeof(at->name), "%s%s", name, what);
 	irq_count_as_net(pci_irq(n->pci, vector));
-	return pci_irq_attach(n->pci, vector, handler, arg, n->names[vector]);
+	err = pci_irq_attach(n->pci, vector, handler, arg, at->name);
+	at->arg = err ? NULL : arg;
+	return err;
 }
 
-void nic_detach(struct nic *n, void *arg)
+void nic_detach(struct nic *n)
 {
-	for (u32 i = 0; i < n->vectors; i++)
-		pci_irq_detach(n->pci, i, arg);
+	for (u32 i = 0; n->attached && i < n->vectors; i++) {
+		if (n->attached[i].arg)
+			pci_irq_detach(n->pci, i, n->attached[i].arg);
+		n->attached[i].arg = NULL;
+	}
 }
 
 void nic_up(struct nic *n)
 {
 	n->up = true;
-	napi_enable(&n->napi);
+	for (struct nic_queue *q = n->queues; q; q = q->next)
+		napi_enable(&q->napi);
 	for (u32 i = 0; i < n->vectors; i++)
 		pci_irq_enable(n->pci, i);
-	if (n->timer_polled)
-		napi_poll_by_timer(&n->napi, true);
-	/* Frames that came while the vectors were shut: the poll looks, and arms. */
-	local_bh_disable();
-	napi_schedule(&n->napi);
-	local_bh_enable();
+	for (struct nic_queue *q = n->queues; q; q = q->next) {
+		if (n->timer_polled)
+			napi_poll_by_timer(&q->napi, true);
+		/* Frames that came while the vectors were shut: the poll looks, and arms. */
+		local_bh_disable();
+		napi_schedule(&q->napi);
+		local_bh_enable();
+	}
 	work_queue(&n->link);
 }
 
 void nic_down(struct nic *n)
 {
-	if (n->timer_polled)
-		napi_poll_by_timer(&n->napi, false);
 	for (u32 i = 0; i < n->vectors; i++)
 		pci_irq_disable(n->pci, i);
-	napi_disable(&n->napi);
+	for (struct nic_queue *q = n->queues; q; q = q->next) {
+		if (n->timer_polled)
+			napi_poll_by_timer(&q->napi, false);
+		napi_disable(&q->napi);
+	}
 	n->up = false;
-	timer_cancel_sync(&n->refill);
+	for (struct nic_queue *q = n->queues; q; q = q->next)
+		timer_cancel_sync(&q->refill);
 }
 
 int nic_register(struct nic *n, const char *driver)

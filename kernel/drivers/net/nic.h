@@ -1,7 +1,8 @@
 /*
- * What every network card's driver here has and does alike: an interface, one poll context for a receive
+ * What every network card's driver here has and does alike: an interface, a poll context for each pair of a receive
  * and a transmit queue, vectors or a timer in their place, up and down, the link. A driver embeds a struct
- * nic, fills its rings and registers; the rest of it is what its card does in its own way.
+ * nic and a struct nic_queue for each pair, fills its rings and registers; the rest of it is what its card does in its
+ * own way.
  */
 #pragma once
 #include "drivers/pci/pci.h"
@@ -10,7 +11,6 @@
 #include "sched/softirq.h"
 #include "sched/timer.h"
 
-#define NIC_VECTORS	3		/* receive, transmit, and the rest */
 #define ETH_HLEN	14u
 #define NIC_TX_PARTS	48u		/* pieces of a frame at most; more are not made by the stack, and refused */
 #define ETH_DATA	1500u
@@ -29,19 +29,30 @@ struct nic_chain {
 	bool bad;			/* it cannot be a frame: dropped at its end */
 };
 
+/* A receive and a transmit queue. */
+struct nic_queue {
+	struct nic *nic;
+	struct nic_queue *next;		/* of the card [fixed before it is registered] */
+	u32 index;			/* of nif.txqs */
+	struct napi napi;		/* owns the receive queue by its scheduled bit */
+	u8 tx_armed;			/* TX_ARMED_* [the transmit queue's lock] */
+	struct net_deferred tx_kick;	/* the doorbell, at the end of a batch */
+	struct timer refill;		/* the receive ring is empty for want of memory: try again */
+};
+
 struct nic {
 	struct netif nif;
-	struct napi napi;		/* owns the receive queue by its scheduled bit */
+	struct nic_queue *queues;	/* by index */
 	struct pci_device *pci;
-	u32 vectors;			/* that we have, at most NIC_VECTORS */
+	u32 vectors;			/* that we have */
 	bool timer_polled;		/* no interrupt: the last step of the ladder */
 	bool up;			/* the rings are filled, the vectors open [config mutex] */
 	bool broken;			/* out of service: it lied, or is gone [set once, read anywhere] */
-	u8 tx_armed;			/* TX_ARMED_* [nif.tx_lock] */
-	struct net_deferred tx_kick;	/* the doorbell, at the end of a batch */
-	struct timer refill;		/* the receive ring is empty for want of memory: try again */
 	struct work link;		/* the card says that its link has changed */
-	char names[NIC_VECTORS][24];	/* of the vectors, for /proc/interrupts */
+	struct nic_vector {
+		char name[24];		/* for /proc/interrupts */
+		void *arg;		/* of its handler; NULL: it has none */
+	} *attached;			/* by vector */
 	struct spinlock lock;		/* bh kind, class nic.control; taken around net.config.lists: filters, commands, counts */
 	struct netif_stats counted;	/* by the card, so far [lock] */
 };
@@ -52,8 +63,17 @@ void nic_init(struct nic *n, struct pci_device *pci, const struct netif_ops *ops
  * context. */
 void nic_break(struct nic *n, const char *what, u32 value);
 
-/* The vectors were asked for: err is what pci_irq_alloc gave. Only those of MSI-X are more than one. Probe. */
-void nic_vectors(struct nic *n, int err);
+/* A pair more, polled so; it stays off until nic_up. irq: masked while it is polled, if its controller wants that; NULL:
+ * none. Probe. */
+void nic_queue_add(struct nic *n, struct nic_queue *q, int (*poll)(struct napi *, int),
+		   void (*kick)(struct net_deferred *), struct irq *irq);
+static inline struct netif_txq *nic_txq(const struct nic_queue *q) { return &q->nic->nif.txqs[q->index]; }
+
+/* The vectors were asked for: err is what pci_irq_alloc gave. Only those of MSI-X are more than one. 0, or -ENOMEM.
+ * Probe. */
+must_check int nic_vectors(struct nic *n, int err);
+/* Give them back, detached. */
+void nic_vectors_free(struct nic *n);
 /* For cards that use MSI-X as a whole or not at all: count of its vectors, else one message or the wire, else the timer.
  * 0, or -ENOMEM. Probe. */
 int nic_vectors_alloc(struct nic *n, u32 count);
@@ -62,8 +82,8 @@ int nic_mac_check(const struct nic *n, const u8 mac[ETH_ALEN]);
 /* A handler for a vector, by "NAMEwhat" in /proc/interrupts: 0 or -errno. Process context. */
 must_check int nic_attach(struct nic *n, u32 vector, irq_handler handler, void *arg, const char *name,
 			  const char *what);
-/* From all vectors; one that nobody attached to is left as it is. Process context. */
-void nic_detach(struct nic *n, void *arg);
+/* From all vectors. Process context. */
+void nic_detach(struct nic *n);
 
 /* netif_ops.open, once the ring is filled: opens the vectors, polls once for what came before, looks at the link. */
 void nic_up(struct nic *n);
@@ -80,7 +100,7 @@ void nic_rx_bad(struct nic *n, struct pkt *p, bool length);
 
 /*
  * A packet of several TCP segments, for a card that wants the checksum of the pseudo-header without the length, which
- * differs from segment to segment: the stack has it with that. The length of the headers. [nif.tx_lock]
+ * differs from segment to segment: the stack has it with that. The length of the headers. [the queue's lock]
  */
 u32 nic_tso_headers(struct pkt *p);
 

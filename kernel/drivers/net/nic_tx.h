@@ -12,81 +12,81 @@
 
 struct nic_tx_ops {
 	u32 size;				/* descriptors of the ring */
-	u32 (*used)(const struct nic *n);	/* and those in use [tx_lock] */
-	/* p into the ring: 0, -ENOSPC (no room), or another -errno. [tx_lock] */
-	int (*add)(struct nic *n, struct pkt *p);
-	void (*tell)(struct nic *n);		/* what was added, to the card; nothing if it knows [tx_lock] */
-	bool (*waits)(const struct nic *n);	/* is the oldest frame sent? Only a look, also without the lock */
-	void (*collect)(struct nic *n);		/* take back what is sent [tx_lock] */
-	void (*arm)(struct nic *n);		/* the transmit interrupt on [tx_lock] */
+	u32 (*used)(const struct nic_queue *q);	/* and those in use [txq.lock] */
+	/* p into the ring: 0, -ENOSPC (no room), or another -errno. [txq.lock] */
+	int (*add)(struct nic_queue *q, struct pkt *p);
+	void (*tell)(struct nic_queue *q);	/* what was added, to the card; nothing if it knows [txq.lock] */
+	bool (*waits)(const struct nic_queue *q);	/* is the oldest frame sent? Only a look, also without the lock */
+	void (*collect)(struct nic_queue *q);		/* take back what is sent [txq.lock] */
+	void (*arm)(struct nic_queue *q);		/* the transmit interrupt on [txq.lock] */
 };
 
-static always_inline void nic_tx_arm(struct nic *n, const struct nic_tx_ops *o, u8 why)
+static always_inline void nic_tx_arm(struct nic_queue *q, const struct nic_tx_ops *o, u8 why)
 {
-	WRITE_ONCE(n->tx_armed, n->tx_armed | why);
-	o->arm(n);
+	WRITE_ONCE(q->tx_armed, q->tx_armed | why);
+	o->arm(q);
 }
 
 /* netif_ops.xmit */
-static always_inline int nic_xmit(struct nic *n, const struct nic_tx_ops *o, struct pkt *p)
+static always_inline int nic_xmit(struct nic_queue *q, const struct nic_tx_ops *o, struct pkt *p)
 {
 	int err;
 
 	/* A quarter of the ring used: what is sent of it goes back to where packets are taken from. */
-	if (o->used(n) > o->size / 4)
-		o->collect(n);
-	err = o->add(n, p);
+	if (o->used(q) > o->size / 4)
+		o->collect(q);
+	err = o->add(q, p);
 	if (unlikely(err == -ENOSPC)) {
-		o->tell(n);
-		o->collect(n);
-		err = o->add(n, p);
+		o->tell(q);
+		o->collect(q);
+		err = o->add(q, p);
 		if (err == -ENOSPC) {
-			nic_tx_arm(n, o, TX_ARMED_FULL);
+			nic_tx_arm(q, o, TX_ARMED_FULL);
 			return -ENOBUFS;
 		}
 	}
 	if (unlikely(err))
 		return err;
-	if (!net_defer(&n->tx_kick))
-		o->tell(n);
+	if (!net_defer(&q->tx_kick))
+		o->tell(q);
 	return 0;
 }
 
 /* The end of a batch: one doorbell for all of it. */
-static always_inline void nic_tx_kick(struct nic *n, const struct nic_tx_ops *o)
+static always_inline void nic_tx_kick(struct nic_queue *q, const struct nic_tx_ops *o)
 {
-	spin_lock_bh(&n->nif.tx_lock);
-	o->tell(n);
-	spin_unlock_bh(&n->nif.tx_lock);
+	spin_lock_bh(&nic_txq(q)->lock);
+	o->tell(q);
+	spin_unlock_bh(&nic_txq(q)->lock);
 }
 
 /* netif_ops.tx_reclaim */
-static always_inline void nic_tx_reclaim(struct nic *n, const struct nic_tx_ops *o)
+static always_inline void nic_tx_reclaim(struct nic_queue *q, const struct nic_tx_ops *o)
 {
-	spin_lock_bh(&n->nif.tx_lock);
-	o->collect(n);
-	if (n->up && o->used(n))
-		nic_tx_arm(n, o, TX_ARMED_WAITER);
-	spin_unlock_bh(&n->nif.tx_lock);
+	spin_lock_bh(&nic_txq(q)->lock);
+	o->collect(q);
+	if (q->nic->up && o->used(q))
+		nic_tx_arm(q, o, TX_ARMED_WAITER);
+	spin_unlock_bh(&nic_txq(q)->lock);
 }
 
 /* In the poll; mostly there is nothing, or nothing that hurries. True: somebody still wants the transmit interrupt. */
-static always_inline bool nic_tx_poll(struct nic *n, const struct nic_tx_ops *o)
+static always_inline bool nic_tx_poll(struct nic_queue *q, const struct nic_tx_ops *o)
 {
-	if (o->waits(n) || n->nif.tx_stopped) {
-		spin_lock_bh(&n->nif.tx_lock);
-		o->collect(n);
-		spin_unlock_bh(&n->nif.tx_lock);
-		netif_tx_wake(&n->nif);
+	if (o->waits(q) || nic_txq(q)->stopped) {
+		spin_lock_bh(&nic_txq(q)->lock);
+		o->collect(q);
+		spin_unlock_bh(&nic_txq(q)->lock);
+		netif_tx_wake(&q->nic->nif, q->index);
 	}
-	if (likely(!READ_ONCE(n->tx_armed)))
+	if (likely(!READ_ONCE(q->tx_armed)))
 		return false;
 	/* For a full ring until the interface's queue is sent; for a sender, who may need any amount, until all is. */
-	spin_lock_bh(&n->nif.tx_lock);
-	if (!n->nif.tx_stopped)
-		n->tx_armed &= ~TX_ARMED_FULL;
-	if (!o->used(n))
-		n->tx_armed &= ~TX_ARMED_WAITER;
-	spin_unlock_bh(&n->nif.tx_lock);
-	return n->tx_armed;
+	spin_lock_bh(&nic_txq(q)->lock);
+	if (!nic_txq(q)->stopped)
+		q->tx_armed &= ~TX_ARMED_FULL;
+	if (!o->used(q))
+		q->tx_armed &= ~TX_ARMED_WAITER;
+	spin_unlock_bh(&nic_txq(q)->lock);
+	return q->tx_armed;
 }

@@ -2,7 +2,7 @@
  * The virtio network card: probe, up and down, interrupts, link. Receiving is
  * in virtio_net_rx.c, transmitting in virtio_net_tx.c.
  *
- * One receive and one transmit queue, one poll context for both. A handler
+ * Pairs of a receive and a transmit queue, one poll context for both. A handler
  * silences its queue and schedules the poll; the poll takes frames up to its
  * budget, reclaims, refills, and when the queue is empty arms the interrupt
  * again (virtio_net_poll). docs/packet.md walks the whole path.
@@ -15,6 +15,7 @@
  */
 #include "drivers/net/virtio_net.h"
 #include "base/errno.h"
+#include "base/printf.h"
 #include "base/string.h"
 #include "core/log.h"
 #include "core/random.h"
@@ -30,19 +31,19 @@
 
 static enum irq_result virtio_net_rx_irq(void *arg)
 {
-	struct virtio_net *v = arg;
+	struct virtio_net_queue *q = arg;
 
-	if (napi_schedule(&v->nic.napi))
-		virtqueue_disable_cb(&v->rx);
+	if (napi_schedule(&q->base.napi))
+		virtqueue_disable_cb(&q->rx);
 	return IRQ_HANDLED;
 }
 
 static enum irq_result virtio_net_tx_irq(void *arg)
 {
-	struct virtio_net *v = arg;
+	struct virtio_net_queue *q = arg;
 
-	if (napi_schedule(&v->nic.napi))
-		virtqueue_disable_cb(&v->tx);
+	if (napi_schedule(&q->base.napi))
+		virtqueue_disable_cb(&q->tx);
 	return IRQ_HANDLED;
 }
 
@@ -59,8 +60,10 @@ static enum irq_result virtio_net_config_irq(void *arg)
 /* One message for everything: it does not say which, so all are looked at. */
 static enum irq_result virtio_net_shared_irq(void *arg)
 {
-	virtio_net_config_irq(arg);
-	return virtio_net_rx_irq(arg);
+	struct virtio_net *v = arg;
+
+	virtio_net_config_irq(v);
+	return virtio_net_rx_irq(v->queues);
 }
 
 /* A wire, or a message that does not come from the table: the status register says which, and reading it lets the wire go. */
@@ -74,7 +77,7 @@ static enum irq_result virtio_net_wire_irq(void *arg)
 	if (isr & VIRTIO_ISR_QUEUE) {
 		if (unlikely(READ_ONCE(v->ctrl.in_flight)))
 			wait_wake_all(&v->ctrl_wait);
-		virtio_net_rx_irq(v);
+		virtio_net_rx_irq(v->queues);
 	}
 	return isr ? IRQ_HANDLED : IRQ_NONE;
 }
@@ -83,13 +86,14 @@ static enum irq_result virtio_net_wire_irq(void *arg)
 
 static int virtio_net_poll(struct napi *n, int budget)
 {
-	struct virtio_net *v = container_of(n, struct virtio_net, nic.napi);
-	int done = virtio_net_receive(v, budget);
+	struct virtio_net_queue *q = container_of(n, struct virtio_net_queue, base.napi);
+	struct virtio_net *v = virtio_net_of(q);
+	int done = virtio_net_receive(q, budget);
 	u16 armed;
 
-	virtio_net_tx_poll(v);
-	if (v->rx.free_count)
-		virtio_net_refill(v);
+	virtio_net_tx_poll(q);
+	if (q->rx.free_count)
+		virtio_net_refill(q);
 	if (done == budget)
 		return done;		/* there may be more: we stay scheduled */
 	if (unlikely(v->nic.timer_polled)) {
@@ -99,12 +103,12 @@ static int virtio_net_poll(struct napi *n, int budget)
 		return done;
 	}
 	/* The wish is written while the queue is ours, and looked after when another CPU may have it. */
-	armed = virtqueue_arm(&v->rx);
+	armed = virtqueue_arm(&q->rx);
 	napi_complete(n);
 	/* Both are armed, whichever of them saw work. */
-	if (unlikely(virtqueue_slipped(&v->rx, armed) | virtio_net_tx_rearm(v)) && napi_schedule(n)) {
+	if (unlikely(virtqueue_slipped(&q->rx, armed) | virtio_net_tx_rearm(q)) && napi_schedule(n)) {
 		napi_note_rearm_race();
-		virtqueue_disable_cb(&v->rx);
+		virtqueue_disable_cb(&q->rx);
 	}
 	return done;
 }
@@ -112,10 +116,10 @@ static int virtio_net_poll(struct napi *n, int budget)
 /* The ring was empty and there was no memory: the poll tries again. */
 static void virtio_net_refill_timer(struct timer *t)
 {
-	struct virtio_net *v = container_of(t, struct virtio_net, nic.refill);
+	struct virtio_net_queue *q = container_of(t, struct virtio_net_queue, base.refill);
 
-	if (napi_schedule(&v->nic.napi))
-		virtqueue_disable_cb(&v->rx);
+	if (napi_schedule(&q->base.napi))
+		virtqueue_disable_cb(&q->rx);
 }
 
 /* ---- link ---------------------------------------------------------------------------------------- */
@@ -124,11 +128,13 @@ static void virtio_net_link_work(struct work *w)
 {
 	struct virtio_net *v = container_of(w, struct virtio_net, nic.link);
 	u16 status = VIRTIO_NET_S_LINK_UP;
-	bool announce;
+	bool announce, broken = false;
 
 	if (virtio_has(v->device, VIRTIO_NET_F_STATUS))
 		virtio_config_read(v->device, VIRTIO_NET_CONFIG_STATUS, &status, 2);
-	netif_carrier(&v->nic.nif, status & VIRTIO_NET_S_LINK_UP && !v->rx.broken && !v->tx.broken);
+	for (u32 i = 0; i < v->pairs; i++)
+		broken |= v->queues[i].rx.broken | v->queues[i].tx.broken;
+	netif_carrier(&v->nic.nif, status & VIRTIO_NET_S_LINK_UP && !broken);
 	announce = status & VIRTIO_NET_S_ANNOUNCE && virtio_has(v->device, VIRTIO_NET_F_GUEST_ANNOUNCE);
 	if (announce && !v->announced) {
 		/* It was moved to another machine: the switches there are to learn where we are. */
@@ -141,25 +147,37 @@ static void virtio_net_link_work(struct work *w)
 /* A queue is out of service: so is the card. */
 static void virtio_net_broken(struct virtqueue *vq)
 {
-	struct virtio_net *v = vq->index == QUEUE_RX ? container_of(vq, struct virtio_net, rx) :
-						       container_of(vq, struct virtio_net, tx);
+	struct virtio_net_queue *q = vq->index % 2 == QUEUE_RX(0) ? container_of(vq, struct virtio_net_queue, rx) :
+								    container_of(vq, struct virtio_net_queue, tx);
 
-	work_queue(&v->nic.link);
+	work_queue(&q->base.nic->link);
 }
 
 /* ---- up and down --------------------------------------------------------------------------------- */
+
+/* Receive buffers for a queue that is not in use yet: 0 or -ENOMEM. */
+static int virtio_net_fill(struct virtio_net_queue *q)
+{
+	virtqueue_disable_cb(&q->tx);
+	local_bh_disable();
+	virtio_net_refill(q);
+	local_bh_enable();
+	if (!q->rx.in_flight && !q->rx.broken)
+		return -ENOMEM;
+	virtqueue_disable_cb(&q->rx);
+	return 0;
+}
 
 static int virtio_net_open(struct netif *nif)
 {
 	struct virtio_net *v = nif->priv;
 
-	virtqueue_disable_cb(&v->tx);
-	local_bh_disable();
-	virtio_net_refill(v);
-	local_bh_enable();
-	if (!v->rx.in_flight && !v->rx.broken)
-		return -ENOMEM;
-	virtqueue_disable_cb(&v->rx);
+	for (u32 i = 0; i < v->pairs; i++) {
+		int err = virtio_net_fill(&v->queues[i]);
+
+		if (err)
+			return err;
+	}
 	mutex_lock(&v->ctrl_mutex);
 	nic_up(&v->nic);
 	mutex_unlock(&v->ctrl_mutex);
@@ -175,11 +193,15 @@ static void virtio_net_stop(struct netif *nif)
 	mutex_lock(&v->ctrl_mutex);
 	nic_down(&v->nic);
 	mutex_unlock(&v->ctrl_mutex);
-	virtqueue_disable_cb(&v->rx);
-	spin_lock_bh(&nif->tx_lock);
-	virtqueue_disable_cb(&v->tx);
-	v->nic.tx_armed = 0;
-	spin_unlock_bh(&nif->tx_lock);
+	for (struct virtio_net_queue *q = v->queues; q < v->queues + v->pairs; q++) {
+		struct netif_txq *t = nic_txq(&q->base);
+
+		virtqueue_disable_cb(&q->rx);
+		spin_lock_bh(&t->lock);
+		virtqueue_disable_cb(&q->tx);
+		q->base.tx_armed = 0;
+		spin_unlock_bh(&t->lock);
+	}
 }
 
 static const struct netif_ops virtio_net_ops = {
@@ -252,15 +274,31 @@ static u64 virtio_net_wanted(struct virtio_device *d)
 	return wanted;
 }
 
-/* The vector of each purpose; 0 is the first. */
-static u32 vector_of(const struct virtio_net *v, u32 purpose)
+/* The vector of each purpose, of a pair if it is not the configuration; 0 is the first. */
+static u32 vector_of(const struct virtio_net *v, u32 purpose, u32 pair)
 {
-	return v->nic.vectors >= VECTORS ? purpose : v->nic.vectors == 2 ? purpose != VECTOR_CONFIG : 0;
+	if (v->nic.vectors < VECTORS)
+		return v->nic.vectors == 2 && purpose != VECTOR_CONFIG;
+	return purpose == VECTOR_CONFIG ? 0 : purpose + pair * (VECTORS - VECTOR_RX);
 }
 
-static int virtio_net_attach(struct virtio_net *v, u32 vector, irq_handler handler, const char *what)
+static int virtio_net_attach(struct virtio_net *v, u32 vector, irq_handler handler, void *arg, const char *what)
 {
-	return nic_attach(&v->nic, vector, handler, v, v->device->name, what);
+	return nic_attach(&v->nic, vector, handler, arg, v->device->name, what);
+}
+
+static int virtio_net_attach_pair(struct virtio_net *v, u32 pair)
+{
+	struct virtio_net_queue *q = &v->queues[pair];
+	char what[24];
+	int err;
+
+	snprintf(what, sizeof(what), "-input.%u", pair);
+	err = virtio_net_attach(v, vector_of(v, VECTOR_RX, pair), virtio_net_rx_irq, q, what);
+	if (err)
+		return err;
+	snprintf(what, sizeof(what), "-output.%u", pair);
+	return virtio_net_attach(v, vector_of(v, VECTOR_TX, pair), virtio_net_tx_irq, q, what);
 }
 
 /* Undone by pci_irq_free's caller: detaching from a vector that nobody attached to does nothing. */
@@ -272,65 +310,89 @@ static int virtio_net_attach_all(struct virtio_net *v)
 	if (!v->nic.vectors)
 		return 0;
 	if (pci->irq_type != PCI_IRQ_MSIX)
-		return virtio_net_attach(v, 0, virtio_net_wire_irq, "");
+		return virtio_net_attach(v, 0, virtio_net_wire_irq, v, "");
 	if (v->nic.vectors == 1)
-		return virtio_net_attach(v, 0, virtio_net_shared_irq, "");
-	err = virtio_net_attach(v, VECTOR_CONFIG, virtio_net_config_irq, "-config");
+		return virtio_net_attach(v, 0, virtio_net_shared_irq, v, "");
+	err = virtio_net_attach(v, VECTOR_CONFIG, virtio_net_config_irq, v, "-config");
+	if (v->nic.vectors == 2)
+		return err ? err : virtio_net_attach(v, VECTOR_RX, virtio_net_rx_irq, v->queues, "-virtqueues");
+	for (u32 i = 0; !err && i < v->pairs; i++)
+		err = virtio_net_attach_pair(v, i);
+	return err;
+}
+
+static int virtio_net_start_pair(struct virtio_net *v, u32 pair)
+{
+	struct virtio_net_queue *q = &v->queues[pair];
+	struct virtio_device *d = v->device;
+	bool msix = d->pci->irq_type == PCI_IRQ_MSIX;
+	u16 rx = msix ? vector_of(v, VECTOR_RX, pair) : VIRTIO_NO_VECTOR;
+	u16 tx = msix ? vector_of(v, VECTOR_TX, pair) : VIRTIO_NO_VECTOR;
+	int err = virtio_queue_setup(d, &q->rx, QUEUE_RX(pair), rx, 0);
+
+	if (!err)
+		err = virtio_queue_setup(d, &q->tx, QUEUE_TX(pair), tx, TX_INDIRECT);
 	if (err)
 		return err;
-	if (v->nic.vectors == 2)
-		return virtio_net_attach(v, VECTOR_RX, virtio_net_rx_irq, "-virtqueues");
-	err = virtio_net_attach(v, VECTOR_RX, virtio_net_rx_irq, "-input.0");
-	return err ? err : virtio_net_attach(v, VECTOR_TX, virtio_net_tx_irq, "-output.0");
+	q->tx_headers = dma_alloc(q->tx.size * TX_HEADER);
+	if (!q->tx_headers)
+		return -ENOMEM;
+	q->rx.on_broken = q->tx.on_broken = virtio_net_broken;
+	virtqueue_disable_cb(&q->rx);
+	virtqueue_disable_cb(&q->tx);
+	return 0;
 }
 
 static int virtio_net_start_queues(struct virtio_net *v)
 {
 	struct virtio_device *d = v->device;
 	bool msix = d->pci->irq_type == PCI_IRQ_MSIX;
-	u16 vector[VECTORS];
-	int err;
+	int err = 0;
 
-	for (u32 i = 0; i < VECTORS; i++)
-		vector[i] = msix ? vector_of(v, i) : VIRTIO_NO_VECTOR;
-	if (msix && !d->transport->set_config_vector(d, vector[VECTOR_CONFIG])) {
+	if (msix && !d->transport->set_config_vector(d, VECTOR_CONFIG)) {
 		log_err("%s: the device takes no vector for its configuration", d->name);
 		return -ENOSPC;
 	}
-	err = virtio_queue_setup(d, &v->rx, QUEUE_RX, vector[VECTOR_RX], 0);
-	if (err)
-		return err;
-	err = virtio_queue_setup(d, &v->tx, QUEUE_TX, vector[VECTOR_TX], TX_INDIRECT);
+	for (u32 i = 0; !err && i < v->pairs; i++)
+		err = virtio_net_start_pair(v, i);
 	if (err)
 		return err;
 	/* Of large packets the ring is to hold a few. */
 	if (virtio_has(d, VIRTIO_NET_F_HOST_TSO4))
-		v->nic.nif.tso_parts = MIN(TX_SEGS - 1, v->tx.size / 4);
-	v->tx_headers = dma_alloc(v->tx.size * TX_HEADER);
-	if (!v->tx_headers)
-		return -ENOMEM;
-	err = virtio_net_ctrl_setup(v, vector[VECTOR_CONFIG]);
-	if (err)
-		return err;
-	v->rx.on_broken = v->tx.on_broken = virtio_net_broken;
-	virtqueue_disable_cb(&v->rx);
-	virtqueue_disable_cb(&v->tx);
-	return 0;
+		v->nic.nif.tso_parts = MIN(TX_SEGS - 1, v->queues->tx.size / 4);
+	return virtio_net_ctrl_setup(v, QUEUE_RX(1), msix ? VECTOR_CONFIG : VIRTIO_NO_VECTOR);
 }
 
 static void virtio_net_release(struct virtio_net *v)
 {
-	struct pci_device *pci = v->device->pci;
-
 	virtio_reset(v->device);
-	nic_detach(&v->nic, v);
-	pci_irq_free(pci);
-	if (v->tx_headers)
-		dma_free(v->tx_headers, v->tx.size * TX_HEADER);
+	nic_detach(&v->nic);
+	nic_vectors_free(&v->nic);
 	virtio_net_ctrl_free(v);
-	virtqueue_destroy(&v->tx);
-	virtqueue_destroy(&v->rx);
+	for (struct virtio_net_queue *q = v->queues; q < v->queues + v->pairs; q++) {
+		if (q->tx_headers)
+			dma_free(q->tx_headers, q->tx.size * TX_HEADER);
+		virtqueue_destroy(&q->tx);
+		virtqueue_destroy(&q->rx);
+	}
+	kfree(v->queues);
 	kfree(v);
+}
+
+static int virtio_net_pairs_make(struct virtio_net *v, u32 pairs)
+{
+	v->queues = kcalloc(pairs, sizeof(*v->queues));
+	if (!v->queues)
+		return -ENOMEM;
+	v->pairs = v->nic.nif.txq_max = pairs;
+	for (u32 i = 0; i < pairs; i++) {
+		struct virtio_net_queue *q = &v->queues[i];
+
+		nic_queue_add(&v->nic, &q->base, virtio_net_poll, virtio_net_tx_kick,
+			      pci_irq(v->nic.pci, vector_of(v, VECTOR_RX, i)));
+		q->base.refill.fn = virtio_net_refill_timer;
+	}
+	return 0;
 }
 
 static int virtio_net_probe(struct virtio_device *d)
@@ -342,30 +404,24 @@ static int virtio_net_probe(struct virtio_device *d)
 	if (!v)
 		return -ENOMEM;
 	v->device = d;
-	v->nic.pci = pci;
-	v->nic.nif.priv = v;
-	v->nic.nif.ops = &virtio_net_ops;
+	nic_init(&v->nic, pci, &virtio_net_ops, v);
 	v->nic.link.fn = virtio_net_link_work;
-	v->nic.tx_kick.fn = virtio_net_tx_kick;
-	timer_init(&v->nic.refill, virtio_net_refill_timer);
-
 	err = virtio_negotiate(d, virtio_net_wanted(d));
 	if (err)
 		goto fail;
 	err = pci_irq_alloc(pci, 1, VECTORS, PCI_IRQ_MSIX | PCI_IRQ_MSI | PCI_IRQ_INTX);
-	if (err == -ENOMEM)
+	err = nic_vectors(&v->nic, err);
+	if (err)
 		goto fail;
-	nic_vectors(&v->nic, err);
 	/* Past here the configuration lies where it stays: with MSI-X on, the legacy transport moves it. */
 	err = virtio_net_configure(v);
 	if (err)
 		goto fail;
-	err = virtio_net_attach_all(v);
+	err = virtio_net_pairs_make(v, 1);
+	if (!err)
+		err = virtio_net_attach_all(v);
 	if (err)
 		goto fail;
-	/* A line that others share is not ours to mask while we poll. */
-	napi_init(&v->nic.napi, virtio_net_poll, pci->irq_type == PCI_IRQ_INTX ? NULL : pci_irq(pci, vector_of(v, VECTOR_RX)));
-	napi_disable(&v->nic.napi);
 	err = virtio_net_start_queues(v);
 	if (err)
 		goto fail;

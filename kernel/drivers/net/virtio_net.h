@@ -24,10 +24,9 @@
 #define VIRTIO_NET_F_GUEST_ANNOUNCE (1ull << 21)
 #define VIRTIO_NET_F_CTRL_MAC_ADDR (1ull << 23)
 
-/* Queues, 5.1.2; without several pairs */
-#define QUEUE_RX		0
-#define QUEUE_TX		1
-#define QUEUE_CTRL		2
+/* Queues, 5.1.2: of each pair, from 0, and behind them the control queue */
+#define QUEUE_RX(pair)		(2 * (pair))
+#define QUEUE_TX(pair)		(2 * (pair) + 1)
 
 /* Configuration, 5.1.4 */
 #define VIRTIO_NET_CONFIG_MAC	0
@@ -50,7 +49,16 @@ struct virtio_net_hdr {
 #define TX_INDIRECT		4	/* pieces of a frame that share a descriptor */
 #define TX_HEADER	16	/* a header that lies apart: at the end of so many bytes */
 
-enum { VECTOR_CONFIG, VECTOR_RX, VECTOR_TX, VECTORS };	/* with fewer they are shared */
+/* Vectors: the configuration's, and two a pair; with fewer than three they are shared */
+enum { VECTOR_CONFIG, VECTOR_RX, VECTOR_TX, VECTORS };
+
+/* A pair, with what is its own. In cache lines of its own: the next one is another CPU's. */
+struct virtio_net_queue {
+	struct nic_queue base;
+	struct virtqueue rx;		/* [owner of the scheduled bit; process context while not up] */
+	struct virtqueue tx;		/* [its transmit lock] */
+	u8 *tx_headers;			/* TX_HEADER bytes a descriptor, for frames without room in front [tx's lock] */
+} aligned(128);
 
 struct virtio_net {
 	struct nic nic;
@@ -61,10 +69,8 @@ struct virtio_net {
 	bool rx_header_apart;		/* an old device: its header needs a descriptor of its own (5.1.6.6) */
 	u32 tx_inline_room;		/* headroom from which on the header is put there; ~0: never, for the same reason */
 
-	struct virtqueue rx;		/* [owner of the scheduled bit; process context while not up] */
-
-	struct virtqueue tx;		/* [nic.nif.tx_lock] */
-	u8 *tx_headers;			/* TX_HEADER bytes a descriptor, for frames without room in front [tx_lock] */
+	struct virtio_net_queue *queues; /* the pairs */
+	u32 pairs;			/* that we have */
 
 	struct mutex ctrl_mutex;	/* held over commands, and where nic.up changes */
 	struct virtqueue ctrl;		/* size 0: there is none [ctrl_mutex] */
@@ -73,8 +79,13 @@ struct virtio_net {
 	bool announced;			/* as the card asks for, and has been told [the link's work] */
 };
 
+static inline struct virtio_net *virtio_net_of(const struct virtio_net_queue *q)
+{
+	return container_of(q->base.nic, struct virtio_net, nic);
+}
+
 /* virtio_net_ctrl.c: process context; vector is the configuration's. */
-int virtio_net_ctrl_setup(struct virtio_net *v, u16 vector);
+int virtio_net_ctrl_setup(struct virtio_net *v, u16 index, u16 vector);
 void virtio_net_ctrl_free(struct virtio_net *v);		/* after a reset */
 bool virtio_net_ctrl_answered(const struct virtio_net *v);	/* any context */
 void virtio_net_set_rx_mode(struct netif *nif);
@@ -82,14 +93,14 @@ int virtio_net_set_mac(struct netif *nif, const u8 mac[ETH_ALEN]);
 void virtio_net_announced(struct virtio_net *v);		/* as the card asked us to */
 
 /* virtio_net_rx.c: from poll, or process context before the interface is up. */
-int virtio_net_receive(struct virtio_net *v, int budget);	/* frames taken, at most the budget */
-void virtio_net_refill(struct virtio_net *v);
-void virtio_net_rx_free(struct virtio_net *v);			/* after a reset: all buffers back */
+int virtio_net_receive(struct virtio_net_queue *q, int budget);	/* frames taken, at most the budget */
+void virtio_net_refill(struct virtio_net_queue *q);
+void virtio_net_rx_free(struct virtio_net_queue *q);		/* after a reset: all buffers back */
 
 /* virtio_net_tx.c */
-int virtio_net_xmit(struct netif *nif, struct pkt *p);
-void virtio_net_tx_reclaim(struct netif *nif);
-void virtio_net_tx_poll(struct virtio_net *v);			/* completions, on the way of a poll */
-bool virtio_net_tx_rearm(struct virtio_net *v);			/* end of a poll: true if work slipped in */
-void virtio_net_tx_free(struct virtio_net *v);			/* after a reset */
+int virtio_net_xmit(struct netif *nif, u32 queue, struct pkt *p);
+void virtio_net_tx_reclaim(struct netif *nif, u32 queue);
+void virtio_net_tx_poll(struct virtio_net_queue *q);		/* completions, on the way of a poll */
+bool virtio_net_tx_rearm(struct virtio_net_queue *q);		/* end of a poll: true if work slipped in */
+void virtio_net_tx_free(struct virtio_net_queue *q);		/* after a reset */
 void virtio_net_tx_kick(struct net_deferred *d);

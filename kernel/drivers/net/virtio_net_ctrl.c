@@ -157,7 +157,7 @@ static void ctrl_broken(struct virtqueue *vq)
 	wait_wake_all(&container_of(vq, struct virtio_net, ctrl)->ctrl_wait);
 }
 
-int virtio_net_ctrl_setup(struct virtio_net *v, u16 vector)
+int virtio_net_ctrl_setup(struct virtio_net *v, u16 index, u16 vector)
 {
 	int err;
 
@@ -168,7 +168,7 @@ int virtio_net_ctrl_setup(struct virtio_net *v, u16 vector)
 	v->command = dma_alloc(sizeof(*v->command));
 	if (!v->command)
 		return -ENOMEM;
-	err = virtio_queue_setup(v->device, &v->ctrl, QUEUE_CTRL, vector, 0);
+	err = virtio_queue_setup(v->device, &v->ctrl, index, vector, 0);
 	v->ctrl.on_broken = ctrl_broken;
 	return err;
 }

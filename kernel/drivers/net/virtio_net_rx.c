@@ -16,18 +16,17 @@
 #include "core/log.h"
 #include "mm/dma.h"
 
-
 /*
  * The frame's buffers beyond the first: full of data, no header. The device used them all in one go, so a number that
  * cannot be, or that is not there, is a wrong one (5.1.6.3.2).
  */
-static noinline struct pkt *virtio_net_merge(struct virtio_net *v, struct pkt *first, u32 buffers)
+static noinline struct pkt *virtio_net_merge(struct virtio_net_queue *q, struct pkt *first, u32 buffers)
 {
 	struct pkt **link = &first->frag;
 	u32 buffers_said = buffers, len;
 
 	for (u32 i = 1; buffers && i < buffers; i++) {
-		struct pkt *p = virtqueue_get(&v->rx, &len);
+		struct pkt *p = virtqueue_get(&q->rx, &len);
 
 		if (!p) {
 			buffers = 0;
@@ -41,8 +40,8 @@ static noinline struct pkt *virtio_net_merge(struct virtio_net *v, struct pkt *f
 	}
 	if (buffers)
 		return first;
-	virtqueue_break(&v->rx, "a number of merged buffers:", buffers_said);
-	netif_count(&v->nic.nif)->rx_errors++;
+	virtqueue_break(&q->rx, "a number of merged buffers:", buffers_said);
+	netif_count(&q->base.nic->nif)->rx_errors++;
 	pkt_free(first);
 	return NULL;
 }
@@ -68,8 +67,9 @@ static bool virtio_net_checksum(struct pkt *p, const struct virtio_net_hdr *h)
 }
 
 /* One buffer of len bytes came back: its frame up the stack. */
-static always_inline void virtio_net_frame(struct virtio_net *v, struct pkt *p, u32 len)
+static always_inline void virtio_net_frame(struct virtio_net_queue *q, struct pkt *p, u32 len)
 {
+	struct virtio_net *v = virtio_net_of(q);
 	const struct virtio_net_hdr *h = (const struct virtio_net_hdr *)p->data;
 
 	if (unlikely(len < v->hdr_len + ETH_HLEN)) {
@@ -82,7 +82,7 @@ static always_inline void virtio_net_frame(struct virtio_net *v, struct pkt *p, 
 	p->data += v->hdr_len;
 	p->len = len - v->hdr_len;
 	if (v->mergeable && unlikely(h->num_buffers != 1)) {
-		p = virtio_net_merge(v, p, h->num_buffers);
+		p = virtio_net_merge(q, p, h->num_buffers);
 		if (!p)
 			return;
 	}
@@ -94,60 +94,63 @@ static always_inline void virtio_net_frame(struct virtio_net *v, struct pkt *p, 
 	netif_rx(&v->nic.nif, p);
 }
 
-int virtio_net_receive(struct virtio_net *v, int budget)
+int virtio_net_receive(struct virtio_net_queue *q, int budget)
 {
 	struct pkt *p;
 	int done = 0;
 	u32 len;
 
-	while (done < budget && (p = virtqueue_get(&v->rx, &len))) {
-		virtio_net_frame(v, p, len);
+	while (done < budget && (p = virtqueue_get(&q->rx, &len))) {
+		virtio_net_frame(q, p, len);
 		done++;
 	}
 	return done;
 }
 
-static noinline int virtio_net_add_apart(struct virtio_net *v, struct pkt *p, u32 room)
+static noinline int virtio_net_add_apart(struct virtio_net_queue *q, struct pkt *p, u32 room)
 {
+	u32 header = virtio_net_of(q)->hdr_len;
 	struct virtq_seg segs[2] = {
-		{ dma_addr(p->data), v->hdr_len },
-		{ dma_addr(p->data + v->hdr_len), room - v->hdr_len },
+		{ dma_addr(p->data), header },
+		{ dma_addr(p->data + header), room - header },
 	};
 
-	return virtqueue_add(&v->rx, segs, 0, 2, p);
+	return virtqueue_add(&q->rx, segs, 0, 2, p);
 }
 
-static always_inline int virtio_net_add_buffer(struct virtio_net *v, struct pkt *p, u32 room)
+static always_inline int virtio_net_add_buffer(struct virtio_net_queue *q, struct pkt *p, u32 room, bool apart)
 {
-	if (unlikely(v->rx_header_apart))
-		return virtio_net_add_apart(v, p, room);
-	return virtqueue_add_in(&v->rx, dma_addr(p->data), room, p);
+	if (unlikely(apart))
+		return virtio_net_add_apart(q, p, room);
+	return virtqueue_add_in(&q->rx, dma_addr(p->data), room, p);
 }
 
-void virtio_net_refill(struct virtio_net *v)
+void virtio_net_refill(struct virtio_net_queue *q)
 {
+	struct virtio_net *v = virtio_net_of(q);
 	u32 headroom = v->rx_headroom;
+	bool apart = v->rx_header_apart;
 
-	while (v->rx.free_count) {
+	while (q->rx.free_count) {
 		struct pkt *p = pkt_alloc(headroom);
 
 		if (unlikely(!p))
 			break;
-		if (unlikely(virtio_net_add_buffer(v, p, PKT_BUF_SIZE - headroom))) {
+		if (unlikely(virtio_net_add_buffer(q, p, PKT_BUF_SIZE - headroom, apart))) {
 			pkt_free(p);
 			break;
 		}
 	}
-	virtqueue_kick(&v->rx);
+	virtqueue_kick(&q->rx);
 	/* With a buffer left in the ring the next frame brings us back here; with none nothing would. */
-	if (unlikely(!v->rx.in_flight) && !v->rx.broken && v->nic.up)
-		timer_set(&v->nic.refill, clock_ns() + NIC_REFILL_NS);
+	if (unlikely(!q->rx.in_flight) && !q->rx.broken && v->nic.up)
+		timer_set(&q->base.refill, clock_ns() + NIC_REFILL_NS);
 }
 
-void virtio_net_rx_free(struct virtio_net *v)
+void virtio_net_rx_free(struct virtio_net_queue *q)
 {
 	struct pkt *p;
 
-	while ((p = virtqueue_take_back(&v->rx)))
+	while ((p = virtqueue_take_back(&q->rx)))
 		pkt_free(p);
 }

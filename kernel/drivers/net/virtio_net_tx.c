@@ -1,7 +1,6 @@
 /*
  * virtio-net, transmitting. netif_xmit calls virtio_net_xmit under the
- * interface's transmit lock; the packet belongs to the ring until it is
- * reclaimed.
+ * queue's lock; the packet belongs to the ring until it is reclaimed.
  *
  * Reclaiming happens on the way of other work: in the receive poll, and in
  * xmit once a part of the ring is used. The transmit interrupt is off. Two
@@ -20,13 +19,13 @@
 #include "base/string.h"
 #include "mm/dma.h"
 
-/* Take back what the device has sent. [tx_lock] */
-static void virtio_net_collect(struct virtio_net *v)
+/* Take back what the device has sent. [the queue's lock] */
+static void virtio_net_collect(struct virtio_net_queue *q)
 {
 	struct pkt *p;
 	u32 len;
 
-	while ((p = virtqueue_get(&v->tx, &len)))
+	while ((p = virtqueue_get(&q->tx, &len)))
 		pkt_free(p);
 }
 
@@ -40,9 +39,9 @@ static noinline void virtio_net_header_gso(struct virtio_net_hdr *h, const struc
 
 /*
  * The header that ends at `end`; mostly it has nothing to say. As many bytes as the longer kind has are cleared: with the
- * shorter one the first two lie in front of it. [tx_lock]
+ * shorter one the first two lie in front of it. [the queue's lock]
  */
-static always_inline struct virtio_net_hdr *virtio_net_header(struct virtio_net *v, u8 *end, const struct pkt *p)
+static always_inline struct virtio_net_hdr *virtio_net_header(const struct virtio_net *v, u8 *end, const struct pkt *p)
 {
 	struct virtio_net_hdr *h = (struct virtio_net_hdr *)(end - v->hdr_len);
 
@@ -57,17 +56,18 @@ static always_inline struct virtio_net_hdr *virtio_net_header(struct virtio_net 
 	return h;
 }
 
-/* A frame of several pieces, or without room for the header: 0 or -errno. [tx_lock] */
-static noinline int virtio_net_add_chain(struct virtio_net *v, struct pkt *p)
+/* A frame of several pieces, or without room for the header: 0 or -errno. [the queue's lock] */
+static noinline int virtio_net_add_chain(struct virtio_net_queue *q, struct pkt *p)
 {
+	const struct virtio_net *v = virtio_net_of(q);
 	bool apart = !pkt_headroom_ours(p) || pkt_headroom(p) < v->tx_inline_room;
 	struct virtq_seg segs[TX_SEGS];
 	struct pkt *part = apart ? p : p->frag;
 	/* The next free descriptor's own header: in use for as long as that is. */
-	u8 *end = apart ? v->tx_headers + (v->tx.free_head + 1) * TX_HEADER : p->data;
+	u8 *end = apart ? q->tx_headers + (q->tx.free_head + 1) * TX_HEADER : p->data;
 	u32 n = 1;
 
-	if (!v->tx.free_count)
+	if (!q->tx.free_count)
 		return -ENOSPC;
 	segs[0].addr = dma_addr(end - v->hdr_len);
 	segs[0].len = v->hdr_len + (apart ? 0 : pkt_linear(p));
@@ -78,120 +78,133 @@ static noinline int virtio_net_add_chain(struct virtio_net *v, struct pkt *p)
 			return -EMSGSIZE;
 		segs[n++] = (struct virtq_seg){ dma_addr(part->data), pkt_linear(part) };
 	}
-	if (!virtqueue_has_room(&v->tx, n))
+	if (!virtqueue_has_room(&q->tx, n))
 		return -ENOSPC;
 	virtio_net_header(v, end, p);
-	return virtqueue_add(&v->tx, segs, n, 0, p);
+	return virtqueue_add(&q->tx, segs, n, 0, p);
 }
 
-static always_inline int virtio_net_add(struct virtio_net *v, struct pkt *p)
+static always_inline int virtio_net_add(struct virtio_net_queue *q, struct pkt *p)
 {
+	const struct virtio_net *v = virtio_net_of(q);
+
 	if (likely(!p->frag && pkt_headroom_ours(p) && pkt_headroom(p) >= v->tx_inline_room)) {
-		if (unlikely(!v->tx.free_count))
+		if (unlikely(!q->tx.free_count))
 			return -ENOSPC;
-		return virtqueue_add_out(&v->tx, dma_addr(virtio_net_header(v, p->data, p)), v->hdr_len + p->len, p);
+		return virtqueue_add_out(&q->tx, dma_addr(virtio_net_header(v, p->data, p)), v->hdr_len + p->len, p);
 	}
-	return virtio_net_add_chain(v, p);
+	return virtio_net_add_chain(q, p);
 }
 
-/* No room. Reclaim, else ask for an interrupt; what the device finished just before that counts too. [tx_lock] */
-static noinline int virtio_net_add_full(struct virtio_net *v, struct pkt *p)
+/* No room. Reclaim, else ask for an interrupt; what the device finished just before that counts, too.
+ * [the queue's lock] */
+static noinline int virtio_net_add_full(struct virtio_net_queue *q, struct pkt *p)
 {
 	int err;
 
-	virtqueue_kick(&v->tx);
+	virtqueue_kick(&q->tx);
 	for (;;) {
-		virtio_net_collect(v);
-		err = virtio_net_add(v, p);
+		virtio_net_collect(q);
+		err = virtio_net_add(q, p);
 		if (err != -ENOSPC)
 			return err;
-		v->nic.tx_armed |= TX_ARMED_FULL;
-		if (!virtqueue_enable_cb_delayed(&v->tx))
+		q->base.tx_armed |= TX_ARMED_FULL;
+		if (!virtqueue_enable_cb_delayed(&q->tx))
 			return -ENOBUFS;
 	}
 }
 
-int virtio_net_xmit(struct netif *nif, struct pkt *p)
+static inline struct virtio_net_queue *queue_of(const struct netif *nif, u32 queue)
 {
-	struct virtio_net *v = nif->priv;
+	return &((struct virtio_net *)nif->priv)->queues[queue];
+}
+
+int virtio_net_xmit(struct netif *nif, u32 queue, struct pkt *p)
+{
+	struct virtio_net_queue *q = queue_of(nif, queue);
 	int err;
 
 	/* A quarter of the ring used: what is sent of it goes back to where packets are taken from. */
-	if (v->tx.size - v->tx.free_count > v->tx.size / 4)
-		virtio_net_collect(v);
-	err = virtio_net_add(v, p);
+	if (q->tx.size - q->tx.free_count > q->tx.size / 4)
+		virtio_net_collect(q);
+	err = virtio_net_add(q, p);
 	if (unlikely(err == -ENOSPC))
-		err = virtio_net_add_full(v, p);
+		err = virtio_net_add_full(q, p);
 	if (unlikely(err))
 		return err;
-	if (!net_defer(&v->nic.tx_kick))
-		virtqueue_kick(&v->tx);
+	if (!net_defer(&q->base.tx_kick))
+		virtqueue_kick(&q->tx);
 	return 0;
 }
 
 /* The end of a batch: one doorbell for all of it. */
 void virtio_net_tx_kick(struct net_deferred *d)
 {
-	struct virtio_net *v = container_of(d, struct virtio_net, nic.tx_kick);
+	struct virtio_net_queue *q = container_of(d, struct virtio_net_queue, base.tx_kick);
+	struct netif_txq *t = nic_txq(&q->base);
 
-	spin_lock_bh(&v->nic.nif.tx_lock);
-	virtqueue_kick(&v->tx);
-	spin_unlock_bh(&v->nic.nif.tx_lock);
+	spin_lock_bh(&t->lock);
+	virtqueue_kick(&q->tx);
+	spin_unlock_bh(&t->lock);
 }
 
-void virtio_net_tx_reclaim(struct netif *nif)
+void virtio_net_tx_reclaim(struct netif *nif, u32 queue)
 {
-	struct virtio_net *v = nif->priv;
+	struct virtio_net_queue *q = queue_of(nif, queue);
+	struct netif_txq *t = &nif->txqs[queue];
 
-	spin_lock_bh(&nif->tx_lock);
-	if (v->nic.up) {
+	spin_lock_bh(&t->lock);
+	if (q->base.nic->up) {
 		do {
-			virtio_net_collect(v);
-			v->nic.tx_armed |= v->tx.in_flight ? TX_ARMED_WAITER : 0;
-		} while (v->tx.in_flight && virtqueue_enable_cb_delayed(&v->tx));
+			virtio_net_collect(q);
+			q->base.tx_armed |= q->tx.in_flight ? TX_ARMED_WAITER : 0;
+		} while (q->tx.in_flight && virtqueue_enable_cb_delayed(&q->tx));
 	}
-	spin_unlock_bh(&nif->tx_lock);
+	spin_unlock_bh(&t->lock);
 }
 
 /* Mostly there is nothing, or nothing that hurries; a look is one load. */
-void virtio_net_tx_poll(struct virtio_net *v)
+void virtio_net_tx_poll(struct virtio_net_queue *q)
 {
-	if (!virtqueue_has_used(&v->tx) && !v->nic.nif.tx_stopped)
+	struct netif_txq *t = nic_txq(&q->base);
+
+	if (!virtqueue_has_used(&q->tx) && !t->stopped)
 		return;
-	spin_lock_bh(&v->nic.nif.tx_lock);
-	virtio_net_collect(v);
-	spin_unlock_bh(&v->nic.nif.tx_lock);
-	netif_tx_wake(&v->nic.nif);
+	spin_lock_bh(&t->lock);
+	virtio_net_collect(q);
+	spin_unlock_bh(&t->lock);
+	netif_tx_wake(&q->base.nic->nif, q->base.index);
 }
 
 /*
  * Somebody asked for the transmit interrupt. For a full ring it stays on while the interface's queue waits; for a
  * sender, of whom we don't know how much it needs, until all is sent.
  */
-bool virtio_net_tx_rearm(struct virtio_net *v)
+bool virtio_net_tx_rearm(struct virtio_net_queue *q)
 {
+	struct netif_txq *t = nic_txq(&q->base);
 	bool slipped = false;
 
-	if (likely(!READ_ONCE(v->nic.tx_armed)))
+	if (likely(!READ_ONCE(q->base.tx_armed)))
 		return false;
-	spin_lock_bh(&v->nic.nif.tx_lock);
-	if (!v->nic.nif.tx_stopped)
-		v->nic.tx_armed &= ~TX_ARMED_FULL;
-	if (!v->tx.in_flight)
-		v->nic.tx_armed &= ~TX_ARMED_WAITER;
-	if (v->nic.tx_armed)
-		slipped = virtqueue_enable_cb_delayed(&v->tx);
+	spin_lock_bh(&t->lock);
+	if (!t->stopped)
+		q->base.tx_armed &= ~TX_ARMED_FULL;
+	if (!q->tx.in_flight)
+		q->base.tx_armed &= ~TX_ARMED_WAITER;
+	if (q->base.tx_armed)
+		slipped = virtqueue_enable_cb_delayed(&q->tx);
 	else
-		virtqueue_disable_cb(&v->tx);
-	spin_unlock_bh(&v->nic.nif.tx_lock);
+		virtqueue_disable_cb(&q->tx);
+	spin_unlock_bh(&t->lock);
 	return slipped;
 }
 
-void virtio_net_tx_free(struct virtio_net *v)
+void virtio_net_tx_free(struct virtio_net_queue *q)
 {
 	struct pkt *p;
 
-	while ((p = virtqueue_take_back(&v->tx)))
+	while ((p = virtqueue_take_back(&q->tx)))
 		pkt_free(p);
-	v->nic.tx_armed = 0;
+	q->base.tx_armed = 0;
 }

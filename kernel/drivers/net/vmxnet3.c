@@ -131,7 +131,7 @@ static void vmxnet3_add_stats(const struct netif *nif, struct netif_stats *s)
 
 static void vmxnet3_link_work(struct work *w)
 {
-	struct vmxnet3 *c = vmxnet3_of(container_of(w, struct nic, link));
+	struct vmxnet3 *c = container_of(w, struct vmxnet3, nic.link);
 	u32 events, link, error = 0;
 
 	spin_lock_bh(&c->nic.lock);
@@ -220,9 +220,9 @@ static int vmxnet3_activate(struct vmxnet3 *c)
 		for (u32 k = 0; k < VMXNET3_RX_RINGS; k++)
 			mmio_write32(c->regs + VMXNET3_RXPROD + k * VMXNET3_RXPROD_STEP, c->rx[k].given % VMXNET3_RX_RING);
 		vmxnet3_write_mac(c, nif->mac);
-		spin_lock_bh(&nif->tx_lock);
+		spin_lock_bh(&nif->txqs->lock);
 		c->active = true;
-		spin_unlock_bh(&nif->tx_lock);
+		spin_unlock_bh(&nif->txqs->lock);
 	}
 	spin_unlock_bh(&c->nic.lock);
 	if (status)
@@ -252,7 +252,7 @@ static int vmxnet3_open(struct netif *nif)
 
 fail:
 	vmxnet3_rings_empty(c);
-	nic_detach(&c->nic, c);
+	nic_detach(&c->nic);
 	return err;
 }
 
@@ -265,13 +265,13 @@ static void vmxnet3_stop(struct netif *nif)
 	vmxnet3_count(c, &c->nic.counted);
 	vmxnet3_tell(c, CMD_QUIESCE);
 	vmxnet3_reset(c);
-	spin_lock_bh(&nif->tx_lock);
+	spin_lock_bh(&nif->txqs->lock);
 	c->active = false;
-	c->nic.tx_armed = 0;
+	c->queue.tx_armed = 0;
 	vmxnet3_rings_empty(c);
-	spin_unlock_bh(&nif->tx_lock);
+	spin_unlock_bh(&nif->txqs->lock);
 	spin_unlock_bh(&c->nic.lock);
-	nic_detach(&c->nic, c);
+	nic_detach(&c->nic);
 }
 
 static int vmxnet3_set_mtu(struct netif *nif, u32 mtu)
@@ -343,7 +343,7 @@ static void vmxnet3_release(struct vmxnet3 *c)
 	if (c->control && c->m)
 		vmxnet3_tell(c, CMD_RESET);
 	pci_disable(pci);
-	pci_irq_free(pci);
+	nic_vectors_free(&c->nic);
 	if (c->regs)
 		pci_unmap(c->regs, VMXNET3_REGISTERS);
 	if (c->control)
@@ -364,7 +364,6 @@ static int vmxnet3_probe(struct pci_device *pci)
 		return -ENOMEM;
 	nic_init(&c->nic, pci, &vmxnet3_ops, c);
 	c->nic.link.fn = vmxnet3_link_work;
-	c->nic.tx_kick.fn = vmxnet3_tx_kick;
 	c->mtu = ETH_DATA;
 	c->nic.nif.max_mtu = VMXNET3_MTU_MAX;
 	c->nic.nif.features = NETIF_F_SG | NETIF_F_CSUM | NETIF_F_RXCSUM;
@@ -383,9 +382,7 @@ static int vmxnet3_probe(struct pci_device *pci)
 	err = vmxnet3_vectors(c);
 	if (err)
 		goto fail;
-	/* A line that others share is not ours to mask while we poll. */
-	napi_init(&c->nic.napi, vmxnet3_poll, pci->irq_type == PCI_IRQ_INTX ? NULL : pci_irq(pci, VECTOR_RX));
-	napi_disable(&c->nic.napi);
+	nic_queue_add(&c->nic, &c->queue, vmxnet3_poll, vmxnet3_tx_kick, pci_irq(pci, VECTOR_RX));
 	pci->driver_data = c;
 	err = nic_register(&c->nic, "vmxnet3");
 	if (err)

@@ -152,9 +152,10 @@ struct vmxnet3_memory {
 
 struct vmxnet3 {
 	struct nic nic;
+	struct nic_queue queue;
 	u8 *regs, *control;		/* BAR 0 and 1 */
 	struct vmxnet3_memory *m;	/* [as its rings; the rest nic.lock] */
-	bool active;			/* the card has the rings [nif.tx_lock, and by who opens and stops] */
+	bool active;			/* the card has the rings [the transmit queue's lock, and by who opens and stops] */
 	bool masks;			/* vectors do not mask themselves: we do */
 	u32 mtu;			/* that it is set up for [config mutex] */
 
@@ -167,7 +168,7 @@ struct vmxnet3 {
 	struct nic_chain rx_chain;	/* [as rx] */
 	bool large;			/* frames may need the second ring [as rx] */
 
-	u32 tx_done, tx_next, tx_told;	/* taken back, filled, told the card [nif.tx_lock] */
+	u32 tx_done, tx_next, tx_told;	/* taken back, filled, told the card [the transmit queue's lock] */
 	u32 tx_comp_next;		/* [tx_lock] */
 	struct vmxnet3_tx_slot {	/* at a frame's first descriptor: how many it has [tx_lock] */
 		struct pkt *pkt;
@@ -177,7 +178,7 @@ struct vmxnet3 {
 
 enum { VECTOR_RX, VECTOR_TX, VECTOR_EVENT, VECTORS };
 
-static inline struct vmxnet3 *vmxnet3_of(struct nic *n) { return container_of(n, struct vmxnet3, nic); }
+static inline struct vmxnet3 *vmxnet3_of(const struct nic_queue *q) { return container_of(q, struct vmxnet3, queue); }
 static inline void vmxnet3_mask(struct vmxnet3 *c, u32 vector, bool masked)
 {
 	mmio_write32(c->regs + VMXNET3_IMR + 8 * vector, masked);
@@ -189,8 +190,8 @@ enum irq_result vmxnet3_rx_irq(void *arg);	/* MSI-X: a queue's */
 enum irq_result vmxnet3_tx_irq(void *arg);
 enum irq_result vmxnet3_event_irq(void *arg);	/* MSI-X: the link's */
 enum irq_result vmxnet3_line_irq(void *arg);	/* MSI, or a wire: everything */
-int vmxnet3_xmit(struct netif *nif, struct pkt *p);
+int vmxnet3_xmit(struct netif *nif, u32 queue, struct pkt *p);
 void vmxnet3_tx_kick(struct net_deferred *d);
-void vmxnet3_tx_reclaim(struct netif *nif);
+void vmxnet3_tx_reclaim(struct netif *nif, u32 queue);
 void vmxnet3_refill(struct vmxnet3 *c);		/* from poll, or process context before the interface is up */
 void vmxnet3_rings_empty(struct vmxnet3 *c);	/* all packets back, all as at the start; the card has none */

@@ -34,7 +34,7 @@ static enum irq_result vmxnet3_queue_irq(struct vmxnet3 *c, u32 vector)
 {
 	if (unlikely(c->masks))
 		vmxnet3_mask(c, vector, true);
-	napi_schedule(&c->nic.napi);
+	napi_schedule(&c->queue.napi);
 	return IRQ_HANDLED;
 }
 
@@ -175,24 +175,25 @@ void vmxnet3_refill(struct vmxnet3 *c)
 		vmxnet3_fill(c, VMXNET3_BODY);
 	/* With a buffer left in the ring the next frame brings us back here; with none nothing would. */
 	if (unlikely(head->given == head->taken) && c->nic.up)
-		timer_set(&c->nic.refill, clock_ns() + NIC_REFILL_NS);
+		timer_set(&c->queue.refill, clock_ns() + NIC_REFILL_NS);
 }
 
 /* ---- transmitting -------------------------------------------------------------------------------- */
 
-static inline bool vmxnet3_tx_waits(const struct nic *n)
+static inline bool vmxnet3_tx_waits(const struct nic_queue *q)
 {
-	const struct vmxnet3 *c = container_of(n, struct vmxnet3, nic);
+	const struct vmxnet3 *c = vmxnet3_of(q);
 	u32 next = READ_ONCE(c->tx_comp_next);
 
-	return !!(READ_ONCE(c->m->tx_comp[TX_SLOT(next)].how) & COMP_GEN) == first_lap(next, VMXNET3_TX_RING) && !n->broken;
+	return !!(READ_ONCE(c->m->tx_comp[TX_SLOT(next)].how) & COMP_GEN) == first_lap(next, VMXNET3_TX_RING) &&
+	       !c->nic.broken;
 }
 
-static void vmxnet3_collect(struct nic *n)
+static void vmxnet3_collect(struct nic_queue *q)
 {
-	struct vmxnet3 *c = vmxnet3_of(n);
+	struct vmxnet3 *c = vmxnet3_of(q);
 
-	while (vmxnet3_tx_waits(n)) {
+	while (vmxnet3_tx_waits(q)) {
 		struct vmxnet3_tx_slot *s = &c->tx_slots[TX_SLOT(c->tx_done)];
 		struct pkt *p = s->pkt;
 		u32 what;
@@ -201,7 +202,7 @@ static void vmxnet3_collect(struct nic *n)
 		what = READ_ONCE(c->m->tx_comp[TX_SLOT(c->tx_comp_next)].what);
 		/* Of the last descriptor of the oldest frame. */
 		if (unlikely(!p || (what & COMP_INDEX) != TX_SLOT(c->tx_done + s->count - 1))) {
-			nic_break(n, "a transmit completion of", what);
+			nic_break(&c->nic, "a transmit completion of", what);
 			return;
 		}
 		c->tx_comp_next++;
@@ -211,9 +212,9 @@ static void vmxnet3_collect(struct nic *n)
 	}
 }
 
-static int vmxnet3_add(struct nic *n, struct pkt *p)
+static int vmxnet3_add(struct nic_queue *q, struct pkt *p)
 {
-	struct vmxnet3 *c = vmxnet3_of(n);
+	struct vmxnet3 *c = vmxnet3_of(q);
 	u32 parts = 0, at = c->tx_next, how = 0, sum_at = 0, first = 0;
 	struct vmxnet3_tx_desc *d;
 
@@ -221,7 +222,7 @@ static int vmxnet3_add(struct nic *n, struct pkt *p)
 		parts += pkt_linear(part) != 0;
 	if (unlikely(!parts || parts > NIC_TX_PARTS))
 		return -EMSGSIZE;
-	if (unlikely(n->broken))
+	if (unlikely(c->nic.broken))
 		return -EIO;
 	if (unlikely(!c->active || at - c->tx_done + parts >= VMXNET3_TX_RING))
 		return -ENOSPC;
@@ -258,29 +259,29 @@ static int vmxnet3_add(struct nic *n, struct pkt *p)
 	return 0;
 }
 
-static void vmxnet3_tx_tell(struct nic *n)
+static void vmxnet3_tx_tell(struct nic_queue *q)
 {
-	struct vmxnet3 *c = vmxnet3_of(n);
+	struct vmxnet3 *c = vmxnet3_of(q);
 
-	if (c->tx_told == c->tx_next || unlikely(n->broken))
+	if (c->tx_told == c->tx_next || unlikely(c->nic.broken))
 		return;
 	mmio_wmb();			/* give, then tell */
 	mmio_write32(c->regs + VMXNET3_TXPROD, TX_SLOT(c->tx_next));
 	c->tx_told = c->tx_next;
 }
 
-static inline u32 vmxnet3_tx_used(const struct nic *n)
+static inline u32 vmxnet3_tx_used(const struct nic_queue *q)
 {
-	const struct vmxnet3 *c = container_of(n, struct vmxnet3, nic);
+	const struct vmxnet3 *c = vmxnet3_of(q);
 
 	return c->tx_next - c->tx_done;
 }
 
 /* With one vector for all it comes anyway. */
-static void vmxnet3_tx_on(struct nic *n)
+static void vmxnet3_tx_on(struct nic_queue *q)
 {
-	if (n->pci->irq_type == PCI_IRQ_MSIX)
-		vmxnet3_mask(vmxnet3_of(n), VECTOR_TX, false);
+	if (q->nic->pci->irq_type == PCI_IRQ_MSIX)
+		vmxnet3_mask(vmxnet3_of(q), VECTOR_TX, false);
 }
 
 static const struct nic_tx_ops vmxnet3_tx = {
@@ -293,33 +294,33 @@ static const struct nic_tx_ops vmxnet3_tx = {
 	.arm = vmxnet3_tx_on,
 };
 
-int vmxnet3_xmit(struct netif *nif, struct pkt *p)
+int vmxnet3_xmit(struct netif *nif, u32 queue, struct pkt *p)
 {
 	struct vmxnet3 *c = nif->priv;
 
-	return nic_xmit(&c->nic, &vmxnet3_tx, p);
+	return nic_xmit(&c->queue, &vmxnet3_tx, p);
 }
 
 void vmxnet3_tx_kick(struct net_deferred *d)
 {
-	nic_tx_kick(container_of(d, struct nic, tx_kick), &vmxnet3_tx);
+	nic_tx_kick(container_of(d, struct nic_queue, tx_kick), &vmxnet3_tx);
 }
 
-void vmxnet3_tx_reclaim(struct netif *nif)
+void vmxnet3_tx_reclaim(struct netif *nif, u32 queue)
 {
 	struct vmxnet3 *c = nif->priv;
 
-	nic_tx_reclaim(&c->nic, &vmxnet3_tx);
+	nic_tx_reclaim(&c->queue, &vmxnet3_tx);
 }
 
 /* ---- the poll ------------------------------------------------------------------------------------ */
 
 int vmxnet3_poll(struct napi *n, int budget)
 {
-	struct vmxnet3 *c = container_of(n, struct vmxnet3, nic.napi);
+	struct vmxnet3 *c = container_of(n, struct vmxnet3, queue.napi);
 	const struct vmxnet3_rx_ring *head = &c->rx[VMXNET3_HEAD];
 	int done = vmxnet3_receive(c, budget);
-	bool armed = nic_tx_poll(&c->nic, &vmxnet3_tx);
+	bool armed = nic_tx_poll(&c->queue, &vmxnet3_tx);
 
 	if (head->given - head->taken < VMXNET3_RX_RING - VMXNET3_RX_BATCH && likely(!c->nic.broken))
 		vmxnet3_refill(c);
@@ -335,7 +336,7 @@ int vmxnet3_poll(struct napi *n, int budget)
 		return done;
 	vmxnet3_mask(c, VECTOR_RX, false);
 	if (armed)
-		vmxnet3_tx_on(&c->nic);
+		vmxnet3_tx_on(&c->queue);
 	return done;
 }
 

@@ -368,16 +368,18 @@ static struct pkt_queue received;
 int netif_register(struct netif *n)
 {
 	static struct netif_stats counts;
+	static struct netif_txq txq;
 
 	n->stats = &counts;
 	nif = n;
 	snprintf(n->name, sizeof(n->name), "eth0");
-	spin_init(&n->tx_lock, "netif.tx");
+	n->txqs = &txq;
+	spin_init(&txq.lock, "netif.tx");
 	return 0;
 }
 
 void netif_carrier(struct netif *n, bool on) { }
-void netif_tx_wake(struct netif *n) { }
+void netif_tx_wake(struct netif *n, u32 queue) { }
 void netif_rx(struct netif *n, struct pkt *p) { pkt_queue_push(&received, p); }
 void pci_sysfs_register(void) { }
 void netif_announce(struct netif *n) { }

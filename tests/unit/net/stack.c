@@ -33,7 +33,7 @@ void irq_unmask(struct irq *irq) { }
 
 /* ---- the card ---- */
 
-static int card_xmit(struct netif *nif, struct pkt *p)
+static int card_xmit(struct netif *nif, u32 queue, struct pkt *p)
 {
 	struct frame *f = &sent[sent_count % ARRAY_SIZE(sent)];
 
@@ -47,7 +47,7 @@ static int card_xmit(struct netif *nif, struct pkt *p)
 	return 0;
 }
 
-static void card_reclaim(struct netif *nif)
+static void card_reclaim(struct netif *nif, u32 queue)
 {
 	nic_reclaims++;
 }

@@ -384,7 +384,7 @@ TEST(a_sender_past_its_share_waits_for_the_card)
 	EXPECT(!(s->ops->poll(s, NULL) & EPOLLOUT));
 	nic_result = 0;
 	local_bh_disable();
-	netif_tx_wake(&nic);
+	netif_tx_wake(&nic, 0);
 	local_bh_enable();
 	EXPECT_EQ(sent_count, queued);
 	EXPECT(s->ops->poll(s, NULL) & EPOLLOUT);
@@ -404,7 +404,7 @@ TEST(a_socket_may_close_before_its_packets_leave)
 	socket_release(s);
 	nic_result = 0;
 	local_bh_disable();
-	netif_tx_wake(&nic);
+	netif_tx_wake(&nic, 0);
 	local_bh_enable();
 	EXPECT_EQ(sent_count, 10u);
 }

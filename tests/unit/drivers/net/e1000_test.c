@@ -623,7 +623,7 @@ TEST(a_sender_that_waits_for_space_gets_it_without_further_traffic)
 			EXPECT_EQ(card_transmit(out), 3060l);
 			if (!late)
 				card_sent(card.tx_last);	/* before it is asked for */
-			stack.nif->ops->tx_reclaim(stack.nif);
+			stack.nif->ops->tx_reclaim(stack.nif, 0);
 			EXPECT_EQ(released, late ? 0u : 1u);
 			if (late)
 				card_sent(card.tx_last);

@@ -131,12 +131,16 @@ static void stack_end(void)
 int netif_register(struct netif *nif)
 {
 	static struct netif_stats counts;
+	static struct netif_txq txqs[8];
 
 	counts = (struct netif_stats){ 0 };
+	memset(txqs, 0, sizeof(txqs));
 	nif->stats = &counts;
 	stack.nif = nif;
 	snprintf(nif->name, sizeof(nif->name), "eth0");
-	spin_init(&nif->tx_lock, "netif.tx");
+	nif->txqs = txqs;
+	for (u32 i = 0; i < ARRAY_SIZE(txqs); i++)
+		spin_init(&txqs[i].lock, "netif.tx");
 	return 0;
 }
 
@@ -152,28 +156,31 @@ void netif_rx(struct netif *nif, struct pkt *p)
 	pkt_queue_push(&stack.received, p);
 }
 
-static int send(struct pkt *p)
+static int send_by(u32 queue, struct pkt *p)
 {
+	struct netif_txq *t = &stack.nif->txqs[queue];
 	int err;
 
-	spin_lock_bh(&stack.nif->tx_lock);
-	err = stack.nif->ops->xmit(stack.nif, p);
+	spin_lock_bh(&t->lock);
+	err = stack.nif->ops->xmit(stack.nif, queue, p);
 	if (err == -ENOBUFS)
-		stack.nif->tx_stopped = true;
-	spin_unlock_bh(&stack.nif->tx_lock);
+		t->stopped = true;
+	spin_unlock_bh(&t->lock);
 	return err;
 }
 
-void netif_tx_wake(struct netif *nif)
+static int send(struct pkt *p) { return send_by(0, p); }
+
+void netif_tx_wake(struct netif *nif, u32 queue)
 {
 	struct pkt *p = stack.waiting;
 
-	if (!nif->tx_stopped)
+	if (!nif->txqs[queue].stopped)
 		return;
 	stack.wakes++;
-	nif->tx_stopped = false;
+	nif->txqs[queue].stopped = false;
 	stack.waiting = NULL;
-	if (p && send(p) == -ENOBUFS)
+	if (p && send_by(queue, p) == -ENOBUFS)
 		stack.waiting = p;
 }
 

@@ -274,8 +274,10 @@ static void end(struct virtio_net *v)
 		stack.nif->ops->stop(stack.nif);
 	host_run();
 	stack_end();
-	virtio_net_tx_free(v);
-	virtio_net_rx_free(v);
+	for (u32 i = 0; i < v->pairs; i++) {
+		virtio_net_tx_free(&v->queues[i]);
+		virtio_net_rx_free(&v->queues[i]);
+	}
 	virtio_net_release(v);
 	host_mmio_remove(&notify_region);
 	pkt_drain_caches();

@@ -53,7 +53,7 @@ TEST(a_frame_goes_up_from_old_devices)
 		u32 id;
 		u8 f[1514];
 
-		EXPECT_EQ(v->rx.in_flight, kinds[k].buffers);
+		EXPECT_EQ(v->queues->rx.in_flight, kinds[k].buffers);
 		for (int i = 0; i < 100; i++) {
 			u32 n = 14 + unit_random_below(1501);
 
@@ -61,7 +61,7 @@ TEST(a_frame_goes_up_from_old_devices)
 			EXPECT(card_receive(f, n));
 			host_run();
 			expect_received(i, n);
-			EXPECT_EQ(v->rx.in_flight, kinds[k].buffers);
+			EXPECT_EQ(v->queues->rx.in_flight, kinds[k].buffers);
 		}
 		/* Sent: the header's descriptor holds nothing else, if it may not. */
 		EXPECT_EQ(send(make_pkt(60, 1, PKT_HEADROOM)), 0);
@@ -79,12 +79,12 @@ TEST(nothing_is_heard_before_it_is_up)
 
 	for (u32 i = 0; i < 3; i++)
 		EXPECT(!open_lines[i]);
-	EXPECT_EQ(v->rx.in_flight, 0);
+	EXPECT_EQ(v->queues->rx.in_flight, 0);
 	EXPECT_EQ(stack.nif->ops->open(stack.nif), 0);
 	host_run();
 	for (u32 i = 0; i < 3; i++)
 		EXPECT(open_lines[i]);
-	EXPECT_EQ(v->rx.in_flight, RING);
+	EXPECT_EQ(v->queues->rx.in_flight, RING);
 	stack.nif->ops->stop(stack.nif);
 	for (u32 i = 0; i < 3; i++)
 		EXPECT(!open_lines[i]);
@@ -119,7 +119,7 @@ TEST(a_burst_costs_one_interrupt_and_one_doorbell)
 		expect_received(i, 60);
 	EXPECT_EQ(irq_count(irqs[VECTOR_RX]), 1ull);
 	EXPECT_EQ(card.kicks[0], kicks + 1);
-	EXPECT_EQ(v->rx.in_flight, RING);
+	EXPECT_EQ(v->queues->rx.in_flight, RING);
 	end(v);
 }
 
@@ -193,7 +193,7 @@ TEST(a_frame_in_several_buffers)
 		EXPECT(card_receive(f, n));
 		host_run();
 		expect_received(n, n);
-		EXPECT_EQ(v->rx.in_flight, RING);
+		EXPECT_EQ(v->queues->rx.in_flight, RING);
 	}
 	end(v);
 }
@@ -215,7 +215,7 @@ TEST(a_number_of_buffers_that_is_not_there)
 		card_signal(0);
 		host_run();
 		EXPECT_EQ(stack.received.count, 0u);
-		EXPECT(v->rx.broken);
+		EXPECT(v->queues->rx.broken);
 		EXPECT(host_log_has("out of service"));
 		EXPECT(!stack.carrier);
 		EXPECT_EQ(stack.nif->stats->rx_errors, 1ull);
@@ -289,7 +289,7 @@ TEST(an_empty_ring_starts_again_when_there_is_memory)
 		pkt_drain_caches();
 	}
 	EXPECT_EQ(stack.received.count, (u32)RING);
-	while (v->rx.in_flight) {	/* what a failing allocation let through */
+	while (v->queues->rx.in_flight) {	/* what a failing allocation let through */
 		host_alloc_fail(1);
 		EXPECT(card_receive(f, 60));
 		host_run();
@@ -298,7 +298,7 @@ TEST(an_empty_ring_starts_again_when_there_is_memory)
 	EXPECT(!card_receive(f, 60));
 	host_alloc_fail(0);
 	host_clock_advance(20 * NSEC_PER_MSEC);
-	EXPECT_EQ(v->rx.in_flight, RING);
+	EXPECT_EQ(v->queues->rx.in_flight, RING);
 	pkt_queue_purge(&stack.received);
 	EXPECT(card_receive(f, 60));
 	host_run();
@@ -432,7 +432,7 @@ TEST(frames_go_out_as_they_are)
 			}
 			card_sent(id);
 			if (shared) {
-				virtio_net_tx_poll(v);
+				virtio_net_tx_poll(v->queues);
 				EXPECT_EQ(shared->refs, 1u);
 				pkt_free(shared);
 			}
@@ -531,7 +531,7 @@ TEST(a_sender_that_waits_for_space_gets_it_without_further_traffic)
 	p->release = note_release;
 	EXPECT_EQ(send(p), 0);
 	expect_transmitted(1, 60, 12, &id);
-	stack.nif->ops->tx_reclaim(stack.nif);
+	stack.nif->ops->tx_reclaim(stack.nif, 0);
 	EXPECT_EQ(released, 0u);
 	card_sent(id);
 	host_run();
@@ -571,10 +571,10 @@ TEST(a_transmit_queue_that_lies)
 	EXPECT_EQ(send(make_pkt(60, 1, PKT_HEADROOM)), 0);
 	card_put(1, 99, 0);
 	local_bh_disable();
-	virtio_net_tx_poll(v);
+	virtio_net_tx_poll(v->queues);
 	local_bh_enable();
 	host_run();
-	EXPECT(v->tx.broken);
+	EXPECT(v->queues->tx.broken);
 	EXPECT(!stack.carrier);
 	p = make_pkt(60, 2, PKT_HEADROOM);
 	EXPECT_EQ(send(p), -EIO);
@@ -652,7 +652,7 @@ TEST(segments_go_out_as_one)
 		/* Who keeps them may drop one while the card has it still; or use one when the card is done. */
 		pkt_drop(parts[round % 3]);
 		card_sent(id);
-		stack.nif->ops->tx_reclaim(stack.nif);
+		stack.nif->ops->tx_reclaim(stack.nif, 0);
 		for (u32 i = 0; i < 3; i++) {
 			if (i == round % 3)
 				continue;

@@ -387,7 +387,7 @@ TEST(transmit_completions_of_nothing)
 		}
 		card_sent(i == 2 ? 4095 : i);	/* nothing is out; the next one's; none of any ring */
 		p = make_pkt(60, 2, PKT_HEADROOM);
-		stack.nif->ops->tx_reclaim(stack.nif);
+		stack.nif->ops->tx_reclaim(stack.nif, 0);
 		pkt_free(p);
 		expect_out_of_service();
 		end();
@@ -673,7 +673,7 @@ TEST(a_sender_that_waits_for_space_gets_it_without_further_traffic)
 			EXPECT_EQ(card_transmit(out), 3060l);
 			if (!late)
 				card_sent(card.tx_last);	/* before it is asked for */
-			stack.nif->ops->tx_reclaim(stack.nif);
+			stack.nif->ops->tx_reclaim(stack.nif, 0);
 			EXPECT_EQ(released, late ? 0u : 1u);
 			if (late)
 				card_sent(card.tx_last);
@@ -702,7 +702,7 @@ TEST(frames_in_flight_when_it_goes_down)
 	p = make_pkt(60, 1, PKT_HEADROOM);
 	EXPECT_EQ(send(p), -ENOBUFS);
 	pkt_free(p);
-	stack.nif->tx_stopped = false;
+	stack.nif->txqs->stopped = false;
 	EXPECT_EQ(stack.nif->ops->open(stack.nif), 0);
 	host_run();
 	EXPECT_EQ(send(make_pkt(60, 1, PKT_HEADROOM)), 0);

@@ -617,7 +617,7 @@ TEST(memory_that_fails_costs_time_only)
 	stream_send(&send);
 	wait_until(clock_ns() + 50 * MSEC);
 	nic_result = 0;
-	netif_tx_wake(&nic);
+	netif_tx_wake(&nic, 0);
 	stream_wait(&receive);
 	EXPECT_EQ(receive.done, send.bytes);
 	socket_release(a);

@@ -231,7 +231,7 @@ static void packet_cut(struct pkt *p)
 	}
 }
 
-static int wire_xmit(struct netif *nif, struct pkt *p)
+static int wire_xmit(struct netif *nif, u32 queue, struct pkt *p)
 {
 	struct wire_frame *f;
 	struct ip_header *ip;
