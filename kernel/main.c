@@ -19,6 +19,7 @@
 #include "drivers/misc/pvpanic_early.h"
 #include "drivers/uart/early.h"
 #include "fs/initramfs.h"
+#include "fw/efi_runtime.h"
 #include "fw/platform.h"
 #include "irq/irq.h"
 #include "mm/kmap.h"
@@ -76,7 +77,7 @@ static void power_start(const void *dtb, u64 rsdp)
 	bool hvc;
 
 	if (dtb ? !fdt_psci(dtb, &hvc) : !rsdp || !acpi_psci(rsdp, firmware_show, &hvc)) {
-		log_warn("firmware offers no PSCI: the machine can't be turned off");
+		log_warn("firmware offers no PSCI: without UEFI the machine can't be turned off");
 		return;
 	}
 	psci_init(hvc);
@@ -124,12 +125,32 @@ static void memory_start(const void *boot, u64 boot_phys)
 	slab_init();
 }
 
+/* Firmware first: what it was given to do at a restart is done by its own (UEFI 2.10, 8.5.1). */
+static void reset(void)
+{
+	efi_reset();
+	if (psci_present())
+		psci_reset();
+}
+
+static void efi_start(void)
+{
+	efi_runtime_start(efi);
+	if (!efi_runtime_works())
+		return;
+	machine_ops.reset = reset;
+	if (!machine_ops.power_off)
+		machine_ops.power_off = efi_power_off;
+}
+
 static void platform_start(void)
 {
 	if (dtb ? platform_from_fdt(dtb) : platform_from_acpi(rsdp))
 		panic("the %s can't be used; see the messages above", dtb ? "device tree" : "ACPI tables");
 	if (efi && platform_from_boot_info(efi, command_line))
 		panic("no memory for what UEFI said");
+	if (efi)
+		efi_start();
 }
 
 noreturn void kernel_entry(const void *boot, u64 boot_phys, u64 entry_counter)

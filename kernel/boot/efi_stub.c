@@ -11,6 +11,7 @@
  */
 #include "boot/efi_stub.h"
 #include "arch/arm64/boot.h"
+#include "base/calendar.h"
 #include "base/endian.h"
 #include "base/string.h"
 
@@ -20,10 +21,11 @@
 #define DTB_SIZE_AT	4
 #define DTB_MAX		(3u << 19)
 #define MAP_MAX		(1u << 17)
+#define ATTRIBUTES_MAX	(1u << 16)
 #define MAP_SPARE	16		/* descriptors that the map may grow by while we use it */
 #define EXIT_TRIES	4
 
-_Static_assert(DTB_MAX + MAP_MAX + EFI_COMMAND_LINE_MAX + 4096 <= BOOT_INFO_MAX, "all parts fit");
+_Static_assert(DTB_MAX + MAP_MAX + ATTRIBUTES_MAX + EFI_COMMAND_LINE_MAX + 4096 <= BOOT_INFO_MAX, "all parts fit");
 
 extern char _image_start[], _boot_end[];
 
@@ -54,6 +56,14 @@ static size_t dtb_size(struct efi_boot *b, const u8 *dtb)
 		return size;
 	efi_complain(b, u"the device tree is too large; it is left out", NULL, EFI_SUCCESS);
 	return 0;
+}
+
+/* The size of the table that says what of the runtime services is code; 0: there is none, or none that can be. */
+static size_t attributes_size(const struct efi_memory_attributes *t)
+{
+	size_t size = t ? sizeof(*t) + (size_t)t->count * t->descriptor_size : 0;
+
+	return size <= ATTRIBUTES_MAX ? size : 0;
 }
 
 /* Our file, checked, at a place where it can start. */
@@ -111,16 +121,12 @@ static void seed_note(struct efi_boot *b, struct boot_info *info)
 		info->rng_seed_len = sizeof(info->rng_seed);
 }
 
-/* Seconds since 1970 (days by the Gregorian calendar, years beginning in March); 0 for what can be no time. */
+/* Seconds since 1970; 0 for what can be no time. */
 static u64 seconds_of(const struct efi_time *t)
 {
-	s64 year = t->year - (t->month < 3), month = (t->month + 9) % 12;
-	s64 days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + t->day - 1 - 719468;
-	s64 zone = t->zone == EFI_TIME_ZONE_NONE ? 0 : t->zone;
+	struct calendar c = { t->year, t->month, t->day, t->hour, t->minute, t->second, 0, 0 };
 
-	if (t->year < 1970 || t->month < 1 || t->month > 12 || t->day < 1 || t->day > 31)
-		return 0;
-	return ((days * 24 + t->hour) * 60 + t->minute + zone) * 60 + t->second;
+	return calendar_valid(&c) ? calendar_seconds(&c) + 60 * (t->zone == EFI_TIME_ZONE_NONE ? 0 : t->zone) : 0;
 }
 
 static void time_note(struct efi_boot *b, struct boot_info *info)
@@ -148,7 +154,8 @@ static struct boot_info_part part_add(struct boot_info *info, u32 *used, const v
 static efi_status info_make(struct efi_boot *b)
 {
 	const u8 *dtb = table_find(b, EFI_DTB_GUID);
-	size_t tree = dtb_size(b, dtb), map = 0, key, descriptor;
+	const void *attributes = table_find(b, EFI_MEMORY_ATTRIBUTES_GUID);
+	size_t tree = dtb_size(b, dtb), rights = attributes_size(attributes), map = 0, key, descriptor;
 	struct boot_info *info;
 	u32 version, used = ALIGN_UP(sizeof(*info), 8ul);
 	efi_status st = b->services->get_memory_map(&map, NULL, &key, &descriptor, &version);
@@ -158,7 +165,7 @@ static efi_status info_make(struct efi_boot *b)
 	map += MAP_SPARE * descriptor;
 	if (descriptor < sizeof(struct efi_memory_descriptor) || map > MAP_MAX)
 		return efi_complain(b, u"the memory map is not as it should be", NULL, EFI_LOAD_ERROR);
-	st = efi_pages_take(b, used + b->command_line_size + tree + map + 3 * 8, &b->info);
+	st = efi_pages_take(b, used + b->command_line_size + tree + rights + map + 4 * 8, &b->info);
 	if (st)
 		return efi_complain(b, u"no memory for what the kernel is told", NULL, st);
 	info = (struct boot_info *)b->info.base;
@@ -166,6 +173,7 @@ static efi_status info_make(struct efi_boot *b)
 	info->magic = BOOT_INFO_MAGIC;
 	info->command_line = part_add(info, &used, b->command_line, b->command_line_size);
 	info->dtb = part_add(info, &used, dtb, tree);
+	info->attributes = part_add(info, &used, attributes, rights);
 	info->memory_map = part_add(info, &used, NULL, map);
 	info->size = used;
 	info->initrd_base = b->initrd_size ? b->initrd.base : 0;

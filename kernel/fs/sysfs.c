@@ -89,9 +89,9 @@ static s64 binary_read(struct file *f, struct uio *u, u64 *pos)
 
 static const struct file_ops binary_fops = { .read = binary_read, .seek = file_seek_vnode };
 
-int sysfs_register_binary(const char *path, u64 size, s64 (*read)(void *, u64, void *, size_t), void *arg)
+int sysfs_register_binary(const char *path, u32 mode, u64 size, s64 (*read)(void *, u64, void *, size_t), void *arg)
 {
-	struct attr_file what = { .mode = S_IFREG | 0444, .arg_free = kfree, .fops = &binary_fops, .size = size };
+	struct attr_file what = { .mode = S_IFREG | mode, .arg_free = kfree, .fops = &binary_fops, .size = size };
 	struct binary *b = kmalloc(sizeof(*b));
 	int err;
 

@@ -29,6 +29,7 @@ struct boot_info {
 	u8 rng_seed[64];		/* EFI_RNG_PROTOCOL */
 	struct boot_info_part command_line;	/* UTF-8, its NUL counted */
 	struct boot_info_part dtb;	/* a copy of the device tree from the configuration table */
+	struct boot_info_part attributes;	/* EFI_MEMORY_ATTRIBUTES_TABLE */
 	struct boot_info_part memory_map;	/* EFI_MEMORY_DESCRIPTORs, memory_descriptor_size apart */
 	u32 memory_descriptor_size, memory_descriptor_version;
 	u64 initrd_base, initrd_size;

@@ -23,8 +23,12 @@ struct efi_guid { u32 a; u16 b, c; u8 d[8]; };
 enum efi_memory_type {
 	EFI_RESERVED, EFI_LOADER_CODE, EFI_LOADER_DATA, EFI_BOOT_SERVICES_CODE, EFI_BOOT_SERVICES_DATA,
 	EFI_RUNTIME_SERVICES_CODE, EFI_RUNTIME_SERVICES_DATA, EFI_CONVENTIONAL, EFI_UNUSABLE, EFI_ACPI_RECLAIM,
+	EFI_ACPI_NVS, EFI_MMIO, EFI_MMIO_PORT,
 };
 #define EFI_MEMORY_WB		0x8ull
+#define EFI_MEMORY_XP		0x4000ull
+#define EFI_MEMORY_RO		0x20000ull
+#define EFI_MEMORY_RUNTIME	(1ull << 63)
 #define EFI_PAGE_SIZE		4096ul
 
 struct efi_memory_descriptor {
@@ -71,11 +75,21 @@ struct efi_time {
 	u8 daylight, pad2;
 };
 
+enum efi_reset { EFI_RESET_COLD, EFI_RESET_WARM, EFI_RESET_SHUTDOWN };
+
 /* 4.5 */
+#define EFI_SYSTEM_TABLE_SIGNATURE	0x5453595320494249ull
+#define EFI_RUNTIME_SIGNATURE		0x56524553544e5552ull
 struct efi_runtime_services {
 	struct efi_table_header header;
 	efi_status (*get_time)(struct efi_time *time, void *capabilities);
+	efi_status (*set_time)(struct efi_time *time);
+	void *wakeup[2], *set_virtual_address_map, *convert_pointer, *variables[3], *monotonic_count;
+	void (*reset_system)(u32 how, efi_status status, size_t size, void *data);
 };
+
+/* 4.6: what of the runtime regions is written, and what executed. Entries follow. */
+struct efi_memory_attributes { u32 version, count, descriptor_size, flags; };
 
 /* 4.6 */
 struct efi_configuration_table { struct efi_guid guid; void *table; };
@@ -167,6 +181,8 @@ struct efi_rng {
 #define EFI_RNG_GUID		EFI_GUID(0x3152bca5, 0xeade, 0x433d, 0x86, 0x2e, 0xc0, 0x1c, 0xdc, 0x29, 0x1f, 0x44)
 #define EFI_ACPI20_GUID		EFI_GUID(0x8868e871, 0xe4f1, 0x11d3, 0xbc, 0x22, 0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81)
 #define EFI_SMBIOS3_GUID	EFI_GUID(0xf2fd1544, 0x9794, 0x4a2c, 0x99, 0x2e, 0xe5, 0xbb, 0xcf, 0x20, 0xe3, 0x94)
+#define EFI_MEMORY_ATTRIBUTES_GUID \
+	EFI_GUID(0xdcfa911d, 0x26eb, 0x469f, 0xa2, 0x20, 0x38, 0xb7, 0xdc, 0x46, 0x12, 0x20)
 #define EFI_DTB_GUID		EFI_GUID(0xb1b621d5, 0xf19c, 0x41a5, 0x83, 0x0b, 0xd9, 0x15, 0x2c, 0x69, 0xaa, 0xe0)
 /* The vendor path at which a boot loader offers the initramfs: a convention of Linux's EFI stub. */
 #define LINUX_EFI_INITRD_MEDIA_GUID \

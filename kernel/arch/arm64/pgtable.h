@@ -151,6 +151,23 @@ static inline void pgtable_switch_user(u64 root, u64 asid)
 	__asm__ volatile("msr ttbr0_el1, %0; isb" :: "r"(root | asid << 48) : "memory");
 #endif
 }
+/* What it is: for pgtable_switch_user(that, 0) later. */
+static inline u64 pgtable_user_half(void)
+{
+#ifdef CONFIG_SW_PAN
+	extern u64 user_ttbr;
+
+	return *(u64 *)((u64)&user_ttbr + sysreg_read(tpidr_el1));
+#else
+	return sysreg_read(ttbr0_el1);
+#endif
+}
+
+/* This CPU forgets what it knows of an identifier. */
+static inline void tlb_flush_asid_here(u64 asid)
+{
+	__asm__ volatile("dsb nshst; tlbi aside1, %0; dsb nsh; isb" :: "r"(asid << 48) : "memory");
+}
 u32 pgtable_asid_bits(void);		/* 8 or 16 */
 
 /* Make what was written through the linear map executable: data to the point of unification, instructions dropped. */

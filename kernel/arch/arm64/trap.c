@@ -4,6 +4,7 @@
  */
 #include "arch/arm64/asm.h"
 #include "arch/arm64/cpu.h"
+#include "arch/arm64/firmware.h"
 #include "arch/arm64/memory.h"
 #include "arch/arm64/ucopy.h"
 #include "arch/arm64/upcall.h"
@@ -30,6 +31,11 @@ enum {
 static inline bool fsc_translation(u32 f) { return (f & 0x3c) == 0x04 || (f & 0x3c) == 0x08; }
 static inline bool fsc_permission(u32 f) { return (f & 0x3c) == 0x0c; }
 static inline bool fsc_external(u32 f) { return f == 0x10; }
+
+_Static_assert(offsetof(struct firmware_call, sp) == 96, "firmware_call.S");
+_Static_assert(offsetof(struct firmware_call, thread) == 104, "firmware_call.S");
+extern char firmware_return[];
+struct firmware_call *firmware_running;
 
 struct extable_entry { s32 from, to; };
 extern const struct extable_entry _extable_start[], _extable_end[];
@@ -148,12 +154,28 @@ static bool fault_expected(struct trap_frame *f, u64 esr, u64 far)
 	return true;
 }
 
+/* In firmware that this thread called: the call ends. Its code is where no kernel code is, in the lower half. */
+static bool firmware_ended(struct trap_frame *f, u64 esr, u64 far)
+{
+	struct firmware_call *c = READ_ONCE(firmware_running);
+
+	if (!c || c->thread != current() || f->pc >= USER_TOP)
+		return false;
+	c->pc = f->pc;
+	c->address = far;
+	c->esr = esr;
+	f->x[0] = FIRMWARE_FAULT;
+	f->x[1] = (u64)c;
+	f->pc = (u64)firmware_return;
+	return true;
+}
+
 void trap_kernel_sync(struct trap_frame *f, u64 esr, u64 far)
 {
 	u32 ec = ESR_EC(esr);
 	const char *what = "unexpected exception";
 
-	if (fault_expected(f, esr, far))
+	if (fault_expected(f, esr, far) || firmware_ended(f, esr, far))
 		return;
 	if (ec == EC_DABORT || ec == EC_IABORT) {
 		if (far < USER_TOP)

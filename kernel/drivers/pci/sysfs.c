@@ -116,7 +116,7 @@ static int attributes_register(struct pci_device *d, const char *dir)
 			return err;
 	}
 	snprintf(path, sizeof(path), "%s/config", dir);
-	return sysfs_register_binary(path, CONFIG_SIZE, config_read, d);
+	return sysfs_register_binary(path, 0444, CONFIG_SIZE, config_read, d);
 }
 
 /* The links between a device and its driver, relative as on Linux. */
