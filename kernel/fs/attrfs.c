@@ -37,11 +37,15 @@ void attrfs_release(struct vnode *v)
 
 static int attr_open(struct vnode *v, struct file *f)
 {
+	const struct attr_node *n = node_of(v);
+
 	if (f->ops) {
-		f->priv = node_of(v)->source.arg;
+		f->priv = n->source.arg;
 		return 0;
 	}
-	return text_file_open(f, &node_of(v)->source);
+	if (n->strict && ((file_writable(f) && !n->source.store) || (file_readable(f) && !n->source.show)))
+		return -EACCES;
+	return text_file_open(f, &n->source);
 }
 
 static s64 attr_readlink(struct vnode *v, char *buf, size_t size)
@@ -90,6 +94,7 @@ static struct attr_node *node_new(struct superblock *sb, const struct attr_file 
 		n->v.ino = what->ino;
 	n->v.size = what->size;
 	n->source = what->source;
+	n->strict = what->strict;
 	if (what->target) {
 		n->target = kstrdup(what->target);
 		if (!n->target) {

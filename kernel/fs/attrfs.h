@@ -10,6 +10,7 @@ struct attr_node {
 	struct text_source source;	/* of text files */
 	void (*arg_free)(void *);	/* the last reference frees source.arg; NULL: not ours */
 	char *target;			/* of links; owned */
+	bool strict;			/* as attr_file's */
 };
 
 /* A file system of such a tree, alive for ever. Its root may have operations of its own. NULL: no memory. */
@@ -24,6 +25,7 @@ struct attr_file {
 	const char *target;
 	u64 size;
 	u64 ino;			/* 0: one is chosen */
+	bool strict;			/* its rights bind root too: no opening for what it cannot do */
 };
 /* 0, -EEXIST, -ENOMEM, -ENOTDIR. */
 int attrfs_add(struct superblock *sb, const char *path, const struct attr_file *what);

@@ -23,12 +23,19 @@ static struct proc_stat_source *stat_sources;	/* in order of registration; never
 
 static const struct vnode_ops root_ops;
 
+/* Settings and what the network says: their rights bind root too, as on Linux. */
+static bool is_strict(const char *path)
+{
+	return !strncmp(path, "sys/", 4) || !strncmp(path, "net/", 4);
+}
+
 int proc_register(const char *path, const struct proc_entry_ops *ops, void *arg)
 {
 	struct attr_file what = {
 		.mode = S_IFREG | (ops->mode ? ops->mode : ops->store ? 0644 : 0444),
 		.source = { ops->show, ops->store, arg },
 		.fops = ops->fops,
+		.strict = is_strict(path),
 	};
 
 	return attrfs_add(procfs, path, &what);
@@ -42,7 +49,9 @@ static void show_plain(struct text_out *t, void *show)
 
 int proc_register_file(const char *path, void (*show)(struct text_out *))
 {
-	struct attr_file what = { .mode = S_IFREG | 0444, .source = { show_plain, NULL, (void *)show } };
+	struct attr_file what = {
+		.mode = S_IFREG | 0444, .source = { show_plain, NULL, (void *)show }, .strict = is_strict(path),
+	};
 
 	return attrfs_add(procfs, path, &what);
 }

@@ -26,6 +26,7 @@ int sysfs_register(const char *path, void (*show)(struct text_out *, void *),
 		.mode = S_IFREG | (store ? 0644 : 0444),
 		.source = { show, store, arg },
 		.size = PAGE_SIZE,
+		.strict = true,
 	};
 
 	return attrfs_add(sysfs, path, &what);
@@ -38,7 +39,7 @@ static void text_show(struct text_out *t, void *text)
 
 int sysfs_register_text(const char *path, const char *text)
 {
-	struct attr_file what = { .mode = S_IFREG | 0444, .arg_free = kfree, .size = PAGE_SIZE };
+	struct attr_file what = { .mode = S_IFREG | 0444, .arg_free = kfree, .size = PAGE_SIZE, .strict = true };
 	int err;
 
 	what.source.show = text_show;

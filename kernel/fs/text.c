@@ -124,7 +124,7 @@ static s64 text_store(struct file *f, struct uio *u, u64 *pos)
 	int err;
 
 	if (!source->store)
-		return -EACCES;
+		return -EIO;
 	if (n > WRITE_MAX)
 		return -EINVAL;
 	text = kmalloc(n + 1);

@@ -230,6 +230,12 @@ static bool is_alive(const struct pid_node *n)
 	return same;
 }
 
+/* What Linux says of a process's file that only tells; of the system's files it says EIO. */
+static int refuse_store(const char *text, size_t len, void *node)
+{
+	return -EINVAL;
+}
+
 /* Once more at each reading: an exec since the opening may have given the process other rights. */
 static void inner_show(struct text_out *t, void *node)
 {
@@ -256,7 +262,7 @@ static struct dentry *dir_lookup(struct dentry *dir, const char *name, u32 len)
 		if (!is_err(d)) {
 			made = node_of(d->vnode);
 			made->entry = e;
-			made->source = (struct text_source){ e->looks ? inner_show : e->show, e->store, made };
+			made->source = (struct text_source){ e->looks ? inner_show : e->show, e->store ? e->store : refuse_store, made };
 		}
 		return d;
 	}
@@ -426,7 +432,7 @@ static struct dentry *fd_lookup(struct dentry *dir, const char *name, u32 len)
 		struct pid_node *made = node_of(d->vnode);
 
 		made->fd = fd;
-		made->source = (struct text_source){ pid_fdinfo_show, NULL, made };
+		made->source = (struct text_source){ pid_fdinfo_show, refuse_store, made };
 	}
 	return d;
 }

@@ -136,6 +136,36 @@ CHECK(what_is_known_of_the_system)
 	EXPECT(value("/proc/sys/vm/max_map_count", "") == 65530);
 }
 
+/* Root may open nearly everything to write; what it gets then goes by the kind of file. */
+CHECK(what_only_tells_cannot_be_told)
+{
+	static const char *const system[] = { "version", "stat", "meminfo", "locks", "uptime", "interrupts", "filesystems" };
+	static const char *const process[] = { "status", "maps", "cmdline", "environ", "limits", "stat", "mounts", "fdinfo/1" };
+	static const char *const closed[] = {
+		"/proc/net/dev", "/proc/sys/kernel/osrelease", "/proc/sys/fs/file-nr", "/sys/devices/system/cpu/online",
+	};
+	char name[64];
+	int fd;
+
+	for (unsigned i = 0; i < sizeof(system) / sizeof(*system); i++) {
+		sprintf(name, "/proc/%s", system[i]);
+		fd = open(name, O_WRONLY);
+		EXPECT(fd >= 0);
+		FAILS(write(fd, "1", 1), EIO);
+		close(fd);
+	}
+	for (unsigned i = 0; i < sizeof(process) / sizeof(*process); i++) {
+		sprintf(name, "/proc/self/%s", process[i]);
+		fd = open(name, O_WRONLY);
+		EXPECT(fd >= 0);
+		FAILS(write(fd, "1", 1), EINVAL);
+		close(fd);
+	}
+	for (unsigned i = 0; i < sizeof(closed) / sizeof(*closed); i++)
+		FAILS(open(closed[i], O_WRONLY), EACCES);
+	FAILS(open("/proc/sys/vm/drop_caches", O_RDONLY), EACCES);
+}
+
 CHECK(settings_take_numbers_alone)
 {
 	int fd = open("/proc/sys/vm/overcommit_ratio", O_RDWR);
