@@ -324,9 +324,10 @@ static int printk_store(const char *text, size_t len, void *arg)
 	return 0;
 }
 
-/* A number that may be set, up to a most. */
-struct setting { u32 *value, max; };
-#define SETTING(v, m) (void *)&(const struct setting){ &(v), m }
+/* A number that may be set, within bounds. */
+struct setting { u32 *value, max, min; };
+#define SETTING(v, m) SETTING_FROM(v, 0, m)
+#define SETTING_FROM(v, least, m) (void *)&(const struct setting){ &(v), m, least }
 
 static void setting_show(struct text_out *t, void *setting)
 {
@@ -338,7 +339,7 @@ static int setting_store(const char *text, size_t len, void *setting)
 	const struct setting *s = setting;
 	u64 n;
 
-	if (parse_u64(text, NULL, 10, &n) || n > s->max)
+	if (parse_u64(text, NULL, 10, &n) || n > s->max || n < s->min)
 		return -EINVAL;
 	WRITE_ONCE(*s->value, n);
 	return 0;
@@ -413,7 +414,7 @@ static const struct entry entries[] = {
 	{ "sys/kernel/version", { .show = field_show }, (void *)offsetof(struct uts, version) },
 	{ "sys/kernel/hostname", { .show = field_show, .store = hostname_store }, (void *)offsetof(struct uts, nodename) },
 	{ "sys/kernel/domainname", { .show = field_show, .store = domainname_store }, (void *)offsetof(struct uts, domainname) },
-	{ "sys/kernel/pid_max", { .show = number_show }, (void *)PID_MAX },
+	{ "sys/kernel/pid_max", { SETTABLE }, SETTING_FROM(pid_max, PID_MAX_LEAST, PID_MAX) },
 	{ "sys/kernel/threads-max", { .show = number_show }, (void *)PID_MAX },
 	{ "sys/kernel/ngroups_max", { .show = number_show }, (void *)65536 },
 	{ "sys/kernel/cap_last_cap", { .show = number_show }, (void *)40 },

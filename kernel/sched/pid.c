@@ -16,6 +16,7 @@
 
 struct spinlock pids_lock = SPINLOCK_INIT("pids");
 struct session_ops session_ops;
+u32 pid_max = PID_MAX;
 
 static struct pid *first_buckets[64];
 static struct pid **buckets = first_buckets;	/* [p] */
@@ -63,9 +64,9 @@ static void table_grow(void)
 
 struct pid *pid_new(void)
 {
+	s32 most = READ_ONCE(pid_max), left = most, n;
 	struct pid *p, **b;
 	u64 flags;
-	s32 n;
 
 	if (unlikely(!pid_cache))
 		pid_cache = slab_cache_create("pid", sizeof(struct pid), 0);
@@ -76,15 +77,16 @@ struct pid *pid_new(void)
 	list_init(&p->session);
 	p->uses = 1;
 	flags = spin_lock_irqsave(&pids_lock);
-	if (pid_count >= PID_MAX - FIRST_AFTER_WRAP) {
+	/* One of so many that follow each other is free, if any is: each look but the last finds one that is taken. */
+	n = last_number;
+	do
+		n = n + 1 >= most ? FIRST_AFTER_WRAP : n + 1;
+	while (pid_find_locked(n) && --left);
+	if (!left) {
 		spin_unlock_irqrestore(&pids_lock, flags);
 		slab_free(pid_cache, p);
 		return NULL;
 	}
-	n = last_number;
-	do
-		n = n + 1 >= PID_MAX ? FIRST_AFTER_WRAP : n + 1;
-	while (pid_find_locked(n));
 	p->number = last_number = n;
 	if (++pid_count > bucket_count * 2)
 		table_grow();

@@ -12,7 +12,8 @@
 
 struct tty;
 
-#define PID_MAX	4194304			/* numbers are below this, as on Linux with 64 bits */
+#define PID_MAX	4194304			/* the most that pid_max may be, as on Linux with 64 bits */
+#define PID_MAX_LEAST 301
 
 struct pid {
 	struct pid *hash_next;		/* [p] */
@@ -26,6 +27,7 @@ struct pid {
 };
 
 extern struct spinlock pids_lock;
+extern u32 pid_max;			/* new numbers are below it; torn by nothing */
 
 /* A new number, uses 1; NULL: no memory or none free. Process context. */
 struct pid *pid_new(void);
