@@ -143,27 +143,34 @@ static void cpuinfo_show(struct text_out *t)
 	}
 }
 
-/* One line of CPU time. */
-static void cpu_time_show(struct text_out *t, const char *name, const struct cpu_split *busy, u64 idle_ns)
+/* One line of CPU time: user, nice, system, idle, iowait, irq, softirq and three more. */
+static void cpu_time_show(struct text_out *t, const char *name, const struct cpu_busy *busy, u64 idle_ns)
 {
-	text_printf(t, "%s %llu 0 %llu %llu 0 0 0 0 0 0\n", name, LL(busy->user_ns / TICK_NS), LL(busy->system_ns / TICK_NS),
-		    LL(idle_ns / TICK_NS));
+	text_printf(t, "%s %llu %llu %llu %llu 0 0 %llu 0 0 0\n", name, LL(busy->user.user_ns / TICK_NS),
+		    LL(busy->user.system_ns / TICK_NS), LL(busy->system.system_ns / TICK_NS), LL(idle_ns / TICK_NS),
+		    LL(busy->system.user_ns / TICK_NS));
+}
+
+static void cpu_split_add(struct cpu_split *sum, const struct cpu_split *s)
+{
+	sum->user_ns += s->user_ns;
+	sum->system_ns += s->system_ns;
 }
 
 static void cpu_times_show(struct text_out *t)
 {
-	struct cpu_split busy, all = { 0 };
+	struct cpu_busy busy, all = { 0 };
 	char name[16];
 	u64 idle;
 
 	for (u32 cpu = 0; cpu < cpus_present; cpu++) {
-		sched_cpu_split(cpu, &busy);
-		all.user_ns += busy.user_ns;
-		all.system_ns += busy.system_ns;
+		sched_cpu_busy(cpu, &busy);
+		cpu_split_add(&all.user, &busy.user);
+		cpu_split_add(&all.system, &busy.system);
 	}
 	cpu_time_show(t, "cpu ", &all, idle_ns_all());
 	for (u32 cpu = 0; cpu < cpus_present; cpu++) {
-		sched_cpu_split(cpu, &busy);
+		sched_cpu_busy(cpu, &busy);
 		sched_cpu_idle_ns(cpu, &idle);
 		snprintf(name, sizeof(name), "cpu%u", cpu);
 		cpu_time_show(t, name, &busy, idle);

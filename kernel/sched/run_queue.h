@@ -17,7 +17,8 @@ struct run_queue {
 	u64 switches, idle_ns;		/* [lock] */
 	u64 sample_at;			/* clock_ns() of the next sample; ~0: none is due [lock] */
 	u64 user_ns, system_ns;		/* parts of the time not idle of which a sample said where they went [lock] */
-	struct cpu_split shown;		/* [lock] */
+	u64 nice_ns, softirq_ns;	/* of the first, of the second [lock] */
+	struct cpu_busy shown;		/* [lock] */
 	u64 slice_end;			/* clock_ns() at which the current one must yield; ~0: nobody waits [lock] */
 	struct vm_space *space;		/* the user half loaded [own CPU] */
 	struct thread *leaving;		/* who was switched away from, for sched_finish [own CPU] */

@@ -155,13 +155,19 @@ static void sample_arm(struct run_queue *q, u64 now)
 static void sample(struct run_queue *q, u64 now, bool user)
 {
 	struct thread *t = q->current;
+	u64 ran;
 
 	rq_lock(q);
 	if (t == q->idle) {
 		q->sample_at = ~0ull;
 	} else {
 		*(user ? &t->user_ns : &t->system_ns) += t->run_ns + (now - t->run_since) - t->user_ns - t->system_ns;
-		*(user ? &q->user_ns : &q->system_ns) += now - q->idle_ns - q->user_ns - q->system_ns;
+		ran = now - q->idle_ns - q->user_ns - q->system_ns;
+		*(user ? &q->user_ns : &q->system_ns) += ran;
+		if (user && t->nice > 0)
+			q->nice_ns += ran;
+		else if (!user && softirq_serving())
+			q->softirq_ns += ran;
 		sample_arm(q, now);
 	}
 	rq_unlock(q);
@@ -606,18 +612,19 @@ void sched_cpu_idle_ns(u32 cpu, u64 *idle_ns)
 	irq_restore(flags);
 }
 
-void sched_cpu_split(u32 cpu, struct cpu_split *busy)
+void sched_cpu_busy(u32 cpu, struct cpu_busy *busy)
 {
 	u64 flags = irq_save();
 	struct run_queue *q = per_cpu(run_queue, cpu);
+	struct cpu_busy *shown = &q->shown;
 	u64 now = clock_ns(), idle;
-	struct cpu_time t;
 
 	rq_lock(q);
 	idle = q->idle_ns + (q->current == q->idle ? now - q->idle->run_since : 0);
-	t = (struct cpu_time){ now - idle, q->user_ns, q->system_ns };
-	cpu_time_split(&t, &q->shown);
-	*busy = q->shown;
+	cpu_time_split(&(struct cpu_time){ now - idle, q->user_ns, q->system_ns }, &shown->all);
+	cpu_time_split(&(struct cpu_time){ shown->all.user_ns, q->user_ns - q->nice_ns, q->nice_ns }, &shown->user);
+	cpu_time_split(&(struct cpu_time){ shown->all.system_ns, q->softirq_ns, q->system_ns - q->softirq_ns }, &shown->system);
+	*busy = *shown;
 	rq_unlock(q);
 	irq_restore(flags);
 }

@@ -41,6 +41,12 @@ struct switch_context { u64 x19_x28[10]; u64 fp, sp, pc; };
 struct cpu_time { u64 total_ns, user_ns, system_ns; };
 /* The split as it was shown last: neither part ever shrinks. */
 struct cpu_split { u64 user_ns, system_ns; };
+/* Of a CPU: either part in two of its own, which are named for what they are of. Interrupts are in what they interrupted. */
+struct cpu_busy {
+	struct cpu_split all;
+	struct cpu_split user;		/* by threads of ordinary weight; system_ns: by those that are nice */
+	struct cpu_split system;	/* for programs; user_ns: softirqs */
+};
 
 struct thread {
 	struct preempt preempt;		/* first: core/preempt.h    [T] */
@@ -162,5 +168,5 @@ void sched_kicked(void);		/* kick_cpu has come. Hard interrupt */
 struct sched_stats { u64 context_switches, threads_created, runnable; u64 idle_ns; };
 void sched_stats_get(struct sched_stats *s);	/* sums over CPUs */
 void sched_cpu_idle_ns(u32 cpu, u64 *idle_ns);
-void sched_cpu_split(u32 cpu, struct cpu_split *busy);	/* the rest of its time. Any context */
+void sched_cpu_busy(u32 cpu, struct cpu_busy *busy);	/* the rest of its time. Any context */
 void sched_loadavg(u64 avg[3]);			/* fixed point, 11 bits of fraction */

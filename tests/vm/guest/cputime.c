@@ -4,6 +4,7 @@
  */
 #include "check.h"
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -174,4 +175,43 @@ CHECK(proc_shows_the_same)
 	system = field("/proc/stat", 3);
 	spend(compute, 1000000);
 	EXPECT(field("/proc/stat", 1) - user > 2 * (field("/proc/stat", 3) - system));
+}
+
+/* A datagram to oneself; what comes in is softirqs' work. */
+static void send_to_oneself(void)
+{
+	static struct sockaddr_in to = { .sin_family = AF_INET };
+	static int s = -1;
+	socklen_t len = sizeof(to);
+	char buf[64];
+
+	if (s < 0) {
+		to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		s = socket(AF_INET, SOCK_DGRAM, 0);
+		SAME(bind(s, (struct sockaddr *)&to, sizeof(to)), 0);
+		SAME(getsockname(s, (struct sockaddr *)&to, &len), 0);
+	}
+	for (int i = 0; i < 100; i++) {
+		SAME(sendto(s, buf, sizeof(buf), 0, (struct sockaddr *)&to, sizeof(to)), sizeof(buf));
+		SAME(recv(s, buf, sizeof(buf), 0), sizeof(buf));
+	}
+}
+
+CHECK(nice_and_softirqs_have_columns)
+{
+	long long nice_time = field("/proc/stat", 2), user = field("/proc/stat", 1), softirq = field("/proc/stat", 7);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		SAME(setpriority(PRIO_PROCESS, 0, 5), 0);
+		spend(compute, 1000000);
+		_exit(0);
+	}
+	child_ok(pid);
+	nice_time = field("/proc/stat", 2) - nice_time;
+	user = field("/proc/stat", 1) - user;
+	EXPECT(nice_time > 50 && nice_time > user);
+	/* Its share is small, but it is there some day. */
+	while (field("/proc/stat", 7) == softirq)
+		spend(send_to_oneself, 100000);
 }
