@@ -32,10 +32,13 @@ struct vnode_locks {
 	struct list_node node;		/* of all_locks [lock] */
 };
 
-/* Who sleeps for a record lock of a process; on its stack. */
+/* Who sleeps for a lock; on its stack. */
 struct lock_sleeper {
-	struct lock_sleeper *next;		/* [lock] */
-	const void *owner, *holder;	/* and whose lock is in its way [lock] */
+	struct lock_sleeper *next;	/* [lock] */
+	struct lock wanted;
+	const struct vnode_locks *in;
+	const void *holder;		/* whose lock is in its way [lock] */
+	const struct lock *blocker;	/* that lock; NULL: it may be no more, and we are woken [lock] */
 };
 
 static struct mutex lock = MUTEX_INIT(lock, "file locks");
@@ -93,6 +96,9 @@ static struct lock *conflict(struct vnode_locks *l, const void *owner, bool whol
 
 static void locks_changed(struct vnode_locks *l)
 {
+	for (struct lock_sleeper *s = sleepers; s; s = s->next)
+		if (s->in == l)
+			s->blocker = NULL;
 	atomic_add(&changes, 1);
 	wait_wake_all(&l->wait);
 }
@@ -125,6 +131,12 @@ static void range_clear(struct vnode_locks *l, const void *owner, bool whole, u6
 	}
 }
 
+/* Locks of a process go round in circles; those of an open file it may well share with itself. */
+static bool is_of_process(const struct lock *k)
+{
+	return !k->whole && k->pid != -1;
+}
+
 /*
  * Would an owner that sleeps for holder's lock wait for itself, through others that sleep (EDEADLK, fcntl(2))? Each waits
  * for one; of an owner whose threads wait for several, one is followed, and only so far. [lock]
@@ -134,7 +146,7 @@ static bool is_deadlock(const void *owner, const void *holder)
 	for (u32 steps = 0; holder != owner; steps++) {
 		const struct lock_sleeper *w = sleepers;
 
-		while (w && w->owner != holder)
+		while (w && (w->wanted.owner != holder || !is_of_process(&w->wanted)))
 			w = w->next;
 		if (!w || steps == DEADLOCK_STEPS)
 			return false;
@@ -152,28 +164,26 @@ static void sleeper_remove(struct lock_sleeper *me)
 	*link = me->next;
 }
 
-/* Sleep until a lock goes. finds_circles: a record lock of a process. [lock], dropped meanwhile. 0, -ERESTARTSYS, -EDEADLK. */
-static int lock_wait(struct vnode_locks *l, const void *owner, const void *holder, bool finds_circles)
+/* Sleep until a lock of l goes, for k is in the way. [lock], dropped meanwhile. 0, -ERESTARTSYS, -EDEADLK. */
+static int lock_wait(struct vnode_locks *l, const struct lock *wanted, const struct lock *k)
 {
-	struct lock_sleeper me = { sleepers, owner, holder };
+	struct lock_sleeper me = { sleepers, *wanted, l, k->owner, k };
 	u64 seen = atomic_load(&changes);
 	int err;
 
-	if (finds_circles) {
-		if (is_deadlock(owner, holder))
-			return -EDEADLK;
-		sleepers = &me;
-	}
+	if (is_of_process(wanted) && is_deadlock(wanted->owner, k->owner))
+		return -EDEADLK;
+	sleepers = &me;
 	mutex_unlock(&lock);
 	err = wait_event_interruptible(&l->wait, atomic_load(&changes) != seen);
 	mutex_lock(&lock);
-	if (finds_circles)
-		sleeper_remove(&me);
+	sleeper_remove(&me);
 	return err;
 }
 
 static int lock_set(struct file *f, const void *owner, bool whole, const struct flock_range *r, bool wait)
 {
+	const struct lock wanted = { NULL, owner, whole, r->type == F_WRLCK, r->pid, r->start, r->end };
 	struct lock *fresh = NULL, *spare = NULL;
 	struct vnode_locks *l;
 	int err = 0;
@@ -193,18 +203,19 @@ static int lock_set(struct file *f, const void *owner, bool whole, const struct 
 	mutex_lock(&lock);
 	l = locks_of(f->vnode);
 	while (l && !err && r->type != F_UNLCK) {
-		const struct lock *k = conflict(l, owner, whole, r->type == F_WRLCK, r->start, r->end);
+		const struct lock *k = conflict(l, owner, whole, wanted.exclusive, r->start, r->end);
 
 		if (!k)
 			break;
-		err = wait ? lock_wait(l, owner, k->owner, !whole && owner != f) : -EAGAIN;
+		err = wait ? lock_wait(l, &wanted, k) : -EAGAIN;
 	}
 	if (!l)
 		err = -ENOLCK;
 	if (!err) {
 		range_clear(l, owner, whole, r->start, r->end, &spare);
 		if (fresh) {
-			*fresh = (struct lock){ l->first, owner, whole, r->type == F_WRLCK, r->pid, r->start, r->end };
+			*fresh = wanted;
+			fresh->next = l->first;
 			l->first = fresh;
 			fresh = NULL;
 		}
@@ -282,14 +293,18 @@ void flock_file_closed(struct file *f)
 
 /* ---- /proc/locks, proc(5) ---- */
 
-static void end_show(struct text_out *t, u64 end)
+static void lock_show(struct text_out *t, const struct vnode_locks *l, const struct lock *k, u32 n, const char *arrow)
 {
-	if (end >= INT64_MAX)
+	text_printf(t, "%u: %s%s  ADVISORY  %s %d 00:%02x:%llu %llu ", n, arrow,
+		    k->whole ? "FLOCK" : k->pid == -1 ? "OFDLCK" : "POSIX", k->exclusive ? "WRITE" : "READ ",
+		    k->pid, l->vnode->sb->dev, (unsigned long long)l->vnode->ino, (unsigned long long)k->start);
+	if (k->end >= INT64_MAX)
 		text_printf(t, "EOF\n");
 	else
-		text_printf(t, "%llu\n", (unsigned long long)end);
+		text_printf(t, "%llu\n", (unsigned long long)k->end);
 }
 
+/* Each lock, and under it who waits for it. */
 static void locks_show(struct text_out *t)
 {
 	struct vnode_locks *l;
@@ -298,10 +313,10 @@ static void locks_show(struct text_out *t)
 	mutex_lock(&lock);
 	list_for_each(l, &all_locks, node)
 		for (const struct lock *k = l->first; k; k = k->next) {
-			text_printf(t, "%u: %s  ADVISORY  %s %d 00:%02x:%llu %llu ", ++n,
-				    k->whole ? "FLOCK" : k->pid == -1 ? "OFDLCK" : "POSIX", k->exclusive ? "WRITE" : "READ ",
-				    k->pid, l->vnode->sb->dev, (unsigned long long)l->vnode->ino, (unsigned long long)k->start);
-			end_show(t, k->end);
+			lock_show(t, l, k, ++n, "");
+			for (const struct lock_sleeper *s = sleepers; s; s = s->next)
+				if (s->blocker == k)
+					lock_show(t, l, &s->wanted, n, "-> ");
 		}
 	mutex_unlock(&lock);
 }

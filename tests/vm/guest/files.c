@@ -523,6 +523,26 @@ CHECK(locks_are_listed)
 	}
 	fclose(f);
 	SAME(found, 7);
+	/* Who waits is listed under the lock that is in the way. */
+	int waiter = fork(), after = 0;
+
+	if (!waiter) {
+		SAME(fcntl(fd, F_SETLKW, &part), 0);
+		_exit(0);
+	}
+	for (found = 0; !found; fclose(f)) {
+		f = fopen("/proc/locks", "r");
+		while (fgets(line, sizeof(line), f)) {
+			after = sscanf(line, "%d: -> %15s %15s %15s %d", &n, kind, how, type, &pid) == 5 ? after : n;
+			if (strstr(line, "->") && pid == waiter) {
+				EXPECT(after == n && !strcmp(kind, "POSIX") && !strcmp(type, "WRITE"));
+				found = 1;
+			}
+		}
+	}
+	part.l_type = F_UNLCK;
+	SAME(fcntl(fd, F_SETLK, &part), 0);
+	child_ok(waiter);
 	unlink("/tmp/listed");
 }
 
