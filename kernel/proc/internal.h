@@ -88,15 +88,19 @@ void itimer_init(struct process *p);
 void itimer_stop_all(struct process *p);
 /* Something that is to happen when a thread (NULL: the process) has used so much CPU time. */
 struct cpu_watch {
-	struct list_node node;		/* of process.cpu_watches [s] */
-	u64 expires;			/* ns [s] */
+	struct list_node node;		/* of process.cpu_watches [w] */
+	u64 expires;			/* ns [w] */
+	u64 seen;			/* what was used when it was due [w] */
 	struct thread *of;		/* [S] */
-	void (*fn)(struct cpu_watch *);	/* [s] held; it is out of the list */
+	/* Due, and out of the list. The process's [s] is held; and its [w], unless it is the process's own. Takes no signal lock */
+	void (*fn)(struct cpu_watch *);
+	bool foreign;			/* another process's, or a sleeper's: it can vanish as soon as [w] is dropped [S] */
 };
-void cpu_watch_add_locked(struct process *p, struct cpu_watch *w);	/* [s] held */
-void cpu_watch_remove_locked(struct process *p, struct cpu_watch *w);	/* [s] held; harmless when not in the list */
+/* [w] is the watched process's watch_lock, which these take; any signal lock may be held. Any context. */
+void cpu_watch_add(struct process *p, struct cpu_watch *w);
+void cpu_watch_remove(struct process *p, struct cpu_watch *w);	/* harmless when not in the list */
 void cpu_timers_check(struct process *p);	/* WORK_NOTIFY: whose CPU time is used up? Process context */
-void cpu_timers_wanted_locked(struct process *p);	/* does anybody wait for that? [s] held, or p not running yet */
+void cpu_timers_wanted_locked(struct process *p);	/* does anybody wait for that? [s] held, or p not running yet; takes [w] */
 
 /* posix_timer.c */
 void posix_timer_taken(struct signal_entry *e, struct signal_info *info);	/* signal_rules.taken */

@@ -51,36 +51,61 @@ static u64 cpu_ns(struct process *p, u32 which)
 	return u.user_ns;
 }
 
-void cpu_timers_wanted_locked(struct process *p)
+/* [w] */
+static void wanted_tell(struct process *p)
 {
 	WRITE_ONCE(p->sig.watches_cpu, p->itimer_expires[ITIMER_VIRTUAL] || p->itimer_expires[ITIMER_PROF] ||
-		   !list_empty(&p->cpu_watches) || process_rlimit(p, RLIMIT_CPU) != RLIM_INFINITY || process_rlimit(p, RLIMIT_RTTIME) != RLIM_INFINITY);
+		   !list_empty(&p->cpu_watches) || process_rlimit(p, RLIMIT_CPU) != RLIM_INFINITY ||
+		   process_rlimit(p, RLIMIT_RTTIME) != RLIM_INFINITY);
 }
 
-void cpu_watch_add_locked(struct process *p, struct cpu_watch *w)
+void cpu_timers_wanted_locked(struct process *p)
 {
+	u64 flags = spin_lock_irqsave(&p->watch_lock);
+
+	wanted_tell(p);
+	spin_unlock_irqrestore(&p->watch_lock, flags);
+}
+
+void cpu_watch_add(struct process *p, struct cpu_watch *w)
+{
+	u64 flags = spin_lock_irqsave(&p->watch_lock);
+
 	list_push_back(&p->cpu_watches, &w->node);
-	cpu_timers_wanted_locked(p);
+	WRITE_ONCE(p->sig.watches_cpu, true);
+	spin_unlock_irqrestore(&p->watch_lock, flags);
 }
 
-void cpu_watch_remove_locked(struct process *p, struct cpu_watch *w)
+void cpu_watch_remove(struct process *p, struct cpu_watch *w)
 {
+	u64 flags = spin_lock_irqsave(&p->watch_lock);
+
 	list_remove(&w->node);
-	cpu_timers_wanted_locked(p);
+	wanted_tell(p);
+	spin_unlock_irqrestore(&p->watch_lock, flags);
 }
 
 /* [s] */
 static void watches_check(struct process *p)
 {
-	struct list_node due = LIST_INIT(due);
+	u64 flags = spin_lock_irqsave(&p->watch_lock);
+	struct list_node own = LIST_INIT(own);
 	struct cpu_watch *w, *next;
 
-	list_for_each_safe(w, next, &p->cpu_watches, node)
-		if (w->expires <= (w->of ? thread_cpu_ns(w->of) : process_cpu_ns_locked(p))) {
-			list_remove(&w->node);
-			list_push_back(&due, &w->node);
-		}
-	list_for_each_safe(w, next, &due, node) {
+	list_for_each_safe(w, next, &p->cpu_watches, node) {
+		w->seen = w->of ? thread_cpu_ns(w->of) : process_cpu_ns_locked(p);
+		if (w->expires > w->seen)
+			continue;
+		list_remove(&w->node);
+		if (w->foreign)
+			w->fn(w);
+		else
+			list_push_back(&own, &w->node);
+	}
+	wanted_tell(p);
+	spin_unlock_irqrestore(&p->watch_lock, flags);
+	/* Nobody takes these away without [s]. */
+	list_for_each_safe(w, next, &own, node) {
 		list_remove(&w->node);
 		w->fn(w);
 	}
@@ -132,7 +157,6 @@ void cpu_timers_check(struct process *p)
 		}
 	}
 	watches_check(p);
-	cpu_timers_wanted_locked(p);
 	spin_unlock_irqrestore(&p->sig.lock, flags);
 	for (u32 w = ITIMER_VIRTUAL; w <= ITIMER_PROF; w++)
 		if (due[w])
@@ -149,7 +173,7 @@ void cpu_limit_changed(struct process *p)
 	spin_unlock_irqrestore(&p->sig.lock, flags);
 }
 
-struct cpu_sleeper { struct cpu_watch watch; struct thread *thread; bool over; /* [s] */ };
+struct cpu_sleeper { struct cpu_watch watch; struct thread *thread; bool over; /* [w] */ };
 
 static void sleeper_due(struct cpu_watch *w)
 {
@@ -161,12 +185,12 @@ static void sleeper_due(struct cpu_watch *w)
 
 int cpu_time_wait(struct process *p, struct thread *of, u64 until)
 {
-	struct cpu_sleeper s = { .watch = { .expires = until, .of = of, .fn = sleeper_due }, .thread = current() };
+	struct cpu_sleeper s = { .watch = { .expires = until, .of = of, .fn = sleeper_due, .foreign = true }, .thread = current() };
 	u64 flags = spin_lock_irqsave(&p->sig.lock);
 	int r = 0;
 
 	list_init(&s.watch.node);
-	cpu_watch_add_locked(p, &s.watch);
+	cpu_watch_add(p, &s.watch);
 	watches_check(p);
 	spin_unlock_irqrestore(&p->sig.lock, flags);
 	while (!r) {
@@ -176,9 +200,7 @@ int cpu_time_wait(struct process *p, struct thread *of, u64 until)
 		r = wait_sleep(THREAD_SLEEPING, WAIT_FOREVER);
 	}
 	thread_set_state(THREAD_RUNNABLE);
-	flags = spin_lock_irqsave(&p->sig.lock);
-	cpu_watch_remove_locked(p, &s.watch);
-	spin_unlock_irqrestore(&p->sig.lock, flags);
+	cpu_watch_remove(p, &s.watch);
 	return r;
 }
 

@@ -4,7 +4,9 @@
  * is armed again when that signal is delivered, which also says how many expiries
  * it stands for (the overrun).
  *
- * Timers on CPU time are watches of itimer.c instead of timers of the clock.
+ * Timers on CPU time are watches of itimer.c instead of timers of the clock. One on another process's CPU time is due under
+ * that one's locks; no two signal locks are held together, so it goes on in a timer of the clock that expires at
+ * once. Nor is the other's time read under our lock: what was seen last is kept.
  *
  * Everything here is guarded by the process's signal lock.
  */
@@ -25,6 +27,9 @@ struct posix_timer {
 	struct signal_entry entry;	/* [s] */
 	struct cpu_watch watch;		/* on CPU time: instead of the clock's timer [s] */
 	struct process *process;	/* [S] */
+	struct process *other;		/* whose CPU time it is on, if another's; referenced [S] */
+	u64 seen;			/* how much that is; [s] */
+	bool gone;			/* the other has been waited for [s] */
 	struct thread *target;		/* who is signalled, NULL: the process; referenced [S] */
 	enum posix_clock kind;		/* [S] */
 	s32 id;				/* [S] */
@@ -43,12 +48,19 @@ static bool on_cpu_time(const struct posix_timer *t)
 	return t->kind >= POSIX_CLOCK_PROCESS_CPU;
 }
 
+static struct process *watched(const struct posix_timer *t)
+{
+	return t->other ? t->other : t->process;
+}
+
 /* ---- all [s] ---- */
 
 static u64 now_of(struct posix_timer *t)
 {
 	if (t->watch.of)
 		return thread_cpu_ns(t->watch.of);
+	if (t->other)
+		return t->seen;
 	return on_cpu_time(t) ? process_cpu_ns_locked(t->process) : clock_timer_now(&t->clock);
 }
 
@@ -58,7 +70,7 @@ static void arm(struct posix_timer *t)
 		return;
 	if (on_cpu_time(t)) {
 		t->watch.expires = t->clock.expires;
-		cpu_watch_add_locked(t->process, &t->watch);
+		cpu_watch_add(watched(t), &t->watch);
 	} else {
 		clock_timer_arm(&t->clock);
 	}
@@ -67,7 +79,7 @@ static void arm(struct posix_timer *t)
 static void disarm(struct posix_timer *t)
 {
 	clock_timer_disarm(&t->clock);
-	cpu_watch_remove_locked(t->process, &t->watch);
+	cpu_watch_remove(watched(t), &t->watch);
 }
 
 static void forward(struct posix_timer *t)
@@ -113,7 +125,7 @@ static void setting_read(struct posix_timer *t, struct timer_setting *s)
 	u64 now;
 
 	*s = (struct timer_setting){ .interval = t->clock.interval };
-	if (!t->armed)
+	if (!t->armed || t->gone)
 		return;
 	if (s->interval && (t->expired || t->silent))
 		forward(t);
@@ -129,14 +141,24 @@ static void clock_fired(struct timer *timer)
 	struct sched_signal *s = &t->process->sig;
 	u64 flags = spin_lock_irqsave(&s->lock);
 
-	if (clock_timer_due(&t->clock))
+	if (t->other) {
+		t->seen = MAX(t->seen, READ_ONCE(t->watch.seen));
+		if (t->armed && !t->expired && t->seen >= t->clock.expires)
+			expire(t);
+	} else if (clock_timer_due(&t->clock)) {
 		expire(t);
+	}
 	spin_unlock_irqrestore(&s->lock, flags);
 }
 
 static void cpu_time_used(struct cpu_watch *w)
 {
-	expire(container_of(w, struct posix_timer, watch));
+	struct posix_timer *t = container_of(w, struct posix_timer, watch);
+
+	if (t->other)
+		timer_set(&t->clock.timer, 0);
+	else
+		expire(t);
 }
 
 /* ---- what programs ask for ---- */
@@ -148,6 +170,8 @@ static void timer_free(struct posix_timer *t)
 		thread_put(t->target);
 	if (t->watch.of)
 		thread_put(t->watch.of);
+	if (t->other)
+		process_put(t->other);
 	kfree(t);
 }
 
@@ -207,6 +231,11 @@ s64 posix_timer_create(const struct posix_timer_event *ev)
 		thread_get(ev->cpu_of);
 		t->watch.of = ev->cpu_of;
 	}
+	if (ev->other) {
+		process_get(ev->other);
+		t->other = ev->other;
+		t->watch.foreign = true;
+	}
 	flags = spin_lock_irqsave(&p->sig.lock);
 	t->entry.uid = p->sig.uid;
 	if (user_charge(t->entry.uid, USER_SIGNALS, 1, p->sig.queue_limit)) {
@@ -226,13 +255,36 @@ fail:
 /* The caller's timer by that number, and the lock; NULL: none, and no lock. */
 static struct posix_timer *timer_lock(s32 id, u64 *flags)
 {
-	struct process *p = process_current();
+	struct process *p = process_current(), *other = NULL;
 	struct posix_timer *t;
+	bool gone = false;
+	u64 used = 0;
 
-	*flags = spin_lock_irqsave(&p->sig.lock);
-	t = timer_find(&p->timers, id);
+	for (;;) {
+		*flags = spin_lock_irqsave(&p->sig.lock);
+		t = timer_find(&p->timers, id);
+		if (!t || t->other == other)
+			break;
+		/* Look at the other without our lock. */
+		if (other)
+			process_put(other);
+		other = t->other;
+		if (other)
+			process_get(other);
+		spin_unlock_irqrestore(&p->sig.lock, *flags);
+		if (other) {
+			used = process_cpu_ns(other);
+			gone = !process_is_found(other);
+		}
+	}
+	if (t && other) {
+		t->seen = MAX(t->seen, used);
+		t->gone |= gone;
+	}
 	if (!t)
 		spin_unlock_irqrestore(&p->sig.lock, *flags);
+	if (other)
+		process_put(other);
 	return t;
 }
 
@@ -248,6 +300,10 @@ int posix_timer_set(s32 id, bool absolute, const struct timer_setting *fresh, st
 
 	if (!t)
 		return -EINVAL;
+	if (t->gone) {
+		timer_unlock(t, flags);
+		return -ESRCH;
+	}
 	setting_read(t, old);
 	disarm(t);
 	t->expired = false;

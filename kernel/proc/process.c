@@ -39,6 +39,7 @@ struct process *process_new(struct process *parent)
 	p->dumpable = true;
 	p->core_filter = CORE_FILTER_DEFAULT;
 	list_init(&p->cpu_watches);
+	spin_init(&p->watch_lock, "cpu watches");
 	itimer_init(p);
 	if (parent) {
 		memcpy(p->rlimits, parent->rlimits, sizeof(p->rlimits));
@@ -164,6 +165,15 @@ struct process *process_find(s32 number)
 		process_get(p);
 	spin_unlock_irqrestore(&pids_lock, flags);
 	return p;
+}
+
+bool process_is_found(struct process *p)
+{
+	struct process *found = process_find(p->pid);
+
+	if (found)
+		process_put(found);
+	return found == p;
 }
 
 struct process *process_next(s32 from)

@@ -37,7 +37,8 @@ struct process {
 	u64 itimer_expires[3];		/* clock_ns(), or CPU time at which it fires; 0: off [s] */
 	struct rb_root timers;		/* of timer_create, by number [s] */
 	s32 timer_next;			/* the number to try next [s] */
-	struct list_node cpu_watches;	/* what waits for CPU time to be used [s] */
+	struct spinlock watch_lock;	/* irq kind, inside any process's signal lock: guards the list, and the telling of it */
+	struct list_node cpu_watches;	/* what waits for CPU time to be used [watch_lock] */
 	u32 zombie_uid;			/* whom a zombie counts for: nproc.h [P] */
 	struct cred const *cred;	/* of the leader as last set: what others check against [P] */
 	u64 start_ns;
@@ -63,6 +64,7 @@ void process_init(void);		/* boot, before process_start_init: caches, signal rul
 struct process *process_find(s32 pid);	/* referenced, or NULL */
 static inline void process_get(struct process *p) { ref_get(&p->refs); }
 void process_put(struct process *p);
+bool process_is_found(struct process *p);	/* nobody has waited for it yet */
 /* May the caller look into it, and take what it has (ptrace(2)'s rule)? In procfs_pid.c. */
 bool process_may_look(struct process *p);
 /* In pid order, for /proc: first with pid >= from, referenced; NULL: none. */

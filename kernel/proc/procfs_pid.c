@@ -220,16 +220,6 @@ static u32 entry_count(const struct pid_node *n)
 	return ARRAY_SIZE(entries) - (n->tid != 0);
 }
 
-static bool is_alive(const struct pid_node *n)
-{
-	struct process *p = process_find(n->p->pid);
-	bool same = p == n->p;
-
-	if (p)
-		process_put(p);
-	return same;
-}
-
 /* What Linux says of a process's file that only tells; of the system's files it says EIO. */
 static int refuse_store(const char *text, size_t len, void *node)
 {
@@ -250,7 +240,7 @@ static struct dentry *dir_lookup(struct dentry *dir, const char *name, u32 len)
 	struct pid_node *n = node_of(dir->vnode), *made;
 	struct dentry *d;
 
-	if (!is_alive(n))
+	if (!process_is_found(n->p))
 		return err_ptr(-ENOENT);
 	for (u32 i = 0; i < entry_count(n); i++) {
 		const struct pid_entry *e = &entries[i];
@@ -288,7 +278,7 @@ static int dir_readdir(struct file *f, struct dir_sink *sink)
 {
 	struct pid_node *n = node_of_file(f);
 
-	if (!is_alive(n))
+	if (!process_is_found(n->p))
 		return -ENOENT;
 	if (!dots_emit(f, sink))
 		return 0;

@@ -39,7 +39,7 @@ struct sched_signal {
 	u64 ignored;			/* dispositions that drop a signal: SIG_IGN, or by default [s] */
 	u32 uid;			/* real user id, whose USER_SIGNALS are counted [p]; read anywhere */
 	u32 queue_limit;		/* RLIMIT_SIGPENDING [s] */
-	bool watches_cpu;		/* something waits for CPU time to be used: samples set WORK_NOTIFY [s] */
+	bool watches_cpu;		/* something waits for CPU time to be used: samples set WORK_NOTIFY [process.watch_lock] */
 	bool dead;			/* takes no signals any more [s] */
 	bool group_exit;		/* all threads are to die [s] */
 	bool stopping, stopped;		/* job control: threads go to sleep; all of them have [s] */

@@ -109,9 +109,9 @@ SYSCALL(timerfd_gettime)
 
 /*
  * Whose CPU time a clock number made of an id names (clock_getcpuclockid): the caller's own process or a thread of it, or
- * another process, if that is asked for: *other, referenced, or NULL.
+ * another process. ev->cpu_of and ev->other are referenced, or NULL.
  */
-static int cpu_clock_of(s32 clock, struct posix_timer_event *ev, struct process **other)
+static int cpu_clock_of(s32 clock, struct posix_timer_event *ev)
 {
 	s32 id;
 
@@ -122,12 +122,11 @@ static int cpu_clock_of(s32 clock, struct posix_timer_event *ev, struct process 
 	if ((clock & 3) != 2)
 		return -EINVAL;
 	ev->clock = clock & 4 ? POSIX_CLOCK_THREAD_CPU : POSIX_CLOCK_PROCESS_CPU;
-	if (other)
-		*other = NULL;
 	if (!(clock & 4)) {
 		if (!id || id == process_current()->pid)
 			return 0;
-		return other && (*other = process_find(id)) ? 0 : -EINVAL;
+		ev->other = process_find(id);
+		return ev->other ? 0 : -EINVAL;
 	}
 	ev->cpu_of = id ? pid_find_thread(id) : current();
 	if (!ev->cpu_of)
@@ -142,10 +141,18 @@ static int clock_in(s32 clock, struct posix_timer_event *ev)
 	int err;
 
 	if (clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID)
-		return cpu_clock_of(clock, ev, NULL);
+		return cpu_clock_of(clock, ev);
 	err = clock_waits(&clock);
 	ev->clock = clock == CLOCK_REALTIME || clock == CLOCK_TAI ? POSIX_CLOCK_REAL : POSIX_CLOCK_MONOTONIC;
 	return err;
+}
+
+static void event_drop(struct posix_timer_event *ev)
+{
+	if (ev->cpu_of)
+		thread_put(ev->cpu_of);
+	if (ev->other)
+		process_put(ev->other);
 }
 
 static s64 cpu_sleep_until(s32 clock, u64 until, u64 remain);
@@ -159,11 +166,9 @@ static s64 cpu_sleep_until(s32 clock, u64 until, u64 remain)
 {
 	struct restart_block *r = restart_block_current();
 	struct posix_timer_event ev = { 0 };
-	struct process *other = NULL, *p;
-	s64 err = cpu_clock_of(clock, &ev, &other);
+	s64 err = cpu_clock_of(clock, &ev);
+	struct process *p = ev.other ? ev.other : process_current();
 	u64 now;
-
-	p = other ? other : process_current();
 
 	/* A thread that waits for its own time would wait for ever. */
 	if (!err && ev.cpu_of == current())
@@ -171,10 +176,7 @@ static s64 cpu_sleep_until(s32 clock, u64 until, u64 remain)
 	if (!err)
 		err = cpu_time_wait(p, ev.cpu_of, until);
 	now = ev.cpu_of ? thread_cpu_ns(ev.cpu_of) : process_cpu_ns(p);
-	if (ev.cpu_of)
-		thread_put(ev.cpu_of);
-	if (other)
-		process_put(other);
+	event_drop(&ev);
 	if (err != -ERESTARTSYS)
 		return err;
 	*r = (struct restart_block){ cpu_sleep_restart, { (u32)clock, until, remain } };
@@ -186,15 +188,11 @@ static s64 cpu_sleep_until(s32 clock, u64 until, u64 remain)
 s64 cpu_clock_sleep(s32 clock, bool absolute, u64 ns, u64 remain)
 {
 	struct posix_timer_event ev = { 0 };
-	struct process *other = NULL;
-	s64 err = cpu_clock_of(clock, &ev, &other);
+	s64 err = cpu_clock_of(clock, &ev);
 
 	if (!absolute && !err)
-		ns += ev.cpu_of ? thread_cpu_ns(ev.cpu_of) : process_cpu_ns(other ? other : process_current());
-	if (ev.cpu_of)
-		thread_put(ev.cpu_of);
-	if (other)
-		process_put(other);
+		ns += ev.cpu_of ? thread_cpu_ns(ev.cpu_of) : process_cpu_ns(ev.other ? ev.other : process_current());
+	event_drop(&ev);
 	if (!err)
 		err = cpu_sleep_until(clock, ns, absolute ? 0 : remain);
 	return absolute && err == -ERESTART_RESTARTBLOCK ? -ERESTARTNOHAND : err;
@@ -240,8 +238,7 @@ SYSCALL(timer_create)
 		id = event_in(a[1], &ev);
 	if (!id)
 		id = posix_timer_create(&ev);
-	if (ev.cpu_of)
-		thread_put(ev.cpu_of);
+	event_drop(&ev);
 	if (id >= 0 && put_user_u32(a[2], id)) {
 		posix_timer_delete(id);
 		return -EFAULT;

@@ -500,6 +500,80 @@ CHECK(sleeping_on_anothers_cpu_time)
 	FAILS(syscall(SYS_clock_nanosleep, clock, 0, &t, NULL), EINVAL);
 }
 
+static sigset_t all_but_the_timers(void)
+{
+	sigset_t s;
+
+	sigfillset(&s);
+	sigdelset(&s, TIMER_SIGNAL);
+	sigdelset(&s, SIGALRM);
+	return s;
+}
+
+CHECK(timers_on_anothers_cpu_time)
+{
+	struct sigaction a = { .sa_sigaction = ring, .sa_flags = SA_SIGINFO };
+	sigset_t sleeping = all_but_the_timers(), blocked;
+	pid_t parent = getpid(), pid;
+	struct itimerspec s;
+	clockid_t clock;
+	timer_t t, mine;
+
+	sigemptyset(&blocked);
+	sigaddset(&blocked, TIMER_SIGNAL);
+	SAME(sigprocmask(SIG_BLOCK, &blocked, NULL), 0);
+	SAME(sigaction(TIMER_SIGNAL, &a, NULL), 0);
+	pid = fork();
+	if (!pid) {
+		/* Each has one on the other. */
+		SAME(clock_getcpuclockid(parent, &clock), 0);
+		t = timer_on(clock, SIGEV_SIGNAL, TIMER_SIGNAL);
+		start(t, 0, 1, 1000000);
+		for (;;)
+			SAME(timer_gettime(t, &s), 0);
+	}
+	SAME(clock_getcpuclockid(pid, &clock), 0);
+	t = timer_on(clock, SIGEV_SIGNAL, TIMER_SIGNAL);
+	long long began = now_on(clock);
+
+	start(t, 0, 30000000, 0);
+	SAME(timer_gettime(t, &s), 0);
+	EXPECT(left(&s) <= 30000000);
+	while (!rings)
+		sigsuspend(&sleeping);
+	EXPECT(now_on(clock) - began >= 30000000);
+	SAME(timer_gettime(t, &s), 0);
+	SAME(left(&s), 0);
+	/* Again and again; and taken away while they ring. */
+	start(t, TIMER_ABSTIME, 1, 2000000);
+	for (rings = 0; rings < 5; )
+		sigsuspend(&sleeping);
+	for (int i = 0; i < 300; i++) {
+		mine = timer_on(clock, SIGEV_SIGNAL, TIMER_SIGNAL);
+		start(mine, TIMER_ABSTIME, 1, 1);
+		SAME(timer_delete(mine), 0);
+	}
+	/* It stops, and so does its time. */
+	SAME(kill(pid, SIGSTOP), 0);
+	SAME(waitpid(pid, NULL, WUNTRACED), pid);
+	began = now_on(clock);
+	start(t, 0, 3600 * SEC, 0);
+	usleep(50000);
+	SAME(now_on(clock), began);
+	SAME(timer_gettime(t, &s), 0);
+	EXPECT(left(&s) > 3599 * SEC);
+	SAME(kill(pid, SIGKILL), 0);
+	SAME(waitpid(pid, NULL, 0), pid);
+	SAME(timer_gettime(t, &s), 0);
+	SAME(left(&s), 0);
+	s.it_value.tv_sec = 1;
+	FAILS(timer_settime(t, 0, &s, NULL), ESRCH);
+	SAME(timer_delete(t), 0);
+	FAILS(timer_create(clock, NULL, &t), EINVAL);
+	/* Another's threads are its own business. */
+	FAILS(timer_create(~getppid() << 3 | 6, NULL, &t), EINVAL);
+}
+
 static void burn(long long ns)
 {
 	long long end = now_on(CLOCK_THREAD_CPUTIME_ID) + ns;
