@@ -109,5 +109,6 @@ void irq_domain_lost(struct irq_domain *d)
 		n++;
 	}
 	spin_unlock(&irq_list_lock);
-	log_err("%s: its %u lines are polled at 100 Hz from now on", d->name, n);
+	if (n)
+		log_err("%s: its %u lines are polled at 100 Hz from now on", d->name, n);
 }

@@ -6,7 +6,8 @@
  * drivers/pci asks the msi_controller for vectors (its_alloc). A device's first vector gives it an interrupt translation
  * table (MAPD) in a page of its own; each vector is an event of it, mapped to an LPI and to the collection of a CPU
  * (MAPTI). We tell the ITS by commands in a ring, and wait for each: it has an interrupt for nothing, and takes
- * microseconds. One that does not answer within a second is given up, and devices go down the ladder.
+ * microseconds. One that does not answer within a second is given up: devices that ask for vectors go down the ladder,
+ * and the vectors that there are go on by a timer (irq/polled.c).
  *
  * Source: Arm IHI 0069G, chapter 5 (LPIs and the ITS), 5.3 (commands), 12.19 (registers).
  */
@@ -24,12 +25,17 @@
 #include "mm/page.h"
 #include "mm/slab.h"
 #include "sched/mutex.h"
+#include "sched/softirq.h"
 
 #define GITS_CTLR		0x0000
 #define  CTLR_ENABLED		1u
 #define  CTLR_QUIESCENT		(1u << 31)
-#define GITS_TYPER		0x0008	/* ITT_entry_size [7:4], ID_bits [12:8], Devbits [17:13], each less one; PTA 19 */
+#define GITS_TYPER		0x0008	/* ITT_entry_size [7:4], ID_bits [12:8], Devbits [17:13], each less one */
+#define  TYPER_PHYSICAL		1ull
 #define  TYPER_PTA		(1ull << 19)
+#define  TYPER_HCC(v)		((v) >> 24 & 0xff)	/* collections that it keeps itself */
+#define  TYPER_CIL		(1ull << 36)		/* collections have fewer bits than 16: */
+#define  TYPER_CID_BITS(v)	(((v) >> 32 & 0xf) + 1)
 #define GITS_CBASER		0x0080
 #define GITS_CWRITER		0x0088
 #define GITS_CREADR		0x0090
@@ -63,12 +69,14 @@
 #define QUEUE_SIZE		0x10000ul	/* and so aligned: bits [15:12] of its address must be zero (12.19, GITS_CBASER) */
 
 #define ANSWER_NS		NSEC_PER_SEC
+#define COLLECTION_BITS		8u	/* more than there are CPUs */
 #define EVENTS_MIN		32u	/* room in a device's table, so that a driver may come back for more */
 
 struct its {
 	u8 *regs;
 	u64 phys;
 	u32 device_bits, event_bits, itt_entry;
+	u32 collections;		/* CPUs that it can send to */
 	bool by_address;		/* commands name a redistributor by its address, else by its number */
 	bool flush;			/* it does not look into caches */
 
@@ -76,6 +84,7 @@ struct its {
 	u8 *queue;
 	u32 queue_at;			/* next command, offset [queue_lock] */
 	bool dead;			/* did not answer [queue_lock]; read without */
+	struct work lost;		/* then its lines are polled */
 
 	u64 *devices_level1;		/* NULL: the table is flat [lock] */
 	u64 page_size, entry_size;	/* of the device table */
@@ -120,6 +129,7 @@ static bool its_answered(struct its *its)
 static int its_command(struct its *its, u64 a, u64 b, u64 c)
 {
 	u64 flags = spin_lock_irqsave(&its->queue_lock);
+	bool died = false;
 	int err = -EIO;
 
 	if (!its->dead) {
@@ -138,10 +148,14 @@ static int its_command(struct its *its, u64 a, u64 b, u64 c)
 			err = 0;
 		} else {
 			its->dead = true;
+			/* Taken in the order of the locks: not under this one. */
+			died = true;
 			log_err("ITS: no answer to command %#llx; it is out of service", (unsigned long long)(a & 0xff));
 		}
 	}
 	spin_unlock_irqrestore(&its->queue_lock, flags);
+	if (died)
+		work_queue(&its->lost);
 	return err;
 }
 
@@ -162,8 +176,13 @@ static int its_sync(struct its *its, u32 cpu)
 /* A collection is a CPU, by our number of it. */
 static int its_map_collection(struct its *its, u32 cpu)
 {
-	int err = its_command(its, COMMAND_MAPC, 0, COMMAND_VALID | its_target(its, cpu) | cpu);
+	int err;
 
+	if (cpu >= its->collections) {
+		log_warn("ITS: it sends to %u CPUs only: no messages for CPU %u", its->collections, cpu);
+		return -ENOSPC;
+	}
+	err = its_command(its, COMMAND_MAPC, 0, COMMAND_VALID | its_target(its, cpu) | cpu);
 	return err ? err : its_sync(its, cpu);
 }
 
@@ -186,24 +205,26 @@ static void its_discard(struct its_device *d, u32 event)
 
 /* ---- the lines ------------------------------------------------------------ */
 
-static void its_configure(struct irq *irq, bool on)
+static int its_configure(struct irq *irq, bool on)
 {
 	struct lpi *l = gicv3_lpi(irq->hwirq);
 	struct its_device *d = l->device;
+	int err;
 
 	gicv3_lpi_enable(irq->hwirq, on);
-	if (its_command(d->its, COMMAND_INV | (u64)d->id << 32, l->event, 0) == 0)
-		its_sync(d->its, irq->cpu);
+	err = its_command(d->its, COMMAND_INV | (u64)d->id << 32, l->event, 0);
+	return err ? err : its_sync(d->its, irq->cpu);
 }
 
 static void its_mask(struct irq *irq)
 {
-	its_configure(irq, false);
+	(void)its_configure(irq, false);
 }
 
 static void its_unmask(struct irq *irq)
 {
-	its_configure(irq, true);
+	if (its_configure(irq, true))
+		irq_poll_begin(irq);
 }
 
 static int its_set_affinity(struct irq *irq, u32 cpu)
@@ -256,7 +277,7 @@ static int its_device_room(struct its *its, u32 id)
 	u32 order;
 	void *page;
 
-	if (id >> its->device_bits)
+	if ((u64)id >> its->device_bits)
 		return -EINVAL;
 	if (!its->devices_level1 || its->devices_level1[at] & TABLE_VALID)
 		return 0;
@@ -274,7 +295,7 @@ static int its_device_room(struct its *its, u32 id)
 /* A device of whom we have not heard. [its->lock] */
 static struct its_device *its_device_add(struct its *its, u32 id, u32 n)
 {
-	u32 events = EVENTS_MIN;
+	u64 limit = 1ull << its->event_bits, events = MIN(EVENTS_MIN, limit);
 	struct its_device *d;
 	int err = its_device_room(its, id);
 
@@ -282,13 +303,13 @@ static struct its_device *its_device_add(struct its *its, u32 id, u32 n)
 		return err_ptr(err);
 	while (events < n)
 		events *= 2;
-	if (events > 1u << its->event_bits)
+	if (events > limit)
 		return err_ptr(-ENOSPC);
 	d = kzalloc(sizeof(*d) + BITMAP_WORDS(events) * sizeof(u64));
 	if (!d)
 		return err_ptr(-ENOMEM);
 	*d = (struct its_device){ .its = its, .id = id, .events = events };
-	d->itt = pages_alloc((u64)events * its->itt_entry, &d->itt_order);
+	d->itt = pages_alloc(events * its->itt_entry, &d->itt_order);
 	err = d->itt ? 0 : -ENOMEM;
 	if (!err && its->flush)
 		cache_clean(d->itt, PAGE_SIZE << d->itt_order);
@@ -471,11 +492,15 @@ static int its_table(struct its *its, u32 reg, u32 bits, bool devices)
 	if (its->flush)
 		cache_clean(table, size);
 	if (devices) {
+		u64 devices_max = indirect ? size / sizeof(u64) * (page / entry) : size / entry;
+
 		its->page_size = page;
 		its->entry_size = entry;
 		its->devices_level1 = indirect ? table : NULL;
-		while (!indirect && entry << its->device_bits > size)
+		while (1ull << its->device_bits > devices_max)
 			its->device_bits--;
+	} else {
+		its->collections += size / entry;
 	}
 	return 0;
 }
@@ -491,7 +516,7 @@ static int its_tables(struct its *its)
 		if (type == TABLE_DEVICES)
 			err = its_table(its, reg, its->device_bits, true);
 		else if (type == TABLE_COLLECTIONS)
-			err = its_table(its, reg, 8, false);
+			err = its_table(its, reg, COLLECTION_BITS, false);
 	}
 	return err;
 }
@@ -511,7 +536,10 @@ static int its_start(struct its *its)
 	its->event_bits = (typer >> 8 & 0x1f) + 1;
 	its->device_bits = (typer >> 13 & 0x1f) + 1;
 	its->by_address = typer & TYPER_PTA;
+	its->collections = TYPER_HCC(typer);
 	err = its_tables(its);
+	if (typer & TYPER_CIL)
+		its->collections = MIN(its->collections, 1u << TYPER_CID_BITS(typer));
 	its->queue = err ? NULL : pages_alloc(QUEUE_SIZE, &order);
 	if (!its->queue)
 		return err ? err : -ENOMEM;
@@ -528,6 +556,11 @@ int gicv3_its_cpu_open(void)
 	for (struct its *its = its_first; its && !err; its = its->next)
 		err = its_map_collection(its, cpu_id());
 	return err;
+}
+
+static void its_lost(struct work *w)
+{
+	irq_domain_lost(&container_of(w, struct its, lost)->domain);
 }
 
 /* Tables that an ITS was given are never taken back: it may write to them. */
@@ -551,6 +584,11 @@ static int its_add(const struct platform_its *fw)
 		mmio_unmap(regs, ITS_SIZE);
 		return -ENXIO;
 	}
+	if (!(mmio_read64(regs + GITS_TYPER) & TYPER_PHYSICAL)) {
+		log_err("ITS: the one at %#llx has virtual interrupts only", (unsigned long long)fw->reg.base);
+		mmio_unmap(regs, ITS_SIZE);
+		return -ENODEV;
+	}
 	err = gicv3_lpi_init();
 	if (err)
 		return err;
@@ -559,13 +597,14 @@ static int its_add(const struct platform_its *fw)
 		return -ENOMEM;
 	its->phys = fw->reg.base;
 	its->regs = regs;
+	its->lost.fn = its_lost;
+	its->domain = (struct irq_domain){ .name = "ITS-MSI", .ops = &its_ops, .parent = irq_root_domain(), .priv = its };
 	spin_init(&its->queue_lock, "its");
 	mutex_init(&its->lock, "its");
 	list_init(&its->devices);
 	err = its_start(its);
 	if (err)
 		return err;
-	its->domain = (struct irq_domain){ .name = "ITS-MSI", .ops = &its_ops, .parent = irq_root_domain(), .priv = its };
 	irq_domain_register(&its->domain);
 	its->msi = (struct msi_controller){
 		.name = "ITS",

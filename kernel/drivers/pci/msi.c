@@ -33,6 +33,12 @@ struct msi_controller *pci_msi_controller(struct pci_device *d, u32 *device_id)
 	return NULL;
 }
 
+const char *pci_msi_why(int err)
+{
+	return err == -ENOSPC ? "too few vectors left" : err == -EIO ? "the controller does not answer" :
+	       err == -EINVAL ? "the controller has no place for the device" : "no memory";
+}
+
 int pci_msi_alloc(struct pci_device *d, u32 min, u32 max, const char **why)
 {
 	u8 cap = pci_find_cap(d, PCI_CAP_MSI, 0);
@@ -53,15 +59,16 @@ int pci_msi_alloc(struct pci_device *d, u32 min, u32 max, const char **why)
 		log++;
 	if (1u << log < min)
 		return -ENOSPC;
-	*why = "too few vectors left";
 	for (;; log--) {
 		n = 1u << log;
 		err = d->msi->alloc(d->msi, device_id, n, true, "MSI", d->irqs);
 		if (err != -ENOSPC || log == 0 || n / 2 < min)
 			break;
 	}
-	if (err)
+	if (err) {
+		*why = pci_msi_why(err);
 		return err;
+	}
 	pci_write16(d, PCI_COMMAND, pci_read16(d, PCI_COMMAND) | PCI_COMMAND_INTX_OFF);
 	pci_write32(d, cap + MSI_ADDRESS, d->irqs[0]->msi_address);
 	data_at = cap + MSI_ADDRESS + 4;

@@ -45,13 +45,13 @@ int pci_msix_alloc(struct pci_device *d, u32 min, u32 max, const char **why)
 	d->msix_table = pci_map(d, where & MSIX_BIR, where & ~MSIX_BIR, entries * ENTRY_WORDS * 4);
 	if (!d->msix_table)
 		return -EINVAL;
-	*why = "too few vectors left";
 	for (n = MIN(max, entries); ; n--) {
 		err = d->msi->alloc(d->msi, device_id, n, false, "MSIX", d->irqs);
 		if (err != -ENOSPC || n == min)
 			break;
 	}
 	if (err) {
+		*why = pci_msi_why(err);
 		pci_unmap(d->msix_table, entries * ENTRY_WORDS * 4);
 		d->msix_table = NULL;
 		return err;

@@ -170,5 +170,7 @@ void pci_msix_free(struct pci_device *d);
 int pci_msi_alloc(struct pci_device *d, u32 min, u32 max, const char **why);
 void pci_msi_free(struct pci_device *d);
 int pci_intx_alloc(struct pci_device *d, const char **why);
+/* What an error of msi_controller's alloc means. */
+const char *pci_msi_why(int err);
 /* The controller that serves this device's messages, and its ID there. NULL: none. */
 struct msi_controller *pci_msi_controller(struct pci_device *d, u32 *device_id);

@@ -47,8 +47,13 @@ static inline void irq_restore(u64 flags)
 
 static inline void cpu_relax(void) { }
 static inline u64 cpu_affinity(void) { return 0; }
-/* Models look where we do. */
-static inline void cache_clean(const void *p, size_t n) { }
+/* Models look where we do, but for those that want to know what was written back. */
+extern void (*host_cache_cleaned)(const void *p, size_t n);
+static inline void cache_clean(const void *p, size_t n)
+{
+	if (host_cache_cleaned)
+		host_cache_cleaned(p, n);
+}
 /* Nothing to wait for is a test that hangs: panics. */
 void cpu_wait_irq(void);
 
