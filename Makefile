@@ -1,7 +1,7 @@
 # Builds the kernel, the first user programs and the initramfs.
 #
 #   make          build/Image, build/initramfs.cpio and .cpio.gz, and the floor check
-#   make run      boot it; commands are read from standard input if that is no terminal
+#   make run      boot it; commands are read from standard input if that is no terminal; GPU=virgl or 2d gives it a GPU
 #   make debug    build/debug/Image: lock checking and assertions on
 #   make image    build/dunlin.img and build/dunlin.iso, which UEFI starts
 #   make swpan    build/swpan/Image: as debug, and user memory shut off by TTBR0 on CPUs without PAN
@@ -160,6 +160,24 @@ $B/guest.cpio: tools/mkinitramfs tools/lib/cpio.py $(GUEST)
 	$(Q)mkdir -p $(@D)
 	$(Q)tools/mkinitramfs $(GUEST:%=--program=%) $@
 
+# ---- programs over DRM ----------------------------------------------------------
+# They are linked as on Debian, against glibc and its libdrm, but statically, so that a guest needs nothing else.
+
+DESKTOP := $B/pkg/.desktop
+DRM     := $B/pkg/libdrm-dev/usr
+DCFLAGS  = -std=gnu11 -O2 -g -Wall -Wextra -Werror -static -s -I$(DRM)/include -I$(DRM)/include/libdrm
+DLIBS    = -L$(DRM)/lib/aarch64-linux-gnu -ldrm -lm
+
+$(DESKTOP): tools/setup
+	$(Q)tools/setup desktop
+	$(Q)touch $@
+
+PROBE := $B/gpu/virgl_multi_texture_test
+$(PROBE): tools/linux-probe/virgl_multi_texture_test.c Makefile | $(DESKTOP)
+	$(call say,DCC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(KCC) $(DCFLAGS) -o $@ $< $(DLIBS)
+
 # ---- what people call -------------------------------------------------------
 
 IMAGES := $B/Image $B/initramfs.cpio $B/initramfs.cpio.gz
@@ -181,9 +199,9 @@ $B/.floors: tools/check-floors docs/floors.md $(KSRC) $(shell find kernel -name 
 	$(Q)mkdir -p $B && touch $@
 
 run: $(IMAGES)
-	$(Q)tools/run $(RUNFLAGS)
+	$(Q)tools/run $(if $(GPU),--gpu $(GPU)) $(RUNFLAGS)
 
-tests-ready: all debug swpan $B/guest.cpio
+tests-ready: all debug swpan $B/guest.cpio $(PROBE)
 	$(Q)tools/setup test
 test: tests-ready
 	$(Q)tests/run

@@ -30,6 +30,7 @@ def test_wrong_values():
     wrong(["--cpu", "cortex-a7x"], "cortex-a72")
     wrong(["--nic", "virtio-net"[:-1]], "virtio-net-pci")
     wrong(["--gic", "4"], "2", "3")
+    wrong(["--gpu", "3d"], "none", "2d", "virgl")
     wrong(["--smp", "none"], "number")
     wrong(["--smp", "9"], "--gic 3")
     wrong(["--mem", "lots"], "512M")

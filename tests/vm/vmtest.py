@@ -221,9 +221,13 @@ class Vm(Console):
 
     # ---- the console ------------------------------------------------------
 
-    def tail(self, lines=40):
+    def qemu_said(self):
+        """What QEMU wrote to its standard error."""
         self._stderr.seek(0)
-        said = self._stderr.read().strip()
+        return self._stderr.read().strip()
+
+    def tail(self, lines=40):
+        said = self.qemu_said()
         return super().tail(lines) + (f"\nQEMU said: {said}" if said else "")
 
     def wait_exit(self, timeout=LIMIT):

@@ -21,6 +21,11 @@ FIRMWARE = "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd"
 NICS = ("virtio-net-pci", "virtio-net-pci-transitional", "virtio-net-pci-non-transitional",
         "e1000", "e1000e", "vmxnet3")
 CPUS = ("cortex-a53", "cortex-a57", "cortex-a72", "cortex-a76", "neoverse-n1", "max")
+GPUS = {"none": None, "2d": "virtio-gpu-pci", "virgl": "virtio-gpu-gl-pci"}
+# Without a window: SDL draws to memory and Mesa on the CPU. It gets no threads, for QEMU would see that they are done
+# only when it looks, each 10 ms.
+HEADLESS_GL = ["env", "-u", "DISPLAY", "-u", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER=offscreen", "LIBGL_ALWAYS_SOFTWARE=1",
+               "LP_NUM_THREADS=0"]
 WITH_ROM = re.compile(r"-pci|^e1000|^vmxnet3|^rtl8139|^i8255|^ne2k_pci|^pcnet|^tulip|^igb")
 
 
@@ -83,12 +88,15 @@ def check_kernel(path):
 class Machine:
     def __init__(self, kernel=None, initrd=None, append="", net="user", nic="virtio-net-pci",
                  gic="2", cpu="cortex-a76", smp="1", mem="512M", pcap=None, gdb=None,
-                 debug=False, extra=(), machine="", buses=(), uefi=None, disk=None):
+                 debug=False, extra=(), machine="", buses=(), uefi=None, disk=None,
+                 gpu="none", window=False):
         self.kernel = kernel or built("debug" if debug else "", "Image")
         self.initrd = initrd or built("initramfs.cpio")     # one file, or "none"
         self.append, self.net, self.nic = append, net, nic
         self.gic, self.cpu, self.smp, self.mem = str(gic), cpu, str(smp), mem
         self.pcap, self.gdb, self.extra = pcap, gdb, list(extra)
+        # Which GPU, one of GPUS, and whether it is shown in a window here.
+        self.gpu, self.window = gpu, window
         # How UEFI, when it starts the machine, tells of devices: "dtb" or "acpi". disk: an image that has it all instead.
         self.uefi, self.disk = uefi, disk
         # For the tests: more properties of -M virt, and devices that the network card is behind.
@@ -117,6 +125,10 @@ class Machine:
             known = _network_devices()
             if nic not in known:
                 raise Wrong(f"--nic {nic}: no such network card{near(nic, known)}")
+        if self.gpu not in GPUS:
+            raise Wrong(f"--gpu {self.gpu}: {', '.join(GPUS)}")
+        if self.gpu == "virgl" and f'name "{GPUS["virgl"]}"' not in _ask("-M", "virt", "-device", "help"):
+            raise Wrong("--gpu virgl: QEMU's part for it is not installed: run tools/setup desktop")
         kind, _, rest = self.net.partition(":")
         if kind == "tap":
             if not rest:
@@ -143,6 +155,14 @@ class Machine:
             return f"tap,id=net0,ifname={rest},script=no,downscript=no"
         return "user,id=net0" + self.net[len("user"):]
 
+    def display(self):
+        """What shows the guest's picture, and lets a person act on it."""
+        if self.gpu == "none":
+            return ["-display", "none"]
+        shown = "sdl,gl=on" if self.gpu == "virgl" else "sdl" if self.window else "none"
+        return ["-display", shown, "-device", GPUS[self.gpu], "-device", "virtio-keyboard-pci",
+                "-device", "virtio-tablet-pci"]
+
     def command(self, console):
         """The argument list; console is the list of arguments for the serial port."""
         append = ["console=ttyAMA0", self.append]
@@ -150,8 +170,9 @@ class Machine:
             append.insert(1, "ip=dhcp")
         machine = ",".join(filter(None, (f"virt,gic-version={self.gic}", "acpi=off" if self.uefi == "dtb" else "",
                                          self.machine)))
-        cmd = [QEMU, "-M", machine, "-cpu", self.cpu, "-smp", self.smp,
-               "-m", self.mem, "-nodefaults", "-display", "none", "-no-reboot",
+        cmd = HEADLESS_GL if self.gpu == "virgl" and not self.window else []
+        cmd = [*cmd, QEMU, "-M", machine, "-cpu", self.cpu, "-smp", self.smp,
+               "-m", self.mem, "-nodefaults", *self.display(), "-no-reboot",
                "-device", "pvpanic-pci", "-action", "panic=exit-failure", *console]
         if self.uefi:
             cmd += ["-bios", FIRMWARE]
