@@ -58,6 +58,19 @@ def test_a_frame_that_lies():
             assert vm.run("ping -c 2 -q 10.0.2.2 | grep -c ' 0% packet loss'") == "1\n"
 
 
+def test_a_frame_with_too_few():
+    """Fewer message interrupts than the card has vectors: queues share them; a second frame has more."""
+    only_ours()
+    with tempfile.TemporaryDirectory() as d:
+        for n, shared in ((2, "virtio0-virtqueues"), (1, "virtio0")):
+            dtb = device_tree(d, ("-t x", FRAME, "arm,msi-base-spi", "50"), ("-t x", FRAME, "arm,msi-num-spis", f"{n}"))
+            with Vm(args=["-dtb", dtb]) as vm:
+                vm.wait(rf"virtio-net-pci: MSI-X, {n} of 3 wanted vectors? via GICv2m, SPI 80")
+                vm.boot()
+                assert vm.run("ping -c 2 -q 10.0.2.2 | grep -c ' 0% packet loss'") == "1\n"
+                assert vm.interrupts()[shared]
+
+
 def test_what_is_not_there():
     """Firmware names a frame for messages, or a configuration space, at an address where nothing answers."""
     only_ours()

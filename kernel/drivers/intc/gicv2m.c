@@ -33,12 +33,24 @@ struct gicv2m {
 	u64 doorbell;			/* physical address that devices write to */
 	u32 first, count;		/* INTIDs */
 	struct irq_domain msix, plain;	/* the same lines under the names that /proc/interrupts shows */
-	struct mutex lock;
 	u64 *taken;		/* a bit an INTID from first on [lock] */
+	struct gicv2m *next;
 };
 
-/* A free run of n bits that starts where (first + bit) is a multiple of align; -1: none. */
-static long gicv2m_find_run(struct gicv2m *f, u32 n, u32 align)
+static struct gicv2m *frames, **frames_end = &frames;	/* all of them; written at boot */
+static struct mutex lock = MUTEX_INIT(lock, "gicv2m");	/* which lines are given out */
+
+/* Devices may write to any frame: the one that firmware names for a host is tried first, then the others, in the order of
+ * finding. The one after f; NULL: that was the last. */
+static struct gicv2m *gicv2m_next(const struct gicv2m *named, const struct gicv2m *f)
+{
+	struct gicv2m *next = f == named ? frames : f->next;
+
+	return next == named ? next->next : next;
+}
+
+/* A free run of n bits that starts where (first + bit) is a multiple of align; -1: none. [lock] */
+static long gicv2m_find_run(const struct gicv2m *f, u32 n, u32 align)
 {
 	for (u32 start = ALIGN_UP(f->first, align) - f->first; start + n <= f->count; start += align) {
 		u32 i = 0;
@@ -53,55 +65,64 @@ static long gicv2m_find_run(struct gicv2m *f, u32 n, u32 align)
 
 static void gicv2m_free(struct msi_controller *c, struct irq **irqs, u32 n)
 {
-	struct gicv2m *f = container_of(c, struct gicv2m, msi);
-
-	mutex_lock(&f->lock);
+	mutex_lock(&lock);
 	while (n--) {
+		struct gicv2m *f = irqs[n]->domain->priv;
 		u32 bit = irqs[n]->hwirq - f->first;
 
 		irq_destroy(irqs[n]);
 		bitmap_clear(f->taken, bit);
 	}
-	mutex_unlock(&f->lock);
+	mutex_unlock(&lock);
+}
+
+/* [lock] */
+static struct irq *gicv2m_make(struct gicv2m *f, u32 bit, const char *kind)
+{
+	struct irq *irq = irq_create(strcmp(kind, "MSI") == 0 ? &f->plain : &f->msix, f->first + bit, IRQ_EDGE_RISING);
+
+	if (is_err(irq))
+		return irq;
+	bitmap_set(f->taken, bit);
+	irq->msi_address = f->doorbell;
+	irq->msi_data = irq->hwirq;
+	return irq;
 }
 
 /* MSI-X lines may lie anywhere, but a run reads better in /proc/interrupts and the boot log: tried first. */
 static int gicv2m_alloc(struct msi_controller *c, u32 device_id, u32 n, bool contiguous, const char *kind, struct irq **irqs)
 {
-	struct gicv2m *f = container_of(c, struct gicv2m, msi);
-	struct irq_domain *d = strcmp(kind, "MSI") == 0 ? &f->plain : &f->msix;
-	u32 made = 0, align = 1, bit = 0;
-	long run;
+	struct gicv2m *named = container_of(c, struct gicv2m, msi), *f;
+	u32 made = 0, align = 1;
+	long bit = -1;
 	int err = 0;
 
 	while (contiguous && align < n)
 		align *= 2;
-	mutex_lock(&f->lock);
-	run = gicv2m_find_run(f, n, align);
-	if (run < 0 && contiguous)
-		err = -ENOSPC;
-	for (; err == 0 && made < n; made++, bit++) {
-		struct irq *irq;
-
-		if (run >= 0)
-			bit = run + made;
-		while (bit < f->count && bitmap_test(f->taken, bit))
-			bit++;
-		if (bit >= f->count) {
-			err = -ENOSPC;
+	mutex_lock(&lock);
+	for (f = named; f; f = gicv2m_next(named, f))
+		if ((bit = gicv2m_find_run(f, n, align)) >= 0)
+			break;
+	if (!f && !contiguous)
+		f = named;
+	while (f && made < n) {
+		/* In a run the next one is free. */
+		if (bit < 0 || bit >= f->count || bitmap_test(f->taken, bit))
+			bit = gicv2m_find_run(f, 1, 1);
+		if (bit < 0) {
+			f = gicv2m_next(named, f);
+			continue;
+		}
+		irqs[made] = gicv2m_make(f, bit++, kind);
+		if (is_err(irqs[made])) {
+			err = ptr_err(irqs[made]);
 			break;
 		}
-		irq = irq_create(d, f->first + bit, IRQ_EDGE_RISING);
-		if (is_err(irq)) {
-			err = ptr_err(irq);
-			break;
-		}
-		bitmap_set(f->taken, bit);
-		irq->msi_address = f->doorbell;
-		irq->msi_data = irq->hwirq;
-		irqs[made] = irq;
+		made++;
 	}
-	mutex_unlock(&f->lock);
+	mutex_unlock(&lock);
+	if (!f)
+		err = -ENOSPC;
 	if (err)
 		gicv2m_free(c, irqs, made);
 	return err;
@@ -142,7 +163,6 @@ static int gicv2m_add(const struct platform_msi_frame *frame, struct irq_domain 
 	f->first = first;
 	f->count = count;
 	f->doorbell = frame->reg.base + MSI_SETSPI_NS;
-	mutex_init(&f->lock, "gicv2m");
 	f->msix = (struct irq_domain){ .name = "GICv2m-MSIX", .ops = parent->ops, .parent = parent, .priv = f };
 	f->plain = (struct irq_domain){ .name = "GICv2m-MSI", .ops = parent->ops, .parent = parent, .priv = f };
 	irq_domain_register(&f->msix);
@@ -154,6 +174,8 @@ static int gicv2m_add(const struct platform_msi_frame *frame, struct irq_domain 
 		.free = gicv2m_free,
 		.phandle_or_base = frame->ref,
 	};
+	*frames_end = f;
+	frames_end = &f->next;
 	msi_controller_register(&f->msi);
 	log_debug("GICv2m: INTIDs %u-%u", first, first + count - 1);
 	return 0;

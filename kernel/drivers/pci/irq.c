@@ -163,8 +163,11 @@ void pci_irq_describe(struct pci_device *d, char *buf, size_t size)
 		last = MAX(last, d->irqs[i]->hwirq);
 	}
 	if (messages) {
-		n = scnprintf(buf, size, "%s, %u vector%s via %s, %s %u", names[d->irq_type == PCI_IRQ_MSI], d->irq_count,
-			      d->irq_count == 1 ? "" : "s", d->msi->name, d->msi->lines, first);
+		n = scnprintf(buf, size, "%s, %u", names[d->irq_type == PCI_IRQ_MSI], d->irq_count);
+		if (d->irq_count < d->irq_wanted)
+			n += scnprintf(buf + n, size - n, " of %u wanted", d->irq_wanted);
+		n += scnprintf(buf + n, size - n, " vector%s via %s, %s %u", d->irq_count == 1 ? "" : "s", d->msi->name,
+			       d->msi->lines, first);
 		if (last > first)
 			n += scnprintf(buf + n, size - n, "-%u", last);
 	} else if (d->irq_type == PCI_IRQ_INTX) {

@@ -59,6 +59,7 @@ int pci_msi_alloc(struct pci_device *d, u32 min, u32 max, const char **why)
 		log++;
 	if (1u << log < min)
 		return -ENOSPC;
+	d->irq_wanted = 1u << log;
 	for (;; log--) {
 		n = 1u << log;
 		err = d->msi->alloc(d->msi, device_id, n, true, "MSI", d->irqs);

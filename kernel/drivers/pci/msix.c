@@ -45,7 +45,8 @@ int pci_msix_alloc(struct pci_device *d, u32 min, u32 max, const char **why)
 	d->msix_table = pci_map(d, where & MSIX_BIR, where & ~MSIX_BIR, entries * ENTRY_WORDS * 4);
 	if (!d->msix_table)
 		return -EINVAL;
-	for (n = MIN(max, entries); ; n--) {
+	d->irq_wanted = MIN(max, entries);
+	for (n = d->irq_wanted; ; n--) {
 		err = d->msi->alloc(d->msi, device_id, n, false, "MSIX", d->irqs);
 		if (err != -ENOSPC || n == min)
 			break;

@@ -92,6 +92,7 @@ struct pci_device {
 	/* irq.c's */
 	enum pci_irq_type irq_type;
 	u32 irq_count;
+	u32 irq_wanted;		/* of messages: what the device has and the driver can use; there may have been fewer left */
 	struct irq **irqs;
 	struct msi_controller *msi;
 	u32 *msix_table;

@@ -143,6 +143,7 @@ static struct host_mmio regions[] = {
 	{ .base = DIST_BASE, .size = 0x1000, .read = dist_read, .write = dist_write },
 	{ .base = CPU_BASE, .size = 0x1000, .read = cpu_read, .write = cpu_write },
 	{ .base = FRAME_BASE, .size = 0x1000, .read = frame_read, .write = frame_write },
+	{ .base = FRAME_BASE + 0x10000, .size = 0x20000, .read = frame_read, .write = frame_write },
 };
 
 static void dispatch(void *arg)
@@ -304,6 +305,8 @@ static struct msi_controller *frame(u32 first, u32 count)
 	struct platform_msi_frame f = { .reg = { FRAME_BASE, 0x1000 }, .ref = ++ref };
 
 	begin();
+	frames = NULL;			/* those of other tests: each is of its own */
+	frames_end = &frames;
 	gic.msi_typer = first << 16 | count;
 	EXPECT_EQ(gicv2m_add(&f, irq_root_domain()), 0);
 	return msi_controller_find(f.ref);
@@ -368,6 +371,44 @@ TEST(more_than_are_left_changes_nothing)
 	c->free(c, irqs, 4);
 	EXPECT_EQ(c->alloc(c, 0, 4, true, "MSI", irqs), 0);
 	c->free(c, irqs, 4);
+}
+
+/* A host whose frame has none left gets another's; a run of MSI is in one frame. */
+TEST(several_frames_serve_together)
+{
+	static const struct platform_msi_frame more[] = {
+		{ .reg = { FRAME_BASE + 0x10000, 0x1000 }, .ref = 11, .spi_base = 100, .spi_count = 2 },
+		{ .reg = { FRAME_BASE + 0x20000, 0x1000 }, .ref = 12, .spi_base = 120, .spi_count = 4 },
+	};
+	struct msi_controller *c = frame(80, 2), *last;
+	struct irq *a[5], *b[4], *rest[5];
+
+	for (u32 i = 0; i < ARRAY_SIZE(more); i++)
+		EXPECT_EQ(gicv2m_add(&more[i], irq_root_domain()), 0);
+	last = msi_controller_find(12);
+	EXPECT_EQ(c->alloc(c, 0, 3, false, "MSIX", a), 0);
+	EXPECT_EQ(a[0]->hwirq, 120u);				/* where all have room in a row */
+	EXPECT_EQ(a[0]->msi_address, more[1].reg.base + MSI_SETSPI_NS);
+	c->free(c, a, 3);
+	EXPECT_EQ(c->alloc(c, 0, 5, false, "MSIX", a), 0);
+	for (u32 i = 0; i < 5; i++) {
+		static const u32 ids[] = { 80, 81, 100, 101, 120 };
+
+		EXPECT_EQ(a[i]->hwirq, ids[i]);
+		EXPECT_EQ(a[i]->msi_data, ids[i]);
+		EXPECT_EQ(a[i]->msi_address, (i < 2 ? FRAME_BASE : more[i / 4].reg.base) + MSI_SETSPI_NS);
+	}
+	EXPECT_EQ(last->alloc(last, 0, 4, true, "MSI", b), -ENOSPC);
+	EXPECT_EQ(last->alloc(last, 0, 2, true, "MSI", b), 0);
+	EXPECT_EQ(b[0]->hwirq, 122u);
+	EXPECT_EQ(c->alloc(c, 0, 2, false, "MSIX", rest), -ENOSPC);
+	EXPECT_EQ(c->alloc(c, 0, 1, false, "MSIX", rest), 0);
+	EXPECT_EQ(rest[0]->hwirq, 121u);
+	last->free(last, rest, 1);
+	last->free(last, b, 2);
+	c->free(c, a, 5);
+	EXPECT_EQ(last->alloc(last, 0, 4, true, "MSI", b), 0);
+	last->free(last, b, 4);
 }
 
 TEST(no_memory_on_the_way_gives_all_back)
