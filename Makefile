@@ -62,7 +62,7 @@ KLDFLAGS  = -static -z noexecstack -z max-page-size=4096 \
 	--build-id=none --no-warn-rwx-segments
 # What runs at boot or when a person asks is built for size: a quarter less of it.
 SELDOM := $(addprefix kernel/, \
-	main.c boot/% fw/% tty/% drivers/pci/% drivers/misc/% drivers/input/% input/evdev_ioctl.c input/sysfs.c \
+	main.c boot/% fw/% tty/% drivers/pci/% drivers/misc/% drivers/input/% drivers/usb/% input/evdev_ioctl.c input/sysfs.c \
 	drivers/net/nic.c drivers/net/e1000.c drivers/net/vmxnet3.c \
 	drivers/net/virtio_net_ctrl.c drivers/rtc/% dev/% \
 	base/printf.c core/panic.c core/param.c core/symbols.c core/trace.c mm/page_boot.c fs/async.c fs/attrfs.c \

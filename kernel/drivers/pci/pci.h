@@ -154,6 +154,9 @@ void pci_irq_describe(struct pci_device *d, char *buf, size_t size);
 /* All devices of all hosts, in the order they were found: the first for NULL, NULL after the last. Any context. */
 struct pci_device *pci_next(struct pci_device *d);
 
+/* Its directory under /sys: the path without the mount point, and its length. Any context. */
+size_t pci_sysfs_path(const struct pci_device *d, char *path, size_t size);
+
 /* Firmware's line for a slot of the host's root bus and a pin from 1; NULL: it says of none. Any context. */
 const struct platform_pci_intx *pci_intx_row(const struct platform_pci *fw, u32 slot, u32 pin);
 

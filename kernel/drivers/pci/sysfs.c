@@ -84,8 +84,8 @@ static const struct { const char *name; void (*show)(struct text_out *, void *);
 	{ "irq", irq_show }, { "resource", resource_show }, { "modalias", modalias_show },
 };
 
-/* "devices/pci0000:00/0000:00:01.0/0000:01:00.0": the host, the bridges on the way, the device. Returns its length. */
-static size_t device_path(const struct pci_device *d, char *path, size_t size)
+/* "devices/pci0000:00/0000:00:01.0/0000:01:00.0": the host, the bridges on the way, the device. */
+size_t pci_sysfs_path(const struct pci_device *d, char *path, size_t size)
 {
 	const struct platform_pci *fw = d->bus->host->fw;
 	size_t n = scnprintf(path, size, "devices/pci%04x:%02x", fw->segment, fw->bus_first);
@@ -146,7 +146,7 @@ static void device_register(struct pci_device *d)
 	char dir[PATH_SIZE], from[PATH_SIZE], to[PATH_SIZE + 16];
 	int err;
 
-	device_path(d, dir, sizeof(dir));
+	pci_sysfs_path(d, dir, sizeof(dir));
 	err = attributes_register(d, dir);
 	if (!err) {
 		snprintf(from, sizeof(from), "bus/pci/devices/%s", d->name);
