@@ -10,7 +10,7 @@ UAPI ?= /usr/aarch64-linux-gnu/include
 # by itself; one of which only a member's address is taken is fine.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize=alignment,null -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -fno-strict-aliasing -DCONFIG_DEBUG=1 \
-	  -MMD -MP $(SANITIZE) -iquote tests/unit/host -iquote kernel -iquote tests/unit \
+	  -MMD -MP $(SANITIZE) -iquote tests/unit/host -iquote kernel -iquote tests/unit -iquote $(OUT) \
 	  -isystem tests/unit/host/uapi -isystem $(OUT)/uapi -idirafter build/pkg/libfdt-dev/usr/include
 
 # The kernel's printf knows more than the C library's: its callers in the kernel get it under another name.
@@ -43,6 +43,12 @@ $(OUT)/libhost.a: $(host:%.c=$(OUT)/%.o)
 $(uapi):
 	@mkdir -p $(@D)
 	ln -sfn $(UAPI)/$(@F) $@
+
+# A file of kernel/ itself would find the kernel's headers beside it before the host's.
+$(OUT)/top/%.c: kernel/%.c
+	@mkdir -p $(@D)
+	sed '1i #line 1 "$<"' $< >$@
+$(OUT)/tests/unit/cpus_test.o: $(OUT)/top/cpus.c
 
 $(OUT)/kernel/%.o: CFLAGS += $(KERNEL_NAMES)
 $(OUT)/tests/%.o: CFLAGS += -Wno-sign-compare

@@ -26,6 +26,14 @@ def test_four():
     checks(smp="4", mem="128M")
 
 
+def test_eight():
+    checks("affinity", "balance", smp="8", mem="256M")
+
+
+def test_sixteen():
+    checks("affinity", "registers", "balance", smp="16", gic="3", mem="512M")
+
+
 def test_eight_on_gicv3():
     checks("affinity", "registers", "pages_taken_away", "balance", smp="8", gic="3", mem="256M")
 
