@@ -69,12 +69,12 @@ SELDOM := $(addprefix kernel/, \
 	fs/cpu_text.c fs/devfs.c fs/flock.c fs/init.c fs/memdev.c fs/initramfs.c fs/inotify% fs/mount.c fs/names.c fs/options.c \
 	fs/procfs% fs/splice.c fs/sysfs.c fs/timerfd.c fs/tmpfs_xattr.c fs/xattr% irq/affinity.c irq/domain.c irq/ipi.c irq/polled.c cpus.c \
 	drivers/intc/gicv3_its.c proc/coredump.c proc/cred.c proc/elf.c proc/futex_pi.c proc/hwcap.c proc/init.c proc/itimer.c \
-	proc/oom.c proc/pidfd% proc/posix_timer.c proc/procfs% proc/process.c proc/rseq.c proc/signalfd.c sched/cred.c \
+	proc/oom.c proc/pidfd% proc/posix_timer.c proc/procfs% proc/process.c proc/rseq.c proc/signalfd.c proc/sysv% sched/cred.c \
 	sched/user.c sys/sys_cred.c sys/sys_fcntl.c sys/sys_inotify.c sys/sys_mm.c sys/sys_open.c sys/sys_pidfd.c \
 	sys/sys_proc.c sys/sys_process_vm.c sys/sys_misc.c sys/sys_mount.c sys/sys_sched.c sys/sys_splice.c \
-	sys/sys_timer.c sys/sys_xattr.c vm/vm_advise.c vm/vm_usage.c net/dhcp% net/ifaddr.c net/ip_config.c \
+	sys/sys_sysv.c sys/sys_timer.c sys/sys_xattr.c vm/vm_advise.c vm/vm_usage.c net/dhcp% net/ifaddr.c net/ip_config.c \
 	net/ip_frag.c net/multicast.c net/netlink% net/pmtu.c net/socket_filter.c net/socket_ioctl.c \
-	net/socket_ipopt.c net/socket_netlink.c net/socket_options.c net/socket_packet.c net/socket_proc.c \
+	net/socket_inet_errors.c net/socket_ipopt.c net/socket_netlink.c net/socket_options.c net/socket_packet.c net/socket_proc.c \
 	net/socket_raw.c net/socket_sysfs.c net/socket_tcp_options.c net/socket_tcp_proc.c net/tcp/bind.c \
 	net/socket_unix_name.c net/socket_unix_rights.c)
 DEBUGFLAGS := -DCONFIG_DEBUG=1 -DCONFIG_LOCKCHECK=1

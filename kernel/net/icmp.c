@@ -189,7 +189,7 @@ static void error_input(struct pkt *p)
 	} else {
 		net_count(ICMP_IN_TIME_EXCDS);
 	}
-	ip_error_deliver(h->type, h->code, mtu, inner, len);
+	ip_error_deliver(h->type, h->code, mtu, pkt_ip(p)->source, inner, len);
 	return;
 bad:
 	net_count(ICMP_IN_ERRORS);
@@ -235,7 +235,7 @@ bad:
 
 void icmp_init(void)
 {
-	static const struct ip_protocol ops = { .input = icmp_input };
+	static const struct ip_protocol ops = { .input = icmp_input, .error = ping_error };
 
 	target_seed = random_u32();
 	ip_protocol_register(IPPROTO_ICMP_NR, &ops);

@@ -26,7 +26,7 @@ void icmp_input(struct pkt *p, struct ip_header *ip);
 /* A packet of our own (IP header at data) that can't be sent: its transport learns it as from the network. */
 void icmp_local_error(struct pkt *p, u8 type, u8 code, u32 mtu);
 /* Hand an error about a packet of ours to its transport; inner is linear for at least its header and 8 bytes. */
-void ip_error_deliver(u8 type, u8 code, u32 mtu, const struct ip_header *inner, u32 len);
+void ip_error_deliver(u8 type, u8 code, u32 mtu, be32 from, const struct ip_header *inner, u32 len);
 
 /* pmtu.c: what the network said of paths (RFC 1191). */
 u32 pmtu_find(be32 destination);		/* 0: nothing known */

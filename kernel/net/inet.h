@@ -37,7 +37,8 @@ struct inet_socket {
 	u32 route_bound;
 
 	struct pkt_queue rx;		/* [L] */
-	u32 rx_charge;			/* truesize in rx [L] */
+	struct pkt_queue errors;	/* IP_RECVERR: what went wrong, for MSG_ERRQUEUE [L] */
+	u32 rx_charge;			/* truesize in both [L] */
 	bool congested;			/* packets were dropped since the queue was full [L] */
 	u64 drops;			/* [L] */
 
@@ -87,6 +88,16 @@ void inet_rx_charge(struct inet_socket *i, s32 change);	/* bytes of truesize tha
 static inline bool inet_rx_full(const struct inet_socket *i) { return i->rx_charge >= i->s.rcvbuf; }
 /* An error was stored in the socket: whoever sleeps on it wakes. */
 void inet_wake_error(struct inet_socket *i);
+
+/* socket_inet_errors.c: errors about datagrams sent, and the queue of them that IP_RECVERR asks for (ip(7)). */
+struct ip_error;
+/* One that is the socket's, about a packet to port; what the program sent is quoted from skip on. Any context but hard irq. */
+void inet_error_arrived(struct inet_socket *i, const struct ip_error *e, be16 port, u32 skip);
+/* A packet to there is refused here, for it is larger than info. [L] held. */
+void inet_error_local(struct inet_socket *i, s32 error, u32 info, be32 to, be16 port);
+/* recvmsg with MSG_ERRQUEUE: the first of them, with its control message; -EAGAIN: none. Process context. */
+s64 inet_error_recv(struct inet_socket *i, struct socket_msg *m);
+void inet_errors_purge(struct inet_socket *i);	/* [L] held */
 /* What a filter lets through: 0 nothing. socket_filter.c. [L] held. */
 u32 socket_filter_run(const struct socket_filter *f, const struct pkt *p);
 /* Note a drop for a full queue: the poll learns that taking more is in vain. [L] held. Softirq. */

@@ -190,14 +190,14 @@ drop:
 	pkt_free(p);
 }
 
-void ip_error_deliver(u8 type, u8 code, u32 mtu, const struct ip_header *inner, u32 len)
+void ip_error_deliver(u8 type, u8 code, u32 mtu, be32 from, const struct ip_header *inner, u32 len)
 {
 	const struct ip_protocol *proto = ip_protocols[inner->protocol];
 	u32 hl = ip_header_len(inner);
-	const u8 *payload = (const u8 *)inner + hl;
+	const struct ip_error e = { type, code, mtu, from, inner, (const u8 *)inner + hl, len - hl };
 
 	if (READ_ONCE(raw_socket_count))
-		raw_error(type, code, mtu, inner, payload, len - hl);
+		raw_error(&e);
 	if (proto && proto->error)
-		proto->error(type, code, mtu, inner, payload, len - hl);
+		proto->error(&e);
 }

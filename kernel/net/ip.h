@@ -41,11 +41,21 @@ struct ip_output_args { be32 source, destination; u8 protocol, tos, ttl; bool do
  * Fragments when larger than the MTU and allowed (-EMSGSIZE otherwise). Any context but hard irq. */
 int ip_output(struct pkt *p, const struct ip_route *r, const struct ip_output_args *a);
 
+/* An ICMP error about a packet of ours, as its transport hears of it. */
+struct ip_error {
+	u8 type, code;
+	u32 mtu;			/* of "fragmentation needed" */
+	be32 from;			/* who says so */
+	const struct ip_header *inner;	/* the packet's header, as it is quoted */
+	const u8 *payload;		/* what is quoted behind it: 8 bytes at least */
+	u32 len;
+};
+
 /* Transports. input takes the pkt: data is at the transport header, net_offset at the IP header (still readable through
- * pkt_ip), linear for at least the IP header. Softirq context. error: an ICMP error about a packet we sent. */
+ * pkt_ip), linear for at least the IP header. Softirq context. error: an ICMP error about a packet we sent; the same context. */
 struct ip_protocol {
 	void (*input)(struct pkt *p, struct ip_header *ip);
-	void (*error)(u8 icmp_type, u8 icmp_code, u32 mtu, const struct ip_header *inner, const u8 *inner_payload, u32 payload_len);
+	void (*error)(const struct ip_error *e);
 };
 void ip_protocol_register(u8 protocol, const struct ip_protocol *ops);
 static inline struct ip_header *pkt_ip(const struct pkt *p) { return (struct ip_header *)(p->buf + p->net_offset); }

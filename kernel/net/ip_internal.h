@@ -45,7 +45,8 @@ void ip_frag_stats_get(struct ip_frag_stats *s);
 /* Raw sockets that may want received packets. raw_input gives them copies; true if one did. */
 extern u32 raw_socket_count;
 bool raw_input(const struct pkt *p, const struct ip_header *ip);
-void raw_error(u8 type, u8 code, u32 mtu, const struct ip_header *inner, const u8 *payload, u32 len);
+void raw_error(const struct ip_error *e);
+void ping_error(const struct ip_error *e);	/* the same for ping sockets */
 /* An echo reply for a ping socket, ICMP header at data: true if one took (a copy of) it. */
 bool ping_input(struct pkt *p, const struct ip_header *ip);
 

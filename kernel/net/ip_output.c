@@ -164,5 +164,5 @@ void icmp_local_error(struct pkt *p, u8 type, u8 code, u32 mtu)
 	const struct ip_header *ip = (const struct ip_header *)p->data;
 
 	if (pkt_linear(p) >= sizeof(*ip) && pkt_linear(p) >= ip_header_len(ip) + 8)
-		ip_error_deliver(type, code, mtu, ip, pkt_linear(p));
+		ip_error_deliver(type, code, mtu, ip->source, ip, pkt_linear(p));
 }

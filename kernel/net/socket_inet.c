@@ -74,6 +74,7 @@ void inet_socket_init(struct inet_socket *i, u16 type, u16 protocol, const struc
 	i->mc_loop = i->mc_all = true;
 	i->pmtu_discover = IP_PMTUDISC_WANT;
 	pkt_queue_init(&i->rx);
+	pkt_queue_init(&i->errors);
 	i->tx_charge = 1;
 	i->destroy = destroy;
 }
@@ -95,6 +96,7 @@ void inet_socket_release(struct inet_socket *i)
 	members_leave(i);
 	spin_lock_bh(&i->s.lock);
 	pkt_queue_purge(&i->rx);
+	pkt_queue_purge(&i->errors);
 	inet_rx_charge(i, -(s32)i->rx_charge);
 	route_release(&i->route);
 	spin_unlock_bh(&i->s.lock);
@@ -317,7 +319,7 @@ u32 inet_poll(struct socket *s, struct poll_table *t)
 	poll_wait(t, &s->wait);
 	if (!pkt_queue_empty(&i->rx) || s->shut_read)
 		events |= EPOLLIN | EPOLLRDNORM;
-	if (s->error)
+	if (s->error || !pkt_queue_empty(&i->errors))
 		events |= EPOLLERR;
 	if (s->shut_read)
 		events |= EPOLLRDHUP;

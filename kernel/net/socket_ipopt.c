@@ -186,6 +186,8 @@ static int option_set_int(struct inet_socket *i, int name, s32 v)
 		return 0;
 	case IP_RECVERR:
 		i->recverr = v;
+		if (!v)
+			inet_errors_purge(i);
 		return 0;
 	case IP_PKTINFO:
 		i->recv_pktinfo = v;

@@ -98,20 +98,28 @@ bool raw_input(const struct pkt *p, const struct ip_header *ip)
 	return taken;
 }
 
-void raw_error(u8 type, u8 code, u32 mtu, const struct ip_header *inner, const u8 *payload, u32 len)
+void raw_error(const struct ip_error *e)
 {
 	struct raw_socket *r;
-	bool fatal;
-	int error = icmp_error_errno(type, code, &fatal);
 
 	spin_lock_bh(&raw_lock);
-	list_for_each(r, &raw_sockets, node) {
-		if (r->i.s.protocol != inner->protocol || (r->i.remote && r->i.remote != inner->destination) ||
-		    !(r->i.recverr || (r->i.remote && fatal)))
-			continue;
-		atomic_store(&r->i.s.error, error);
-		inet_wake_error(&r->i);
-	}
+	list_for_each(r, &raw_sockets, node)
+		if (r->i.s.protocol == e->inner->protocol && (!r->i.remote || r->i.remote == e->inner->destination))
+			inet_error_arrived(&r->i, e, 0, 0);
+	spin_unlock_bh(&raw_lock);
+}
+
+void ping_error(const struct ip_error *e)
+{
+	const struct icmp_header *h = (const struct icmp_header *)e->payload;
+	struct raw_socket *r;
+
+	if (e->len < sizeof(*h) || h->type != ICMP_ECHO)
+		return;
+	spin_lock_bh(&raw_lock);
+	list_for_each(r, &ping_sockets, node)
+		if (r->i.local_port == h->id && (!r->i.remote || r->i.remote == e->inner->destination))
+			inet_error_arrived(&r->i, e, 0, 0);
 	spin_unlock_bh(&raw_lock);
 }
 
@@ -301,7 +309,7 @@ static s64 raw_sendmsg(struct socket *s, struct socket_msg *m)
 
 	if (m->uio.left > 65535)
 		return -EMSGSIZE;
-	if (m->flags & MSG_OOB)
+	if (m->flags & (MSG_OOB | MSG_MORE))
 		return -EOPNOTSUPP;
 	if (m->name) {
 		err = inet_addr_parse(m->name, m->name_len, &destination, &port);
@@ -356,7 +364,7 @@ static s64 raw_recvmsg(struct socket *s, struct socket_msg *m)
 	int err = inet_rx_take(i, m->flags, &p);
 
 	if (err)
-		return err;
+		return m->flags & MSG_ERRQUEUE ? inet_error_recv(i, m) : err;
 	if (!p) {
 		m->name_len = m->control_len = 0;
 		return 0;

@@ -3,8 +3,10 @@
  * pkt; the route is kept in the socket, for connected ones and for those that send to the same address again.
  */
 #include <linux/capability.h>
+#include <linux/udp.h>
 #include "base/cksum.h"
 #include "base/errno.h"
+#include "base/string.h"
 #include "mm/slab.h"
 #include "net/ip_internal.h"
 #include "net/net.h"
@@ -185,8 +187,10 @@ static int udp_output(struct udp_socket *u, struct pkt *p, const struct destinat
 	case IP_PMTUDISC_DO:
 		args.dont_fragment = true;
 		err = -EMSGSIZE;
-		if (p->len + 20 > ip_path_mtu(&i->route, d->address))
+		if (p->len + 20 > ip_path_mtu(&i->route, d->address)) {
+			inet_error_local(i, EMSGSIZE, ip_path_mtu(&i->route, d->address), d->address, d->port);
 			goto free;
+		}
 		break;
 	case IP_PMTUDISC_PROBE:
 		args.dont_fragment = true;
@@ -206,6 +210,27 @@ free:
 	return err;
 }
 
+/* Before anything is sent: where to, and whether it may be. */
+static inline int send_begin(struct udp_socket *u, const struct socket_msg *m, struct destination *d)
+{
+	int err = destination_get(u, m, d);
+
+	if (likely(!err))
+		err = autobind(u);
+	if (likely(!err) && unlikely(u->i.s.shut_write))
+		err = -EPIPE;
+	if (likely(!err) && unlikely(READ_ONCE(u->i.s.error)))
+		err = socket_error_take(&u->i.s);
+	return err;
+}
+
+static u32 charge_of(u32 len)
+{
+	return PKT_TRUESIZE + (unlikely(len > PKT_BUF_SIZE - PKT_HEADROOM) ? DIV_ROUND_UP(len, (u32)PKT_BUF_SIZE) * PKT_TRUESIZE : 0);
+}
+
+static s64 corked_send(struct udp_socket *u, struct socket_msg *m);
+
 static s64 udp_sendmsg(struct socket *s, struct socket_msg *m)
 {
 	struct udp_socket *u = udp_of(s);
@@ -216,22 +241,16 @@ static s64 udp_sendmsg(struct socket *s, struct socket_msg *m)
 
 	if (unlikely(m->uio.left > DATAGRAM_MAX))
 		return -EMSGSIZE;
-	if (unlikely(m->flags & (MSG_OOB | MSG_MORE)))
+	if (unlikely(m->flags & MSG_OOB))
 		return -EOPNOTSUPP;
-	err = destination_get(u, m, &d);
-	if (likely(!err))
-		err = autobind(u);
-	if (likely(!err) && unlikely(s->shut_write))
-		err = -EPIPE;
-	if (likely(!err) && unlikely(READ_ONCE(s->error)))
-		err = socket_error_take(s);
+	if (unlikely(m->flags & MSG_MORE) || unlikely(READ_ONCE(u->corks)))
+		return corked_send(u, m);
+	err = send_begin(u, m, &d);
 	if (unlikely(err))
 		return err;
 	if (unlikely(m->flags & MSG_PROBE))
 		return len;
-	charge = PKT_TRUESIZE;
-	if (unlikely(len > PKT_BUF_SIZE - PKT_HEADROOM))
-		charge += DIV_ROUND_UP(len, (u32)PKT_BUF_SIZE) * PKT_TRUESIZE;
+	charge = charge_of(len);
 	err = inet_tx_charge(&u->i, charge, m->flags & MSG_DONTWAIT, u->i.route.netif);
 	if (unlikely(err))
 		return err;
@@ -258,6 +277,103 @@ static s64 udp_sendmsg(struct socket *s, struct socket_msg *m)
 	return likely(!err) ? (s64)len : err;
 }
 
+/* ---- a datagram in pieces (UDP_CORK, MSG_MORE) ---------------------------- */
+
+struct udp_cork { struct destination to; struct pkt *p; };
+
+/* [K] held. */
+static void cork_drop(struct udp_socket *u)
+{
+	if (u->pending)
+		pkt_free(u->pending->p);
+	kfree(u->pending);
+	u->pending = NULL;
+}
+
+/* The first piece says where it goes. [K] held. */
+static int cork_begin(struct udp_socket *u, const struct socket_msg *m)
+{
+	struct udp_cork *c = kmalloc(sizeof(*c));
+	int err = c ? send_begin(u, m, &c->to) : -ENOBUFS;
+
+	if (err)
+		goto free;
+	err = inet_tx_charge(&u->i, PKT_TRUESIZE, m->flags & MSG_DONTWAIT, u->i.route.netif);
+	if (err)
+		goto free;
+	err = -ENOBUFS;
+	c->p = pkt_alloc(PKT_HEADROOM);
+	if (!c->p) {
+		inet_tx_uncharge(&u->i, PKT_TRUESIZE);
+		goto free;
+	}
+	inet_tx_attach(&u->i, c->p, PKT_TRUESIZE);
+	u->pending = c;
+	return 0;
+free:
+	kfree(c);
+	return err;
+}
+
+/* Out with what there is. [K] held. */
+static int cork_push(struct udp_socket *u)
+{
+	struct udp_cork *c = u->pending;
+	int err;
+
+	if (!c)
+		return 0;
+	u->pending = NULL;
+	spin_lock_bh(&u->i.s.lock);
+	err = udp_output(u, c->p, &c->to);
+	spin_unlock_bh(&u->i.s.lock);
+	kfree(c);
+	return err;
+}
+
+/* An error ends the datagram: what was there of it is gone, as on Linux. */
+static s64 corked_send(struct udp_socket *u, struct socket_msg *m)
+{
+	u32 len = m->uio.left, charge = charge_of(len);
+	s64 err = 0;
+
+	mutex_lock(&u->cork);
+	WRITE_ONCE(u->corks, true);
+	if (!u->pending)
+		err = cork_begin(u, m);
+	if (err)
+		goto out;
+	if (u->pending->p->len + len > DATAGRAM_MAX) {
+		err = -EMSGSIZE;
+	} else {
+		/* A datagram is so large at most: its pieces do not wait for room. */
+		atomic_add(&u->i.tx_charge, charge);
+		inet_tx_attach(&u->i, u->pending->p, u->pending->p->timestamp + charge);
+		err = pkt_append_uio(u->pending->p, &m->uio, len);
+	}
+	if (err)
+		cork_drop(u);
+	else if (!u->corked && !(m->flags & MSG_MORE))
+		err = cork_push(u);
+out:
+	WRITE_ONCE(u->corks, u->corked || u->pending);
+	mutex_unlock(&u->cork);
+	return err ? err : (s64)len;
+}
+
+static int cork_set(struct udp_socket *u, bool on)
+{
+	int err = 0;
+
+	mutex_lock(&u->cork);
+	u->corked = on;
+	if (!on)
+		err = cork_push(u);
+	WRITE_ONCE(u->corks, on);
+	mutex_unlock(&u->cork);
+	return err;
+}
+
 /* ---- receiving ------------------------------------------------------------ */
 
 static s64 udp_recvmsg(struct socket *s, struct socket_msg *m)
@@ -268,7 +384,7 @@ static s64 udp_recvmsg(struct socket *s, struct socket_msg *m)
 	int err = inet_rx_take(i, m->flags, &p);
 
 	if (unlikely(err))
-		return err;
+		return m->flags & MSG_ERRQUEUE ? inet_error_recv(i, m) : err;
 	if (unlikely(!p)) {
 		m->name_len = m->control_len = 0;
 		return 0;
@@ -302,17 +418,33 @@ static void udp_release(struct socket *s)
 {
 	struct udp_socket *u = udp_of(s);
 
+	cork_drop(u);
 	udp_unbind(u);
 	inet_socket_release(&u->i);
 }
 
 static int udp_setsockopt(struct socket *s, int level, int name, const u8 *value, u32 len)
 {
+	s32 v;
+
+	if (level == SOL_UDP && name == UDP_CORK) {
+		if (len < sizeof(v))
+			return -EINVAL;
+		memcpy(&v, value, sizeof(v));
+		return cork_set(udp_of(s), v);
+	}
 	return inet_setsockopt(inet_of(s), level, name, value, len);
 }
 
 static int udp_getsockopt(struct socket *s, int level, int name, u8 *value, u32 *len)
 {
+	s32 v = udp_of(s)->corked;
+
+	if (level == SOL_UDP && name == UDP_CORK) {
+		*len = MIN(*len, (u32)sizeof(v));
+		memcpy(value, &v, *len);
+		return 0;
+	}
 	return inet_getsockopt(inet_of(s), level, name, value, len);
 }
 
@@ -337,6 +469,7 @@ static int udp_create(u16 protocol, struct socket **out)
 	if (!u)
 		return -ENOMEM;
 	inet_socket_init(&u->i, SOCK_DGRAM, IPPROTO_UDP, &udp_ops, udp_destroy);
+	mutex_init(&u->cork, "udp.cork");
 	*out = &u->i.s;
 	return 0;
 }

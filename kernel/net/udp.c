@@ -285,15 +285,14 @@ bad:
 }
 
 /* An ICMP error quotes a datagram of ours: its socket learns it if it is connected, or asked to (RFC 1122, 4.1.3.3). */
-static void udp_error(u8 type, u8 code, u32 mtu, const struct ip_header *inner, const u8 *payload, u32 len)
+static void udp_error(const struct ip_error *e)
 {
-	const struct udp_header *h = (const struct udp_header *)payload;
+	const struct udp_header *h = (const struct udp_header *)e->payload;
+	const struct ip_header *inner = e->inner;
 	struct udp_bucket *b;
 	struct udp_socket *u;
-	bool fatal, too_big;
-	s32 error;
 
-	if (len < sizeof(*h))
+	if (e->len < sizeof(*h))
 		return;
 	b = udp_bucket(h->source);
 	spin_lock_bh(&b->lock);
@@ -301,21 +300,11 @@ static void udp_error(u8 type, u8 code, u32 mtu, const struct ip_header *inner, 
 		if (u->i.local_port == h->source && (!u->i.local || u->i.local == inner->source) &&
 		    (!u->i.remote || (u->i.remote == inner->destination && u->i.remote_port == h->destination)))
 			break;
-	if (!u)
-		goto out;
-	error = icmp_error_errno(type, code, &fatal);
-	too_big = type == ICMP_UNREACHABLE && code == ICMP_FRAGMENTATION_NEEDED;
-	if (too_big) {
-		ip_pmtu_update(inner->destination, mtu, be16_to_cpu(inner->length));
-		fatal = u->i.pmtu_discover == 2 /* do */;
-		if (!fatal)
-			goto out;
+	if (u) {
+		if (e->type == ICMP_UNREACHABLE && e->code == ICMP_FRAGMENTATION_NEEDED)
+			ip_pmtu_update(inner->destination, e->mtu, be16_to_cpu(inner->length));
+		inet_error_arrived(&u->i, e, h->destination, sizeof(*h));
 	}
-	if (u->i.recverr || (u->i.remote && fatal)) {
-		atomic_store(&u->i.s.error, error);
-		inet_wake_error(&u->i);
-	}
-out:
 	spin_unlock_bh(&b->lock);
 }
 

@@ -1,10 +1,12 @@
 /*
  * UDP (RFC 768; RFC 1122, 4.1): the table of bound sockets, between udp.c (input) and socket_udp.c (what programs call).
  *
- * Lock keys: [U] the lock of the port's bucket (bh kind; before the socket's own), and those of net/socket.h.
+ * Lock keys: [U] the lock of the port's bucket (bh kind; before the socket's own), and those of net/socket.h;
+ * [K] the socket's cork, a mutex, before all of them.
  */
 #pragma once
 #include "net/inet.h"
+#include "sched/mutex.h"
 
 struct udp_header {
 	be16 source, destination, length, checksum;
@@ -14,6 +16,12 @@ struct udp_socket {
 	struct inet_socket i;		/* first; its addresses and ports are changed under [U] and [L] */
 	struct udp_socket *next;	/* bucket [U] */
 	bool bound;			/* in the table [U] */
+
+	/* UDP_CORK, MSG_MORE: a datagram that is put together of several sends; kept by corks alone. */
+	bool corked;			/* the option is on [K] */
+	bool corks;			/* either: sending goes by [K] from now on; torn by nothing */
+	struct mutex cork;		/* [K] "udp.cork" */
+	struct udp_cork *pending;	/* what there is of one; NULL: nothing [K] */
 };
 
 #define UDP_BUCKETS 256

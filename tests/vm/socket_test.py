@@ -20,6 +20,10 @@ def test_flags_and_options():
     checks("ip link set lo up; /bin/sockflags")
 
 
+def test_errors_and_pieces():
+    checks("ip link set lo up; /bin/sockerrors")
+
+
 def test_descriptors_on_their_way():
     checks("/bin/rights", "128M")
 

@@ -343,14 +343,16 @@ static void error_arrived(struct tcp_conn *c, u8 type, u8 code, u32 mtu, u32 seq
 	}
 }
 
-void tcp_error(u8 type, u8 code, u32 mtu, const struct ip_header *inner, const u8 *payload, u32 len)
+void tcp_error(const struct ip_error *error)
 {
-	const struct tcp_header *th = (const struct tcp_header *)payload;
+	const struct tcp_header *th = (const struct tcp_header *)error->payload;
+	const struct ip_header *inner = error->inner;
 	u64 addresses = inner->destination | (u64)inner->source << 32;
+	u8 type = error->type, code = error->code;
 	struct tcp_entry *e;
 	u32 seq;
 
-	if (len < 8 || (type != 3 && type != 11 && type != 12))
+	if (error->len < 8 || (type != 3 && type != 11 && type != 12))
 		return;
 	seq = ntohl(th->seq);
 	e = tcp_entry_find(addresses, th->destination | (u32)th->source << 16);
@@ -360,7 +362,7 @@ void tcp_error(u8 type, u8 code, u32 mtu, const struct ip_header *inner, const u
 		struct tcp_conn *c = container_of(e, struct tcp_conn, e);
 
 		spin_lock_bh(&c->inet.s.lock);
-		error_arrived(c, type, code, mtu, seq, ntohs(inner->length));
+		error_arrived(c, type, code, error->mtu, seq, ntohs(inner->length));
 		spin_unlock_bh(&c->inet.s.lock);
 	} else if (e->kind == TCP_REQUEST && type == 3 && code != 4) {
 		struct tcp_request *r = container_of(e, struct tcp_request, e);

@@ -350,7 +350,7 @@ void tcp_bind_init(void);
 /* ---- input.c, fastpath.c, process.c, ack.c -------------------------------- */
 
 void tcp_input(struct pkt *p, struct ip_header *ip);
-void tcp_error(u8 type, u8 code, u32 mtu, const struct ip_header *inner, const u8 *payload, u32 len);
+void tcp_error(const struct ip_error *error);
 /* A segment for c: p's data at the TCP header, hlen checked. Takes p. [L] */
 void tcp_segment_arrives(struct tcp_conn *c, struct pkt *p, const struct tcp_header *th, u32 hlen);
 /* Header prediction: true if the segment was an expected one, and has been dealt with. [L] */
