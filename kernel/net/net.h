@@ -62,6 +62,13 @@ void net_notify_neigh(const struct neighbour *n, bool gone);
 /* socket_sysfs.c: the interface's files under /sys/class/net. Process context. */
 void net_sysfs_add(struct netif *nif);
 void net_sysfs_remove(const char *name);
+void net_sysfs_queues(struct netif *nif);	/* their number has changed */
+
+/* netif_queue.c: -ENOMEM. Process context. */
+int netif_txqs_make(struct netif *nif);
+void netif_txqs_free(struct netif *nif);
+/* The queue that p is to take, locked. Any context but hard interrupts. */
+struct netif_txq *netif_txq_lock(struct netif *nif, const struct pkt *p);
 
 static inline bool ip_is_multicast(be32 a) { return (a & htonl(0xf0000000)) == htonl(0xe0000000); }
 static inline bool ip_is_loopback(be32 a) { return (u8)a == 127; }

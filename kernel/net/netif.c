@@ -101,18 +101,15 @@ static void name_choose(struct netif *nif)
 int netif_register(struct netif *nif)
 {
 	static u32 last_index;		/* [net_config_lock] */
-	int err = 0;
+	int err;
 
-	nif->txq_max = MAX(nif->txq_max, 1u);
+	err = netif_txqs_make(nif);
+	if (err)
+		return err;
 	nif->stats = kcalloc(cpus_present, sizeof(*nif->stats));
-	nif->txqs = kcalloc(nif->txq_max, sizeof(*nif->txqs));
-	if (!nif->stats || !nif->txqs) {
+	if (!nif->stats) {
 		err = -ENOMEM;
 		goto fail;
-	}
-	for (u32 i = 0; i < nif->txq_max; i++) {
-		spin_init(&nif->txqs[i].lock, "netif.tx");
-		pkt_queue_init(&nif->txqs[i].waiting);
 	}
 	list_init(&nif->addrs);
 	list_init(&nif->groups);
@@ -145,7 +142,7 @@ int netif_register(struct netif *nif)
 
 fail:
 	kfree(nif->stats);
-	kfree(nif->txqs);
+	netif_txqs_free(nif);
 	return err;
 }
 
@@ -165,7 +162,7 @@ void netif_unregister(struct netif *nif)
 	netif_put(nif);
 	wait_event(&refs_wait, atomic_load(&nif->refs) == 0);
 	kfree(nif->stats);
-	kfree(nif->txqs);
+	netif_txqs_free(nif);
 }
 
 int netif_rename(struct netif *nif, const char *name)
@@ -414,16 +411,17 @@ int netif_change_wait(u32 seen, u64 deadline)
 /* ---- transmission --------------------------------------------------------- */
 
 /* One packet to the driver. 0, -ENOBUFS (nothing happened), or -errno with the packet freed. [the queue's lock] */
-static inline int tx_one(struct netif *nif, u32 queue, struct pkt *p)
+static inline int tx_one(struct netif *nif, struct netif_txq *t, struct pkt *p)
 {
 	u32 len = p->len;
-	int err = nif->ops->xmit(nif, queue, p);
+	int err = nif->ops->xmit(nif, t - nif->txqs, p);
 
 	if (likely(!err)) {
 		struct netif_stats *s = netif_count(nif);
 
 		s->tx_packets++;
 		s->tx_bytes += len;
+		t->given++;
 	} else if (err != -ENOBUFS) {
 		netif_count(nif)->tx_errors++;
 		pkt_free(p);
@@ -451,7 +449,7 @@ static int tx_drop(struct netif *nif, struct netif_txq *t, struct pkt *p, int er
 
 int netif_xmit(struct netif *nif, struct pkt *p)
 {
-	struct netif_txq *t = nif->txqs;
+	struct netif_txq *t;
 	int err;
 
 	p->netif = nif;
@@ -460,15 +458,20 @@ int netif_xmit(struct netif *nif, struct pkt *p)
 	if (nif->features & NETIF_F_LOOPBACK)
 		return nif->ops->xmit(nif, 0, p);
 	if ((p->flags & PKT_CSUM_PARTIAL || p->frag) && unlikely(!tx_prepare(nif, p))) {
-		spin_lock_bh(&t->lock);
-		return tx_drop(nif, t, p, -ENOMEM);
+		spin_lock_bh(&nif->txqs->lock);
+		return tx_drop(nif, nif->txqs, p, -ENOMEM);
 	}
 
-	spin_lock_bh(&t->lock);
+	if (unlikely(nif->tx_flows)) {
+		t = netif_txq_lock(nif, p);
+	} else {
+		t = nif->txqs;
+		spin_lock_bh(&t->lock);
+	}
 	if (unlikely((nif->flags & (NETIF_UP | NETIF_RUNNING)) != (NETIF_UP | NETIF_RUNNING)))
 		return tx_drop(nif, t, p, nif->flags & NETIF_UP ? 0 : -ENETDOWN);	/* no carrier: lost on the wire */
 	if (likely(pkt_queue_empty(&t->waiting))) {
-		err = tx_one(nif, t - nif->txqs, p);
+		err = tx_one(nif, t, p);
 		if (likely(err != -ENOBUFS)) {
 			spin_unlock_bh(&t->lock);
 			return err;
@@ -492,7 +495,7 @@ void netif_tx_wake(struct netif *nif, u32 queue)
 	while (!pkt_queue_empty(&t->waiting)) {
 		struct pkt *p = pkt_queue_pop(&t->waiting);
 
-		if (tx_one(nif, queue, p) == -ENOBUFS) {
+		if (tx_one(nif, t, p) == -ENOBUFS) {
 			/* Back to where it was. */
 			p->next = t->waiting.head;
 			if (!p->next)

@@ -27,6 +27,12 @@ struct netif_ops {
 	void (*set_rx_mode)(struct netif *);			/* promiscuous, multicast list changed; NULL: nothing to do */
 	/* Reclaim sent packets now (someone waits for buffer space), and arm the transmit interrupt. NULL: nothing to do. */
 	void (*tx_reclaim)(struct netif *, u32 queue);
+	/* For cards of several queues: how many packets the card holds that are not known to be sent, having looked. bh
+	 * disabled, the queue's lock held. */
+	u32 (*tx_pending)(struct netif *, u32 queue);
+	/* So many pairs of a receive and a transmit queue are to be in use, from 1 to txq_max. The driver calls netif_txqs_use:
+	 * before the card hears of fewer, after it has heard of more. NULL: their number is fixed. [config] */
+	int (*set_channels)(struct netif *, u32 count);
 	/* Add what the card itself has counted since it was registered. NULL: nothing. Process context. */
 	void (*add_stats)(const struct netif *, struct netif_stats *);
 };
@@ -37,7 +43,9 @@ struct netif_stats { u64 rx_packets, rx_bytes, rx_errors, rx_dropped, tx_packets
 struct netif_txq {
 	struct spinlock lock;		/* bh kind, class netif.tx; serialises ops->xmit */
 	struct pkt_queue waiting;	/* for ring space [lock] */
+	u32 given;			/* packets that the driver took [lock] */
 	bool stopped;			/* something waits, or did [lock; read without] */
+	bool off;			/* not in use: what it still has is sent [lock] */
 } aligned(128);
 
 struct in_ifaddr {			/* one IPv4 address */
@@ -67,6 +75,8 @@ struct netif {
 	struct netif_stats *stats;	/* by CPU, made by netif_register [own CPU, softirqs off] */
 	struct netif_txq *txqs;		/* txq_max of them, made by netif_register */
 	u32 txq_max;			/* 0: 1. Fixed before register */
+	u32 txq_count;			/* in use, the first ones; before register 0: all [config; read anywhere] */
+	u64 *tx_flows;			/* NULL: there is one queue (netif_queue.c) [a] */
 	u32 tx_queue_limit;		/* packets that wait, of each */
 	struct list_node node;		/* all interfaces [config] */
 	u32 refs;
@@ -103,10 +113,15 @@ struct netif *netif_next(u32 after);
 static inline struct netif_stats *netif_count(const struct netif *nif) { return &nif->stats[cpu_id()]; }
 /* The counters, with those of the card. Process context. */
 struct netif_stats netif_stats_get(const struct netif *nif);
+/* The queue of a CPU, if there are so many; CPUs next to each other share one. */
+static inline u32 netif_cpu_queue(u32 cpu, u32 count) { return cpu * count / cpus_present; }
+/* From now on the first so many queues are used; the others send what they have. [config] or before register */
+void netif_txqs_use(struct netif *nif, u32 count);
 /* The rest is for the configuration's side. Process context; net_config_mutex held but for the two of waiting. */
 int netif_set_up_locked(struct netif *nif, bool up);
 int netif_set_mtu(struct netif *nif, u32 mtu);			/* -EINVAL */
 int netif_set_mac(struct netif *nif, const u8 mac[ETH_ALEN]);	/* -EADDRNOTAVAIL, -EOPNOTSUPP */
+int netif_set_channels(struct netif *nif, u32 count);		/* -EINVAL, -EOPNOTSUPP, the driver's */
 int netif_rename(struct netif *nif, const char *name);		/* -EBUSY (up), -EEXIST */
 /* Count users of promiscuous and all-multicast reception up or down. */
 void netif_rx_mode(struct netif *nif, int promisc, int allmulti);

@@ -226,28 +226,71 @@ static long netif_ioctl(u32 cmd, u64 arg, bool change)
 	return err || change ? err : copy_to_user(arg, &r, sizeof(r));
 }
 
-#define ETHTOOL_GLINK	0x0a		/* <linux/ethtool.h>, which does not do without a C library */
+/* Of <linux/ethtool.h>, which does not do without a C library. */
+#define ETHTOOL_GLINK		0x0a
+#define ETHTOOL_GCHANNELS	0x3c
+#define ETHTOOL_SCHANNELS	0x3d
+struct ethtool_value { u32 cmd, data; };
+struct ethtool_channels {
+	u32 cmd;
+	struct { u32 rx, tx, other, combined; } max, count;
+};
+
+static long ethtool_link(struct netif *nif, u64 at)
+{
+	struct ethtool_value v = { ETHTOOL_GLINK, (nif->flags & (NETIF_UP | NETIF_RUNNING)) == (NETIF_UP | NETIF_RUNNING) };
+
+	return copy_to_user(at, &v, sizeof(v));
+}
+
+static long ethtool_channels_get(struct netif *nif, u64 at)
+{
+	struct ethtool_channels c = {
+		ETHTOOL_GCHANNELS, .max.combined = nif->txq_max, .count.combined = nif->txq_count,
+	};
+
+	return nif->ops->set_channels ? copy_to_user(at, &c, sizeof(c)) : -EOPNOTSUPP;
+}
+
+static long ethtool_channels_set(struct netif *nif, u64 at)
+{
+	struct ethtool_channels c;
+	long err = copy_from_user(&c, at, sizeof(c));
+
+	if (err)
+		return err;
+	if (!cred_capable(current()->cred, CAP_NET_ADMIN))
+		return -EPERM;
+	if (nif->ops->set_channels && (c.count.rx || c.count.tx || c.count.other))
+		return -EINVAL;
+	mutex_lock(&net_config_mutex);
+	err = netif_set_channels(nif, c.count.combined);
+	mutex_unlock(&net_config_mutex);
+	return err;
+}
 
 /* ethtool's questions: whether there is a link is the one that any card answers. */
 static long ethtool_ioctl(u64 arg)
 {
-	struct { u32 cmd, data; } v;
 	struct netif *nif;
 	struct ifreq r;
+	u32 cmd;
 	long err = copy_from_user(&r, arg, sizeof(r));
 
 	if (err)
 		return err;
 	r.ifr_name[IFNAMSIZ - 1] = '\0';
+	err = get_user_u32(&cmd, (u64)r.ifr_data);
+	if (err)
+		return err;
 	nif = netif_named(r.ifr_name);
 	if (!nif)
 		return -ENODEV;
-	v.data = (nif->flags & (NETIF_UP | NETIF_RUNNING)) == (NETIF_UP | NETIF_RUNNING);
+	err = cmd == ETHTOOL_GLINK ? ethtool_link(nif, (u64)r.ifr_data) :
+	      cmd == ETHTOOL_GCHANNELS ? ethtool_channels_get(nif, (u64)r.ifr_data) :
+	      cmd == ETHTOOL_SCHANNELS ? ethtool_channels_set(nif, (u64)r.ifr_data) : -EOPNOTSUPP;
 	netif_put(nif);
-	err = get_user_u32(&v.cmd, (u64)r.ifr_data);
-	if (err)
-		return err;
-	return v.cmd == ETHTOOL_GLINK ? copy_to_user((u64)r.ifr_data, &v, sizeof(v)) : -EOPNOTSUPP;
+	return err;
 }
 
 /* ---- the list ------------------------------------------------------------- */

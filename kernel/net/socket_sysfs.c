@@ -4,6 +4,7 @@
  */
 #include "base/printf.h"
 #include "base/string.h"
+#include "fs/cpu_text.h"
 #include "fs/sysfs.h"
 #include "net/netlink.h"
 
@@ -91,6 +92,49 @@ static void statistic_show(struct text_out *t, void *key)
 	netif_put(nif);
 }
 
+/* No steering by software is there: the CPUs of rx-N are none. Those of tx-N are who sends by it. */
+enum { RPS_CPUS, RPS_FLOW_CNT, XPS_CPUS, TX_TIMEOUT };
+static const char *const queue_names[] = { "rx-%u/rps_cpus", "rx-%u/rps_flow_cnt", "tx-%u/xps_cpus", "tx-%u/tx_timeout" };
+
+static void *queue_key(const struct netif *nif, u32 queue, u32 what)
+{
+	return (void *)((u64)nif->index << 32 | queue << 8 | what);
+}
+
+static void queue_show(struct text_out *t, void *key)
+{
+	struct netif *nif = netif_find_index((u64)key >> 32);
+	u32 what = (u64)key & 0xff, queue = (u32)(u64)key >> 8;
+	u64 cpus = 0;
+
+	if (!nif)
+		return;
+	for (u32 cpu = 0; what == XPS_CPUS && nif->txq_max > 1 && cpu < cpus_present; cpu++)
+		if (netif_cpu_queue(cpu, nif->txq_count) == queue)
+			cpus |= 1ull << cpu;
+	netif_put(nif);
+	if (what == RPS_FLOW_CNT || what == TX_TIMEOUT)
+		text_printf(t, "0");
+	else
+		text_cpu_mask(t, cpus);
+	text_printf(t, "\n");
+}
+
+void net_sysfs_queues(struct netif *nif)
+{
+	char path[80];
+	size_t n;
+
+	n = snprintf(path, sizeof(path), "class/net/%s/queues", nif->name);
+	sysfs_unregister(path);
+	path[n++] = '/';
+	for (u32 queue = 0; queue < nif->txq_count; queue++)
+		for (u32 i = 0; i < ARRAY_SIZE(queue_names); i++) {
+			snprintf(path + n, sizeof(path) - n, queue_names[i], queue);
+			sysfs_register(path, queue_show, NULL, queue_key(nif, queue, i));
+		}
+}
+
 void net_sysfs_add(struct netif *nif)
 {
 	char path[80];
@@ -103,6 +147,7 @@ void net_sysfs_add(struct netif *nif)
 		snprintf(path, sizeof(path), "class/net/%s/statistics/%s", nif->name, statistics[i].name);
 		sysfs_register(path, statistic_show, NULL, key_of(nif, i));
 	}
+	net_sysfs_queues(nif);
 	if (nif->bus_info) {
 		char target[64];
 

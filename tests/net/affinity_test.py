@@ -17,10 +17,10 @@ def lines(vm, name):
     return re.findall(rf"(?m)^\s*(\d+):.*{name}[-\w.]*$", vm.run("cat /proc/interrupts"))
 
 
-def moved_under_load(*names, append="", **machine):
+def moved_under_load(*names, append="", queues=1, **machine):
     """Pages both ways at once while the card's interrupts move: all arrives, and what the card delivered was taken."""
     page = bytes(i % 251 for i in range(3000000))
-    with Net() as net, Vm(ns=net, smp="4", files={"www/page": page}, append=append, **machine) as vm:
+    with Net(queues=queues) as net, Vm(ns=net, smp="4", files={"www/page": page}, append=append, **machine) as vm:
         net.nginx()
         want = hashlib.sha256(open(os.path.join(net.www, "10m"), "rb").read()).hexdigest()
         vm.boot()
@@ -70,6 +70,11 @@ def test_line_of_gicv2():
 def test_masked_while_polled():
     only_ours()
     moved_under_load("virtio0-config", "virtio0-input.0", "virtio0-output.0", gic="3", append="napi.mask_irq=1")
+
+
+def test_several_queues():
+    names = [f"virtio0-{kind}.{i}" for kind in ("input", "output") for i in range(4)]
+    moved_under_load("virtio0-config", *names, queues=4, nic="virtio-net-pci,mq=on,vectors=10")
 
 
 def test_e1000e():

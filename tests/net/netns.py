@@ -74,12 +74,12 @@ def _icmp(kind, ident, sequence, body):
 
 
 class Net:
-    """A namespace, a tap up at host_ip, and dnsmasq unless dhcp=False.
+    """A namespace, a tap up at host_ip, and dnsmasq unless dhcp=False. queues: how many pairs of queues the tap has.
 
     The guest gets guest_ip by DHCP. Names: host.test is the host, guest.test the guest.
     """
 
-    def __init__(self, dhcp=True, tap="tap0", mtu=1500):
+    def __init__(self, dhcp=True, tap="tap0", mtu=1500, queues=1):
         global _count
         reason = _why_not()
         if reason:
@@ -87,7 +87,7 @@ class Net:
         _remove_stale()
         _count += 1
         self.name = f"{PREFIX}{os.getpid()}-{_count}"
-        self.tap = tap
+        self.tap, self.queues = tap, queues
         self.host_ip, self.guest_ip, self.bits = "10.77.0.1", "10.77.0.2", 24
         self.prefix = ["ip", "netns", "exec", self.name]
         self.processes = []
@@ -102,7 +102,8 @@ class Net:
             raise Skip(f"no network namespaces here: {e.stderr.strip()}") from None
         try:
             _ip("-n", self.name, "link", "set", "lo", "up")
-            _ip("-n", self.name, "tuntap", "add", tap, "mode", "tap", "vnet_hdr")
+            _ip("-n", self.name, "tuntap", "add", tap, "mode", "tap", "vnet_hdr",
+                *["multi_queue"] * (queues > 1))
             # What the host says by itself (router solicitations) would be counted as the guest's.
             self.sysctl("net.ipv6.conf.all.disable_ipv6", 1, may_fail=True)
             self.sysctl("net.ipv4.icmp_ratelimit", 0)

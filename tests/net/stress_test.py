@@ -77,8 +77,8 @@ def frames(net, vm):
     raise VmError("the wire does not come to rest")
 
 
-def stress(nic, names, **machine):
-    with Net() as net, Vm(ns=net, nic=nic, smp="4", guest=True, files={"www/page": PAGE}, **machine) as vm, \
+def stress(nic, names, queues=1, **machine):
+    with Net(queues=queues) as net, Vm(ns=net, nic=nic, smp="4", guest=True, files={"www/page": PAGE}, **machine) as vm, \
             net.socket() as listener, concurrent.futures.ThreadPoolExecutor(16) as pool:
         net.nginx()
         with open(os.path.join(net.www, "10m"), "rb") as f:
@@ -105,6 +105,11 @@ def stress(nic, names, **machine):
 def test_virtio():
     only_ours()
     stress("virtio-net-pci", r"virtio0-\w+[.0]*")
+
+
+def test_virtio_several_queues():
+    only_ours()
+    stress("virtio-net-pci,mq=on,vectors=10", r"virtio0-\w+[.0-9]*", queues=4)
 
 
 def test_e1000e_by_its():

@@ -178,6 +178,8 @@ class Vm(Console):
             kernel = kernel or os.environ.get("DUNLIN_TEST_KERNEL")
             m = qemu.Machine(kernel=kernel, debug=debug and not kernel, append=("panic=-1 " + append).strip(),
                              net=f"tap:{ns.tap}" if ns else net, extra=args, **machine)
+            if ns and ns.queues > 1:
+                netdev = f"{m.netdev()},queues={ns.queues}"
             if netdev:
                 m.netdev = lambda: netdev
             qemu.check_kernel(m.kernel)

@@ -7,8 +7,9 @@
  * budget, reclaims, refills, and when the queue is empty arms the interrupt
  * again (virtio_net_poll). docs/packet.md walks the whole path.
  *
- * Vectors: configuration, receive, transmit. With two, the queues share; with
- * one message, or a wire, all three do; with none the poll runs from a timer.
+ * Vectors: configuration, and receive and transmit of each pair. With less than
+ * three there is one pair: with two its queues share; with one message, or a
+ * wire, all do; with none the poll runs from a timer.
  * All are made at probe and stay masked until the interface is up.
  *
  * Source: Virtio 1.2, 5.1.
@@ -25,7 +26,8 @@
 
 #define WANTED (VIRTIO_F_COMMON | VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_MTU | VIRTIO_NET_F_MAC | \
 		VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_HOST_TSO4 | \
-		VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_CTRL_MAC_ADDR | VIRTIO_NET_F_GUEST_ANNOUNCE)
+		VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_CTRL_MAC_ADDR | VIRTIO_NET_F_GUEST_ANNOUNCE | \
+		VIRTIO_NET_F_MQ | VIRTIO_NET_F_RSS)
 
 /* ---- interrupts ---------------------------------------------------------------------------------- */
 
@@ -211,6 +213,8 @@ static const struct netif_ops virtio_net_ops = {
 	.set_mac = virtio_net_set_mac,
 	.set_rx_mode = virtio_net_set_rx_mode,
 	.tx_reclaim = virtio_net_tx_reclaim,
+	.tx_pending = virtio_net_tx_pending,
+	.set_channels = virtio_net_set_channels,
 };
 
 /* ---- probe --------------------------------------------------------------------------------------- */
@@ -258,10 +262,16 @@ static int virtio_net_configure(struct virtio_net *v)
 	return 0;
 }
 
-/* What to ask for: only with what it builds on (5.1.3.1); large received packets only into several buffers. */
-static u64 virtio_net_wanted(struct virtio_device *d)
+/*
+ * What to ask for: only with what it builds on (5.1.3.1); large received packets only into several buffers; several
+ * pairs of queues only if there are CPUs for them.
+ */
+static u64 virtio_net_wanted(struct virtio_net *v, u64 offered)
 {
-	u64 offered = d->transport->features(d), wanted = WANTED;
+	u64 wanted = WANTED;
+
+	if (MIN(v->max_pairs, cpus_present) == 1)
+		wanted &= ~(VIRTIO_NET_F_MQ | VIRTIO_NET_F_RSS);
 
 	if (!(offered & VIRTIO_NET_F_CSUM))
 		wanted &= ~VIRTIO_NET_F_HOST_TSO4;
@@ -274,8 +284,7 @@ static u64 virtio_net_wanted(struct virtio_device *d)
 	return wanted;
 }
 
-/* The vector of each purpose, of a pair if it is not the configuration; 0 is the first. */
-static u32 vector_of(const struct virtio_net *v, u32 purpose, u32 pair)
+u32 virtio_net_vector(const struct virtio_net *v, u32 purpose, u32 pair)
 {
 	if (v->nic.vectors < VECTORS)
 		return v->nic.vectors == 2 && purpose != VECTOR_CONFIG;
@@ -294,11 +303,11 @@ static int virtio_net_attach_pair(struct virtio_net *v, u32 pair)
 	int err;
 
 	snprintf(what, sizeof(what), "-input.%u", pair);
-	err = virtio_net_attach(v, vector_of(v, VECTOR_RX, pair), virtio_net_rx_irq, q, what);
+	err = virtio_net_attach(v, virtio_net_vector(v, VECTOR_RX, pair), virtio_net_rx_irq, q, what);
 	if (err)
 		return err;
 	snprintf(what, sizeof(what), "-output.%u", pair);
-	return virtio_net_attach(v, vector_of(v, VECTOR_TX, pair), virtio_net_tx_irq, q, what);
+	return virtio_net_attach(v, virtio_net_vector(v, VECTOR_TX, pair), virtio_net_tx_irq, q, what);
 }
 
 /* Undone by pci_irq_free's caller: detaching from a vector that nobody attached to does nothing. */
@@ -326,8 +335,8 @@ static int virtio_net_start_pair(struct virtio_net *v, u32 pair)
 	struct virtio_net_queue *q = &v->queues[pair];
 	struct virtio_device *d = v->device;
 	bool msix = d->pci->irq_type == PCI_IRQ_MSIX;
-	u16 rx = msix ? vector_of(v, VECTOR_RX, pair) : VIRTIO_NO_VECTOR;
-	u16 tx = msix ? vector_of(v, VECTOR_TX, pair) : VIRTIO_NO_VECTOR;
+	u16 rx = msix ? virtio_net_vector(v, VECTOR_RX, pair) : VIRTIO_NO_VECTOR;
+	u16 tx = msix ? virtio_net_vector(v, VECTOR_TX, pair) : VIRTIO_NO_VECTOR;
 	int err = virtio_queue_setup(d, &q->rx, QUEUE_RX(pair), rx, 0);
 
 	if (!err)
@@ -343,31 +352,9 @@ static int virtio_net_start_pair(struct virtio_net *v, u32 pair)
 	return 0;
 }
 
-static int virtio_net_start_queues(struct virtio_net *v)
+/* Their memory back; the device has been reset. */
+static void virtio_net_free_queues(struct virtio_net *v)
 {
-	struct virtio_device *d = v->device;
-	bool msix = d->pci->irq_type == PCI_IRQ_MSIX;
-	int err = 0;
-
-	if (msix && !d->transport->set_config_vector(d, VECTOR_CONFIG)) {
-		log_err("%s: the device takes no vector for its configuration", d->name);
-		return -ENOSPC;
-	}
-	for (u32 i = 0; !err && i < v->pairs; i++)
-		err = virtio_net_start_pair(v, i);
-	if (err)
-		return err;
-	/* Of large packets the ring is to hold a few. */
-	if (virtio_has(d, VIRTIO_NET_F_HOST_TSO4))
-		v->nic.nif.tso_parts = MIN(TX_SEGS - 1, v->queues->tx.size / 4);
-	return virtio_net_ctrl_setup(v, QUEUE_RX(1), msix ? VECTOR_CONFIG : VIRTIO_NO_VECTOR);
-}
-
-static void virtio_net_release(struct virtio_net *v)
-{
-	virtio_reset(v->device);
-	nic_detach(&v->nic);
-	nic_vectors_free(&v->nic);
 	virtio_net_ctrl_free(v);
 	for (struct virtio_net_queue *q = v->queues; q < v->queues + v->pairs; q++) {
 		if (q->tx_headers)
@@ -376,56 +363,112 @@ static void virtio_net_release(struct virtio_net *v)
 		virtqueue_destroy(&q->rx);
 	}
 	kfree(v->queues);
-	kfree(v);
+	v->queues = NULL;
+	v->pairs = 0;
 }
 
-static int virtio_net_pairs_make(struct virtio_net *v, u32 pairs)
+/* All queues, as far as CPUs and vectors allow. */
+static int virtio_net_start_queues(struct virtio_net *v)
 {
+	struct virtio_device *d = v->device;
+	bool msix = d->pci->irq_type == PCI_IRQ_MSIX, several = virtio_has(d, VIRTIO_NET_F_MQ);
+	u32 pairs = several && msix && v->nic.vectors >= VECTORS ?
+		    MIN(MIN(v->max_pairs, cpus_present), (v->nic.vectors - VECTOR_RX) / (VECTORS - VECTOR_RX)) : 1;
+	int err = 0;
+
+	if (msix && !d->transport->set_config_vector(d, VECTOR_CONFIG)) {
+		log_err("%s: the device takes no vector for its configuration", d->name);
+		return -ENOSPC;
+	}
 	v->queues = kcalloc(pairs, sizeof(*v->queues));
 	if (!v->queues)
 		return -ENOMEM;
-	v->pairs = v->nic.nif.txq_max = pairs;
-	for (u32 i = 0; i < pairs; i++) {
+	for (; !err && v->pairs < pairs; v->pairs++)
+		err = virtio_net_start_pair(v, v->pairs);
+	if (err)
+		return err;
+	/* Of large packets the ring is to hold a few. */
+	if (virtio_has(d, VIRTIO_NET_F_HOST_TSO4))
+		v->nic.nif.tso_parts = MIN(TX_SEGS - 1, v->queues->tx.size / 4);
+	if (v->max_pairs > 1)
+		log_info("%s: %u of %u pairs of queues, for %u CPUs and %u vectors", d->name, pairs, v->max_pairs,
+			 cpus_present, v->nic.vectors);
+	return virtio_net_ctrl_setup(v, QUEUE_RX(several ? v->max_pairs : 1), msix ? VECTOR_CONFIG : VIRTIO_NO_VECTOR);
+}
+
+static void virtio_net_release(struct virtio_net *v)
+{
+	virtio_reset(v->device);
+	nic_detach(&v->nic);
+	nic_vectors_free(&v->nic);
+	virtio_net_free_queues(v);
+	kfree(v);
+}
+
+/* Not all of the queues that the card says it has could be had: from the start, with one pair. */
+static int virtio_net_start_again(struct virtio_net *v, int err)
+{
+	struct virtio_device *d = v->device;
+
+	log_warn("%s: several pairs of queues end with error %d: one is used", d->name, -err);
+	err = virtio_begin(d);
+	if (err)
+		return err;
+	virtio_net_free_queues(v);
+	v->max_pairs = 1;
+	err = virtio_negotiate(d, virtio_net_wanted(v, d->transport->features(d)));
+	return err ? err : virtio_net_start_queues(v);
+}
+
+/* Vectors, rings, poll contexts, handlers: all but the first message to the device. */
+static int virtio_net_setup(struct virtio_net *v)
+{
+	struct virtio_device *d = v->device;
+	u64 offered = d->transport->features(d);
+	int err;
+
+	v->max_pairs = virtio_net_pairs_offered(d, offered);
+	err = virtio_negotiate(d, virtio_net_wanted(v, offered));
+	if (err)
+		return err;
+	err = pci_irq_alloc(d->pci, 1, VECTOR_RX + MIN(v->max_pairs, cpus_present) * (VECTORS - VECTOR_RX),
+			    PCI_IRQ_MSIX | PCI_IRQ_MSI | PCI_IRQ_INTX);
+	err = nic_vectors(&v->nic, err);
+	/* Past here the configuration lies where it stays: with MSI-X on, the legacy transport moves it. */
+	if (!err)
+		err = virtio_net_configure(v);
+	if (err)
+		return err;
+	err = virtio_net_start_queues(v);
+	if (err && virtio_has(d, VIRTIO_NET_F_MQ))
+		err = virtio_net_start_again(v, err);
+	if (err)
+		return err;
+	for (u32 i = 0; i < v->pairs; i++) {
 		struct virtio_net_queue *q = &v->queues[i];
 
 		nic_queue_add(&v->nic, &q->base, virtio_net_poll, virtio_net_tx_kick,
-			      pci_irq(v->nic.pci, vector_of(v, VECTOR_RX, i)));
+			      pci_irq(d->pci, virtio_net_vector(v, VECTOR_RX, i)));
 		q->base.refill.fn = virtio_net_refill_timer;
 	}
-	return 0;
+	return virtio_net_attach_all(v);
 }
 
 static int virtio_net_probe(struct virtio_device *d)
 {
 	struct virtio_net *v = kzalloc(sizeof(*v));
-	struct pci_device *pci = d->pci;
 	int err;
 
 	if (!v)
 		return -ENOMEM;
 	v->device = d;
-	nic_init(&v->nic, pci, &virtio_net_ops, v);
+	nic_init(&v->nic, d->pci, &virtio_net_ops, v);
 	v->nic.link.fn = virtio_net_link_work;
-	err = virtio_negotiate(d, virtio_net_wanted(d));
-	if (err)
-		goto fail;
-	err = pci_irq_alloc(pci, 1, VECTORS, PCI_IRQ_MSIX | PCI_IRQ_MSI | PCI_IRQ_INTX);
-	err = nic_vectors(&v->nic, err);
-	if (err)
-		goto fail;
-	/* Past here the configuration lies where it stays: with MSI-X on, the legacy transport moves it. */
-	err = virtio_net_configure(v);
-	if (err)
-		goto fail;
-	err = virtio_net_pairs_make(v, 1);
-	if (!err)
-		err = virtio_net_attach_all(v);
-	if (err)
-		goto fail;
-	err = virtio_net_start_queues(v);
+	err = virtio_net_setup(v);
 	if (err)
 		goto fail;
 	virtio_ready(d);
+	virtio_net_pairs_begin(v);
 	d->driver_data = v;
 	err = nic_register(&v->nic, "virtio-net-pci");
 	if (err)

@@ -22,7 +22,9 @@
 #define VIRTIO_NET_F_CTRL_VQ	(1ull << 17)
 #define VIRTIO_NET_F_CTRL_RX	(1ull << 18)
 #define VIRTIO_NET_F_GUEST_ANNOUNCE (1ull << 21)
+#define VIRTIO_NET_F_MQ		(1ull << 22)
 #define VIRTIO_NET_F_CTRL_MAC_ADDR (1ull << 23)
+#define VIRTIO_NET_F_RSS	(1ull << 60)
 
 /* Queues, 5.1.2: of each pair, from 0, and behind them the control queue */
 #define QUEUE_RX(pair)		(2 * (pair))
@@ -33,7 +35,10 @@
 #define VIRTIO_NET_CONFIG_STATUS 6
 #define  VIRTIO_NET_S_LINK_UP	1
 #define  VIRTIO_NET_S_ANNOUNCE	2
+#define VIRTIO_NET_CONFIG_PAIRS	8
 #define VIRTIO_NET_CONFIG_MTU	10
+#define VIRTIO_NET_CONFIG_RSS_TABLE 18
+#define VIRTIO_NET_CONFIG_RSS_TYPES 20
 
 /* In front of every frame, 5.1.6. num_buffers is there with MRG_RXBUF or VERSION_1. */
 struct virtio_net_hdr {
@@ -70,7 +75,9 @@ struct virtio_net {
 	u32 tx_inline_room;		/* headroom from which on the header is put there; ~0: never, for the same reason */
 
 	struct virtio_net_queue *queues; /* the pairs */
-	u32 pairs;			/* that we have */
+	u32 pairs;			/* that we have; nic.nif.txq_count of them are in use */
+	u32 max_pairs;			/* that the card has */
+	u32 rss_types, rss_table;	/* what it can hash, entries that its table can have; 0: it spreads in its own way [config] */
 
 	struct mutex ctrl_mutex;	/* held over commands, and where nic.up changes */
 	struct virtqueue ctrl;		/* size 0: there is none [ctrl_mutex] */
@@ -92,6 +99,19 @@ void virtio_net_set_rx_mode(struct netif *nif);
 int virtio_net_set_mac(struct netif *nif, const u8 mac[ETH_ALEN]);
 void virtio_net_announced(struct virtio_net *v);		/* as the card asked us to */
 
+/* Carry a command out, from begin (data to be filled in) to end: 0, -EINVAL (the card refuses), -EIO. */
+u8 *virtio_net_command_begin(struct virtio_net *v);
+int virtio_net_command(struct virtio_net *v, u8 class, u8 cmd, u32 n);
+void virtio_net_command_end(struct virtio_net *v);
+
+/* virtio_net.c: the vector of each purpose, of a pair if it is not the configuration; 0 is the first. */
+u32 virtio_net_vector(const struct virtio_net *v, u32 purpose, u32 pair);
+
+/* virtio_net_pairs.c: process context. How many pairs a card has that offers this, before it is agreed to. */
+u32 virtio_net_pairs_offered(struct virtio_device *d, u64 offered);
+void virtio_net_pairs_begin(struct virtio_net *v);		/* the device is live; before it is registered */
+int virtio_net_set_channels(struct netif *nif, u32 count);
+
 /* virtio_net_rx.c: from poll, or process context before the interface is up. */
 int virtio_net_receive(struct virtio_net_queue *q, int budget);	/* frames taken, at most the budget */
 void virtio_net_refill(struct virtio_net_queue *q);
@@ -101,6 +121,7 @@ void virtio_net_rx_free(struct virtio_net_queue *q);		/* after a reset: all buff
 int virtio_net_xmit(struct netif *nif, u32 queue, struct pkt *p);
 void virtio_net_tx_reclaim(struct netif *nif, u32 queue);
 void virtio_net_tx_poll(struct virtio_net_queue *q);		/* completions, on the way of a poll */
+u32 virtio_net_tx_pending(struct netif *nif, u32 queue);
 bool virtio_net_tx_rearm(struct virtio_net_queue *q);		/* end of a poll: true if work slipped in */
 void virtio_net_tx_free(struct virtio_net_queue *q);		/* after a reset */
 void virtio_net_tx_kick(struct net_deferred *d);

@@ -1,6 +1,6 @@
 /*
  * virtio-net, the control queue: what the card is to receive, another address, and that an announcement was made. The
- * operations of the interface call it, and the link's work (virtio_net.c).
+ * operations of the interface call it, the link's work (virtio_net.c), and virtio_net_pairs.c.
  *
  * One command at a time, in process context: its caller sleeps until the card has answered, which comes by the vector of
  * the configuration. While that is shut, because the interface is down, or where there is none, the answer is looked for
@@ -63,8 +63,19 @@ static int answer_wait(struct virtio_net *v)
 	return v->ctrl.broken ? -EIO : 0;
 }
 
-/* Carry a command out, with n bytes of v->command->data: 0, -EINVAL (the card refuses), -EIO. [ctrl_mutex] */
-static int command(struct virtio_net *v, u8 class, u8 cmd, u32 n)
+u8 *virtio_net_command_begin(struct virtio_net *v)
+{
+	mutex_lock(&v->ctrl_mutex);
+	return v->command->data;
+}
+
+void virtio_net_command_end(struct virtio_net *v)
+{
+	mutex_unlock(&v->ctrl_mutex);
+}
+
+/* With n bytes of v->command->data. [ctrl_mutex] */
+int virtio_net_command(struct virtio_net *v, u8 class, u8 cmd, u32 n)
 {
 	u32 len, out = n ? 2 : 1;
 	u64 at = dma_addr(v->command);
@@ -99,7 +110,7 @@ static void group_add(void *arg, const u8 mac[ETH_ALEN])
 static int switch_set(struct virtio_net *v, u8 cmd, bool on)
 {
 	v->command->data[0] = on;
-	return command(v, CLASS_RX, cmd, 1);
+	return virtio_net_command(v, CLASS_RX, cmd, 1);
 }
 
 void virtio_net_set_rx_mode(struct netif *nif)
@@ -122,7 +133,7 @@ void virtio_net_set_rx_mode(struct netif *nif)
 	/* Wider first: nobody who was heard is missed in between. */
 	f->groups = MIN(f->groups, (u32)GROUPS_MAX);
 	if (!all)
-		err = command(v, CLASS_MAC, MAC_TABLE_SET, sizeof(*f) + f->groups * ETH_ALEN);
+		err = virtio_net_command(v, CLASS_MAC, MAC_TABLE_SET, sizeof(*f) + f->groups * ETH_ALEN);
 	err = err ? err : switch_set(v, RX_ALLMULTI, all);
 	err = err ? err : switch_set(v, RX_PROMISC, promisc);
 out:
@@ -140,7 +151,7 @@ int virtio_net_set_mac(struct netif *nif, const u8 mac[ETH_ALEN])
 		return -EOPNOTSUPP;
 	mutex_lock(&v->ctrl_mutex);
 	memcpy(v->command->data, mac, ETH_ALEN);
-	err = command(v, CLASS_MAC, MAC_ADDR_SET, ETH_ALEN);
+	err = virtio_net_command(v, CLASS_MAC, MAC_ADDR_SET, ETH_ALEN);
 	mutex_unlock(&v->ctrl_mutex);
 	return err;
 }
@@ -148,7 +159,7 @@ int virtio_net_set_mac(struct netif *nif, const u8 mac[ETH_ALEN])
 void virtio_net_announced(struct virtio_net *v)
 {
 	mutex_lock(&v->ctrl_mutex);
-	command(v, CLASS_ANNOUNCE, ANNOUNCE_ACK, 0);
+	virtio_net_command(v, CLASS_ANNOUNCE, ANNOUNCE_ACK, 0);
 	mutex_unlock(&v->ctrl_mutex);
 }
 

@@ -125,6 +125,20 @@ static always_inline int virtio_net_add_buffer(struct virtio_net_queue *q, struc
 	return virtqueue_add_in(&q->rx, dma_addr(p->data), room, p);
 }
 
+/*
+ * The card had no buffer here. One that spreads as it was told takes frames from several sources, one a pair, and a frame
+ * that found no buffer holds its source up: QEMU goes on with that when the source's own pair is told of buffers, not this
+ * one.
+ */
+static noinline void virtio_net_kick_others(const struct virtio_net_queue *q)
+{
+	const struct virtio_net *v = virtio_net_of(q);
+
+	for (u32 i = 0; i < v->pairs; i++)
+		if (i != q->base.index)
+			mmio_write16(v->queues[i].rx.notify, v->queues[i].rx.index);
+}
+
 void virtio_net_refill(struct virtio_net_queue *q)
 {
 	struct virtio_net *v = virtio_net_of(q);
@@ -141,7 +155,8 @@ void virtio_net_refill(struct virtio_net_queue *q)
 			break;
 		}
 	}
-	virtqueue_kick(&q->rx);
+	if (virtqueue_kick(&q->rx) && unlikely(v->rss_types))
+		virtio_net_kick_others(q);
 	/* With a buffer left in the ring the next frame brings us back here; with none nothing would. */
 	if (unlikely(!q->rx.in_flight) && !q->rx.broken && v->nic.up)
 		timer_set(&q->base.refill, clock_ns() + NIC_REFILL_NS);

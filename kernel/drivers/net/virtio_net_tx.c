@@ -163,6 +163,14 @@ void virtio_net_tx_reclaim(struct netif *nif, u32 queue)
 	spin_unlock_bh(&t->lock);
 }
 
+u32 virtio_net_tx_pending(struct netif *nif, u32 queue)
+{
+	struct virtio_net_queue *q = queue_of(nif, queue);
+
+	virtio_net_collect(q);
+	return q->tx.in_flight;
+}
+
 /* Mostly there is nothing, or nothing that hurries; a look is one load. */
 void virtio_net_tx_poll(struct virtio_net_queue *q)
 {
@@ -190,8 +198,10 @@ bool virtio_net_tx_rearm(struct virtio_net_queue *q)
 	spin_lock_bh(&t->lock);
 	if (!t->stopped)
 		q->base.tx_armed &= ~TX_ARMED_FULL;
-	if (!q->tx.in_flight)
+	if (!q->tx.in_flight && q->base.tx_armed & TX_ARMED_WAITER) {
 		q->base.tx_armed &= ~TX_ARMED_WAITER;
+		wait_wake_all(&virtio_net_of(q)->ctrl_wait);	/* who waits until the queue is empty */
+	}
 	if (q->base.tx_armed)
 		slipped = virtqueue_enable_cb_delayed(&q->tx);
 	else

@@ -40,6 +40,17 @@ static void virtio_add_status(struct virtio_device *d, u8 bits)
 	d->transport->set_status(d, d->transport->status(d) | bits);
 }
 
+int virtio_begin(struct virtio_device *d)
+{
+	int err = virtio_reset(d);
+
+	if (err)
+		return err;
+	virtio_add_status(d, VIRTIO_STATUS_ACKNOWLEDGE);
+	virtio_add_status(d, VIRTIO_STATUS_DRIVER);
+	return 0;
+}
+
 int virtio_negotiate(struct virtio_device *d, u64 wanted)
 {
 	u64 offered = d->transport->features(d);
@@ -121,11 +132,9 @@ static int virtio_probe_kind(struct virtio_device *d)
 			break;
 	if (drv == _virtio_drivers_end)
 		return -ENODEV;
-	err = virtio_reset(d);
+	err = virtio_begin(d);
 	if (err)
 		return err;
-	virtio_add_status(d, VIRTIO_STATUS_ACKNOWLEDGE);
-	virtio_add_status(d, VIRTIO_STATUS_DRIVER);
 	err = drv->probe(d);
 	if (err)
 		virtio_fail(d);

@@ -83,6 +83,8 @@ int virtio_queue_setup(struct virtio_device *d, struct virtqueue *vq, u16 index,
 void virtio_ready(struct virtio_device *d);
 /* Reset, and wait until it is done: the device touches no queue any more. -ETIMEDOUT. Thread context. */
 int virtio_reset(struct virtio_device *d);
+/* The first steps of its life: reset, and it is seen and has a driver (3.1.1). -ETIMEDOUT. Thread context. */
+int virtio_begin(struct virtio_device *d);
 /* Give the device up: FAILED (2.1). */
 void virtio_fail(struct virtio_device *d);
 

@@ -380,6 +380,7 @@ int netif_register(struct netif *n)
 
 void netif_carrier(struct netif *n, bool on) { }
 void netif_tx_wake(struct netif *n, u32 queue) { }
+void netif_txqs_use(struct netif *n, u32 count) { }
 void netif_rx(struct netif *n, struct pkt *p) { pkt_queue_push(&received, p); }
 void pci_sysfs_register(void) { }
 void netif_announce(struct netif *n) { }

@@ -25,6 +25,7 @@ void file_put(struct file *f) { }
 int fd_install(struct file *f, u32 min, bool cloexec) { return -EMFILE; }
 void net_sysfs_add(struct netif *nif) { }
 void net_sysfs_remove(const char *name) { }
+void net_sysfs_queues(struct netif *nif) { }
 void socket_unix_init(void) { }
 const struct netlink_kind *netlink_diag_kind(const struct netlink_request *r) { return NULL; }
 bool irq_masks_while_polling(struct irq *irq) { return false; }

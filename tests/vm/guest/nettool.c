@@ -5,18 +5,24 @@
  *	put IP PORT BYTES	sends a pattern by TCP and watches the congestion window (TCP_INFO) all the while
  *	recover IP PORT BYTES	the same, but ends as soon as the window has fallen and risen again
  *	sink PORT		takes one TCP connection, reads it to the end, says how many bytes and their sum
+ *	channels IF [COUNT]	how many pairs of queues a card can have and has (ethtool -l), after they are set (ethtool -L)
+ *	wander IP PORT COUNT	sends so many numbered datagrams, each from another CPU than the one before
  *	udp-echo PORT [GROUP]	sends datagrams back, whatever their size, until one says "end"; as a member of that group
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -186,6 +192,47 @@ static int udp_echo(const char *port, const char *group)
 	}
 }
 
+static int channels(const char *name, const char *count)
+{
+	struct ethtool_channels c = { .cmd = ETHTOOL_GCHANNELS };
+	struct ifreq r = { .ifr_data = (void *)&c };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	strncpy(r.ifr_name, name, sizeof(r.ifr_name) - 1);
+	if (count) {
+		c.cmd = ETHTOOL_SCHANNELS;
+		c.combined_count = atoi(count);
+		if (ioctl(fd, SIOCETHTOOL, &r))
+			return fail("SCHANNELS");
+		c = (struct ethtool_channels){ .cmd = ETHTOOL_GCHANNELS };
+	}
+	if (ioctl(fd, SIOCETHTOOL, &r))
+		return fail("GCHANNELS");
+	printf("max %u %u %u %u now %u %u %u %u\n", c.max_rx, c.max_tx, c.max_other, c.max_combined, c.rx_count, c.tx_count,
+	       c.other_count, c.combined_count);
+	return 0;
+}
+
+static int wander(const char *ip, const char *port, uint32_t count)
+{
+	struct sockaddr_in to = address(ip, port);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t number = htonl(i);
+		cpu_set_t set;
+
+		CPU_ZERO(&set);
+		CPU_SET(i % cpus, &set);
+		if (sched_setaffinity(0, sizeof(set), &set))
+			return fail("sched_setaffinity");
+		for (int k = 0; k < 1 + (int)(i % 3); k++)
+			if (sendto(fd, &number, sizeof(number), 0, (void *)&to, sizeof(to)) < 0)
+				return fail("sendto");
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -198,8 +245,13 @@ int main(int argc, char **argv)
 		return put(argv[2], argv[3], atol(argv[4]), 1);
 	if (!strcmp(what, "sink") && argc == 3)
 		return sink(argv[2]);
+	if (!strcmp(what, "channels") && (argc == 3 || argc == 4))
+		return channels(argv[2], argv[3]);
+	if (!strcmp(what, "wander") && argc == 5)
+		return wander(argv[2], argv[3], atol(argv[4]));
 	if (!strcmp(what, "udp-echo") && (argc == 3 || argc == 4))
 		return udp_echo(argv[2], argv[3]);
-	fprintf(stderr, "usage: nettool resolve NAME | put|recover IP PORT BYTES | sink PORT | udp-echo PORT [GROUP]\n");
+	fprintf(stderr, "usage: nettool resolve NAME | put|recover IP PORT BYTES | sink PORT |\n"
+		"\tchannels IF [COUNT] | wander IP PORT COUNT | udp-echo PORT [GROUP]\n");
 	return 2;
 }

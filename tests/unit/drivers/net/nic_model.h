@@ -12,8 +12,10 @@ static struct bus {
 	bool (*level)(void);		/* a wire: is it raised? NULL: all are messages */
 } bus;
 static struct pci_device pci;
-static struct irq *irqs[3];
-static bool open_lines[3], pending_lines[3];
+#define LINES 9
+static struct irq *irqs[LINES];
+static bool open_lines[LINES], pending_lines[LINES];
+static u32 line_cpus[LINES];
 
 static void line_deliver(void *arg)
 {
@@ -47,7 +49,13 @@ static void line_unmask(struct irq *irq)
 	}
 }
 
-static const struct irq_domain_ops line_ops = { .mask = line_mask, .unmask = line_unmask };
+static int line_to(struct irq *irq, u32 cpu)
+{
+	line_cpus[irq->hwirq] = cpu;
+	return 0;
+}
+
+static const struct irq_domain_ops line_ops = { .mask = line_mask, .unmask = line_unmask, .set_affinity = line_to };
 static struct irq_domain lines = { .name = "MODEL", .ops = &line_ops };
 
 static void lines_begin(enum pci_irq_type type, u32 count, u32 flags)
@@ -64,6 +72,7 @@ int pci_irq_alloc(struct pci_device *d, u32 min, u32 max, u32 types)
 {
 	if (!(bus.type & types) || bus.count < min)
 		return -ENXIO;
+	bus.count = MIN(bus.count, max);
 	d->irqs = irqs;
 	for (u32 i = 0; i < bus.count; i++) {
 		irqs[i] = irq_create(&lines, i, bus.type == PCI_IRQ_INTX ? IRQ_LEVEL_HIGH : IRQ_EDGE_RISING);

@@ -7,6 +7,7 @@
 
 #define NOTIFY 0x7f0000002000ull
 #define RING 16
+#define QUEUES 17
 /* Rings are split: what a packed one does is virtqueue_test.c's. */
 #define ALL_FEATURES ((VIRTIO_F_COMMON & ~VIRTIO_F_RING_PACKED) | VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM | \
 		      VIRTIO_NET_F_MAC | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_GUEST_TSO4 | \
@@ -18,16 +19,23 @@ static struct card {
 	u64 offered;
 	bool link, announce;
 	u8 isr;
-	struct virtqueue *vq[3];
-	u16 vector[3], config_vector;
-	u16 seen[3], used[3], signalled[3];
-	u32 kicks[3];
+	u32 pairs_said;			/* in its configuration; 0: one, and it says nothing */
+	u32 queues;			/* that there really are */
+	u16 rss_table;
+	u32 rss_types, begun;		/* begun: how often it was reset and started once more */
+	u32 pair;			/* that receives */
+	u32 ctrl;			/* the control queue */
+	struct virtqueue *vq[QUEUES];
+	u16 vector[QUEUES], config_vector;
+	u16 seen[QUEUES], used[QUEUES], signalled[QUEUES];
+	u32 kicks[QUEUES];
 	enum { ANSWER_OK, ANSWER_REFUSE, ANSWER_NEVER, ANSWER_LONG } answer; /* to commands */
 	u8 commands[16][2000];		/* that came: class, command, data */
 	u32 command_count, command_len;
 	void (*on_kick)(void);	/* once, at the next doorbell */
 	bool live;
 } card;
+static struct card next;	/* what begin() is to make, of the fields that a test may choose */
 static struct virtio_device device;
 
 static void card_command(void);
@@ -36,11 +44,11 @@ static void card_kicked(void *arg, u64 offset, unsigned width, u64 value)
 {
 	void (*hook)(void) = card.on_kick;
 
-	card.kicks[value % 3]++;
+	card.kicks[value % QUEUES]++;
 	card.on_kick = NULL;
 	if (hook)
 		hook();
-	if (value == 2)
+	if (value == card.ctrl)
 		card_command();
 }
 static struct host_mmio notify_region = { .base = NOTIFY, .size = 4, .write = card_kicked };
@@ -74,14 +82,15 @@ static void card_signal(u32 q)
 /* Write bytes into the next receive buffer: how many fit, or -1 when the ring is empty. */
 static long card_fill(const void *bytes, u32 n, u32 *id)
 {
-	int head = card_take(0);
-	struct virtq_desc *d = head < 0 ? NULL : &card.vq[0]->desc[head];
+	struct virtqueue *vq = card.vq[2 * card.pair];
+	int head = card_take(2 * card.pair);
+	struct virtq_desc *d = head < 0 ? NULL : &vq->desc[head];
 	u32 done = 0;
 
 	if (!d)
 		return -1;
 	*id = head;
-	for (;; d = &card.vq[0]->desc[d->next]) {
+	for (;; d = &vq->desc[d->next]) {
 		u32 part = MIN(n - done, d->len);
 
 		memcpy((void *)d->addr, (const u8 *)bytes + done, part);
@@ -107,14 +116,14 @@ static bool card_receive_quiet(const struct virtio_net_hdr *h, const u8 *frame, 
 		if (took < 0)
 			return false;
 		if (!first)
-			first = (struct virtio_net_hdr *)card.vq[0]->desc[ids[0]].addr;
+			first = (struct virtio_net_hdr *)card.vq[2 * card.pair]->desc[ids[0]].addr;
 		lens[count] = took;
 		at += took;
 	}
 	if (hdr_len == 12 && !first->num_buffers)
 		first->num_buffers = count;
 	for (u32 i = 0; i < count; i++)
-		card_put(0, ids[i], lens[i]);
+		card_put(2 * card.pair, ids[i], lens[i]);
 	return true;
 }
 
@@ -123,7 +132,7 @@ static bool card_receive(const u8 *frame, u32 n)
 	struct virtio_net_hdr h = { 0 };
 	bool ok = card_receive_quiet(&h, frame, n);
 
-	card_signal(0);
+	card_signal(2 * card.pair);
 	return ok;
 }
 
@@ -160,12 +169,13 @@ static void card_sent(u32 id)
 static void card_command(void)
 {
 	u8 *to = card.commands[card.command_count++ % 16];
-	int head = card_take(2);
-	struct virtq_desc *d = &card.vq[2]->desc[head];
+	struct virtqueue *vq = card.vq[card.ctrl];
+	int head = card_take(card.ctrl);
+	struct virtq_desc *d = &vq->desc[head];
 
-	*(u16 *)&card.vq[2]->used->ring[RING] = card.seen[2];	/* the next is to be told, too */
+	*(u16 *)&vq->used->ring[RING] = card.seen[card.ctrl];	/* the next is to be told, too */
 	card.command_len = 0;
-	for (; !(d->flags & VIRTQ_DESC_WRITE); d = &card.vq[2]->desc[d->next]) {
+	for (; !(d->flags & VIRTQ_DESC_WRITE); d = &vq->desc[d->next]) {
 		memcpy(to + card.command_len, (void *)d->addr, d->len);
 		card.command_len += d->len;
 	}
@@ -174,8 +184,8 @@ static void card_command(void)
 	if (card.answer == ANSWER_NEVER)
 		return;
 	*(u8 *)d->addr = card.answer == ANSWER_REFUSE;
-	card_put(2, head, card.answer == ANSWER_LONG ? 2 : 1);
-	card_signal(2);
+	card_put(card.ctrl, head, card.answer == ANSWER_LONG ? 2 : 1);
+	card_signal(card.ctrl);
 }
 
 /* ---- the transport ------------------------------------------------------------------------------- */
@@ -202,6 +212,7 @@ static const struct virtio_transport card_transport = { .features = card_feature
 int virtio_negotiate(struct virtio_device *d, u64 wanted)
 {
 	d->features = card.offered & wanted;
+	card.ctrl = d->features & VIRTIO_NET_F_MQ ? 2 * card.pairs_said : 2;
 	return 0;
 }
 
@@ -210,16 +221,32 @@ void virtio_config_read(struct virtio_device *d, u32 at, void *dst, u32 n)
 	static const u8 mac[] = { 0x52, 0x54, 0, 1, 2, 3 };
 	u16 status = card.link | (card.announce ? VIRTIO_NET_S_ANNOUNCE : 0);
 
-	if (at == VIRTIO_NET_CONFIG_MAC)
+	switch (at) {
+	case VIRTIO_NET_CONFIG_MAC:
 		memcpy(dst, mac, n);
-	else
+		break;
+	case VIRTIO_NET_CONFIG_STATUS:
 		memcpy(dst, &status, n);
+		break;
+	case VIRTIO_NET_CONFIG_PAIRS:
+		memcpy(dst, &card.pairs_said, n);
+		break;
+	case VIRTIO_NET_CONFIG_RSS_TABLE:
+		memcpy(dst, &card.rss_table, n);
+		break;
+	case VIRTIO_NET_CONFIG_RSS_TYPES:
+		memcpy(dst, &card.rss_types, n);
+		break;
+	}
 }
 
 int virtio_queue_setup(struct virtio_device *d, struct virtqueue *vq, u16 index, u16 vector, u16 indirect_max)
 {
-	int err = virtqueue_create(vq, index, RING, d->features, indirect_max, d->name);
+	int err;
 
+	if (index >= card.queues)
+		return -ENOENT;
+	err = virtqueue_create(vq, index, RING, d->features, indirect_max, d->name);
 	vq->notify = (void *)NOTIFY;
 	card.vq[index] = vq;
 	card.vector[index] = vector;
@@ -228,6 +255,13 @@ int virtio_queue_setup(struct virtio_device *d, struct virtqueue *vq, u16 index,
 
 void virtio_ready(struct virtio_device *d) { card.live = true; }
 int virtio_reset(struct virtio_device *d) { card.live = false; return 0; }
+
+int virtio_begin(struct virtio_device *d)
+{
+	card.begun++;
+	memset(card.vq, 0, sizeof(card.vq));
+	return virtio_reset(d);
+}
 
 static struct { u32 count; u8 mac[500][ETH_ALEN]; } groups;
 
@@ -246,7 +280,10 @@ static struct virtio_net *begin_with(u64 features, enum pci_irq_type type, u32 v
 {
 	int err;
 
-	card = (struct card){ .offered = features, .link = true };
+	card = (struct card){ .offered = features, .link = true, .queues = QUEUES, .pairs_said = next.pairs_said,
+			      .rss_table = next.rss_table, .rss_types = next.rss_types, .answer = next.answer };
+	card.queues = next.queues ? next.queues : QUEUES;
+	next = (struct card){ .pairs_said = 0 };
 	device = (struct virtio_device){ .transport = &card_transport, .pci = &pci, .name = "virtio0",
 					 .modern = features & VIRTIO_F_VERSION_1 };
 	lines_begin(type, vectors, irq_flags);

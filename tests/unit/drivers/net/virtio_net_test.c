@@ -4,7 +4,7 @@
  * vectors when the driver asked for that.
  *
  * sources: drivers/net/virtio_net_rx.c drivers/net/virtio_net_tx.c drivers/net/virtio_net_ctrl.c
- * sources: drivers/net/nic.c drivers/virtio/virtqueue.c drivers/virtio/virtqueue_packed.c
+ * sources: drivers/net/virtio_net_pairs.c drivers/net/nic.c drivers/virtio/virtqueue.c drivers/virtio/virtqueue_packed.c
  * sources: net/napi.c net/pkt.c irq/irq.c irq/affinity.c irq/domain.c irq/polled.c core/trace.c
  */
 #include <errno.h>
@@ -16,6 +16,7 @@
 #include "drivers/net/virtio_net.c"
 
 struct platform platform = { .cpu_count = 1 };
+void netif_txqs_use(struct netif *nif, u32 count) { nif->txq_count = count; }
 
 #include "drivers/net/virtio_net_model.h"
 
