@@ -62,7 +62,8 @@ KLDFLAGS  = -static -z noexecstack -z max-page-size=4096 \
 	--build-id=none --no-warn-rwx-segments
 # What runs at boot or when a person asks is built for size: a quarter less of it.
 SELDOM := $(addprefix kernel/, \
-	main.c boot/% fw/% tty/% drivers/pci/% drivers/misc/% drivers/input/% drivers/usb/% input/evdev_ioctl.c input/sysfs.c \
+	main.c boot/% fw/% tty/% drivers/pci/% drivers/misc/% drivers/input/% drivers/usb/% \
+	input/evdev_ioctl.c input/sysfs.c input/keyboard.c drivers/video/% gfx/fb% \
 	drivers/net/nic.c drivers/net/e1000.c drivers/net/vmxnet3.c \
 	drivers/net/virtio_net_ctrl.c drivers/net/virtio_net_pairs.c drivers/rtc/% dev/% \
 	base/printf.c core/panic.c core/param.c core/symbols.c core/trace.c mm/page_boot.c fs/async.c fs/attrfs.c \
@@ -94,15 +95,23 @@ $B/vdso/vdso.so: vdso/vdso.c vdso/sigreturn.S vdso/vdso.ld kernel/core/vdso_data
 		-Wl,--hash-style=both -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,-T,vdso/vdso.ld \
 		-s -o $@ vdso/vdso.c vdso/sigreturn.S
 
+# The screen's letters, of one of the distribution's fonts.
+FONT := $B/pkg/console-setup-linux/usr/share/consolefonts/Uni2-Terminus16.psf.gz
+$B/font/font.bin: tools/mkfont $(READY)
+	$(call say,FONT,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)tools/mkfont $(FONT) $@
+
 # $1: the variant's folder, $2: its extra flags.
 define variant
 $1/obj/%.c.o: %.c Makefile | $(READY)
 	$$(call say,CC,$$<)
 	$$(call compile,$$(KCC) $$(KCPPFLAGS) $$(KCFLAGS) $$(if $$(filter $$(SELDOM),$$<),-Os) $2)
 $1/obj/kernel/proc/vdso_image.S.o: $B/vdso/vdso.so
+$1/obj/kernel/tty/font.S.o: $B/font/font.bin
 $1/obj/%.S.o: %.S Makefile | $(READY)
 	$$(call say,AS,$$<)
-	$$(call compile,$$(KCC) $$(KCPPFLAGS) -Wa$$(comma)-I$B/vdso -g $2)
+	$$(call compile,$$(KCC) $$(KCPPFLAGS) -Wa$$(comma)-I$B/vdso -Wa$$(comma)-I$B/font -g $2)
 
 $1/kernel.ld: $(KLDS) kernel/arch/arm64/boot.h Makefile | $(READY)
 	$(Q)mkdir -p $$(@D)

@@ -134,9 +134,10 @@ int platform_from_boot_info(const struct boot_info *info, const char *bootargs)
 	platform.efi.rsdp = info->rsdp;
 	platform.efi.smbios = info->smbios;
 	platform.efi.system_table = info->system_table;
-	platform.framebuffer = info->framebuffer;
-	if (info->framebuffer.size)
+	if (info->framebuffer.size) {
+		platform.framebuffer = info->framebuffer;
 		log_info("UEFI: framebuffer of %ux%u pixels at %llx", info->framebuffer.width, info->framebuffer.height,
 			 (unsigned long long)info->framebuffer.base);
+	}
 	return 0;
 }

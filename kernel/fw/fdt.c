@@ -20,6 +20,7 @@ struct platform platform = { .model = "", .bootargs = "" };
 
 enum dt_kind {
 	DT_MEMORY, DT_CHOSEN, DT_CPU, DT_PSCI, DT_GICV2, DT_GICV3, DT_V2M, DT_ITS, DT_TIMER, DT_UART, DT_RTC, DT_PCI,
+	DT_FRAMEBUFFER,
 	DT_KINDS
 };
 
@@ -33,6 +34,7 @@ static const struct { const char *compatible; enum dt_kind kind; } dt_matches[] 
 	{ "arm,armv8-timer", DT_TIMER },
 	{ "arm,pl011", DT_UART },
 	{ "arm,pl031", DT_RTC },
+	{ "simple-framebuffer", DT_FRAMEBUFFER },
 	{ "pci-host-ecam-generic", DT_PCI },
 	{ "arm,psci-1.0", DT_PSCI },
 	{ "arm,psci-0.2", DT_PSCI },
@@ -413,6 +415,30 @@ static int read_rtc(struct dt_scan *s, const struct dt_node *n)
 	return 0;
 }
 
+/* A picture that the boot loader left; pixels of 32 bits, whose format says what their bytes are. */
+static int read_framebuffer(struct dt_scan *s, const struct dt_node *n)
+{
+	struct boot_framebuffer f = { .width = dt_u32(n, "width", 0), .height = dt_u32(n, "height", 0),
+				      .stride = dt_u32(n, "stride", 0) / 4, .green = 0xff00, .reserved = 0xff000000 };
+	const char *format = dt_string(n, "format");
+	struct platform_range reg;
+	bool bgr;
+
+	if (platform.framebuffer.size)
+		return 0;
+	if (!dt_reg(n, 0, &reg))
+		return broken(n, "no reg");
+	bgr = format && (!strcmp(format, "a8b8g8r8") || !strcmp(format, "x8b8g8r8"));
+	if (!bgr && (!format || (strcmp(format, "a8r8g8b8") && strcmp(format, "x8r8g8b8"))))
+		return broken(n, "a format that is not known");
+	f.red = bgr ? 0xff : 0xff0000;
+	f.blue = bgr ? 0xff0000 : 0xff;
+	f.base = reg.base;
+	f.size = reg.size;
+	platform.framebuffer = f;
+	return 0;
+}
+
 /* ranges of a PCI host: three cells of PCI address (the first: kind in bits 25:24, prefetchable in bit 30), the CPU's, the size. */
 static int pci_windows(const struct dt_node *n, struct platform_pci *p)
 {
@@ -552,6 +578,7 @@ static int (*const dt_readers[DT_KINDS])(struct dt_scan *, const struct dt_node 
 	[DT_MEMORY] = read_memory, [DT_CHOSEN] = read_chosen, [DT_CPU] = read_cpu, [DT_PSCI] = read_psci,
 	[DT_GICV2] = read_gicv2, [DT_GICV3] = read_gicv3, [DT_V2M] = read_v2m, [DT_ITS] = read_its,
 	[DT_TIMER] = read_timer, [DT_UART] = read_uart, [DT_RTC] = read_rtc, [DT_PCI] = read_pci,
+	[DT_FRAMEBUFFER] = read_framebuffer,
 };
 
 /* Note every node that we know and that is enabled. */

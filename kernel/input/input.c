@@ -72,6 +72,12 @@ static void deliver(struct input_device *dev, u32 type, u32 code, s32 value)
 		dev->time = 0;
 }
 
+/* Do its keys go to the screen's console, too? Those of a keyboard, unless a program wants it for itself. [l] */
+static bool console_hears(struct input_device *dev)
+{
+	return !dev->grab && input_has(dev, EV_KEY, KEY_A) && input_has(dev, EV_KEY, KEY_ENTER);
+}
+
 /* A key went down or up: the last that went down repeats, until any comes up. [l] */
 static void repeat_set(struct input_device *dev, u32 key, bool down)
 {
@@ -91,6 +97,8 @@ static void repeat(struct timer *t)
 	if (!dev->gone && !timer_armed(t) && bitmap_test(input_bits(dev->on, EV_KEY), dev->repeat_key)) {
 		deliver(dev, EV_KEY, dev->repeat_key, 2);
 		deliver(dev, EV_SYN, SYN_REPORT, 1);
+		if (console_hears(dev))
+			keyboard_key(dev->repeat_key, 2);
 		if (dev->repeat[REP_PERIOD])
 			timer_set(t, clock_ns() + (u64)dev->repeat[REP_PERIOD] * NSEC_PER_MSEC);
 	}
@@ -149,14 +157,16 @@ static void axis(struct input_device *dev, u32 code, s32 value)
 	deliver(dev, EV_ABS, code, value);
 }
 
-static void key(struct input_device *dev, u32 code, s32 value)
+/* Was it news? [l] */
+static bool key(struct input_device *dev, u32 code, s32 value)
 {
 	if (value != 2) {		/* the device's own repeat says nothing new */
 		if (!turned(dev, EV_KEY, code, value))
-			return;
+			return false;
 		repeat_set(dev, code, value);
 	}
 	deliver(dev, EV_KEY, code, value);
+	return true;
 }
 
 /* To readers and to the device. [l] */
@@ -165,6 +175,15 @@ static void deliver_both(struct input_device *dev, u32 type, u32 code, s32 value
 	if (dev->event)
 		dev->event(dev, type, code, value);
 	deliver(dev, type, code, value);
+}
+
+/* [l] */
+static void console_key(struct input_device *dev, u32 code, s32 value)
+{
+	bool caps = keyboard_key(code, value);
+
+	if (input_has(dev, EV_LED, LED_CAPSL) && turned(dev, EV_LED, LED_CAPSL, caps))
+		deliver_both(dev, EV_LED, LED_CAPSL, caps);
 }
 
 /* One event that the device has the type of: what it changes, and whom it concerns. [l] */
@@ -180,7 +199,8 @@ static void handle(struct input_device *dev, u32 type, u32 code, s32 value)
 			deliver_both(dev, type, code, value);
 		break;
 	case EV_KEY:
-		key(dev, code, value);
+		if (key(dev, code, value) && console_hears(dev))
+			console_key(dev, code, value);
 		break;
 	case EV_SW:
 		if (turned(dev, type, code, value))

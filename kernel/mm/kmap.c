@@ -88,6 +88,11 @@ const void *memory_map_ro(u64 phys, u64 size)
 	return map(phys, size, PTE_READ);
 }
 
+void *memory_map_nc(u64 phys, u64 size)
+{
+	return map(phys, size, PTE_READ | PTE_WRITE | PTE_NC);
+}
+
 static int unmap_one(u64 va, u64 *pte, u64 size, void *arg)
 {
 	pte_set_quick(pte, 0);

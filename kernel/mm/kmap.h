@@ -10,6 +10,8 @@ void *mmio_map(u64 phys, u64 size);
 void mmio_unmap(void *va, u64 size);
 /* Ordinary memory of firmware outside the managed RAM (tables, initramfs): cacheable, read-only. */
 const void *memory_map_ro(u64 phys, u64 size);
+/* Memory that a device looks at past the caches (a framebuffer): not cacheable, written in any order. mmio_unmap ends it. */
+void *memory_map_nc(u64 phys, u64 size);
 
 /* Lowest address of a kernel stack; KSTACK_SIZE above it are backed, what lies below is not. */
 void *kstack_alloc(void);

@@ -14,17 +14,32 @@
 #include "core/param.h"
 #include "dev/device.h"
 #include "fs/devfs.h"
+#include "fs/sysfs.h"
 #include "tty/console.h"
 #include "tty/tty.h"
 
-static const char *wanted;		/* the last console= */
+#define WANTED_MAX	8u		/* as on Linux; more are left out */
+static const char *wanted[WANTED_MAX];	/* each console= */
+static u32 wanted_count;
 
 static int wanted_set(const char *value)
 {
-	wanted = value;
-	return *value ? 0 : -EINVAL;
+	if (!*value || wanted_count == WANTED_MAX)
+		return -EINVAL;
+	wanted[wanted_count++] = value;
+	return 0;
 }
 PARAM("console", wanted_set);
+
+/* Is the console= this one's? "ttyAMA0,115200": the speed is the machine's business. */
+static bool named_by(const struct console *c, const char *word)
+{
+	const char *comma = strchr(word, ',');
+	size_t len = comma ? (size_t)(comma - word) : strlen(word);
+
+	return (strlen(c->name) == len && !memcmp(c->name, word, len)) ||
+	       (c->alias && strlen(c->alias) == len && !memcmp(c->alias, word, len));
+}
 
 static struct list_node consoles = LIST_INIT(consoles);	/* added at boot, by one thread */
 static bool names_ready;		/* /dev exists */
@@ -104,21 +119,24 @@ void console_tx_ready(struct console *c)
 		tty_output_ready(c->tty);
 }
 
-/* The system console; NULL: none. */
-static struct tty *system_console(void)
+bool console_shows_log(const struct console *c)
+{
+	for (u32 i = 0; i < wanted_count; i++)
+		if (named_by(c, wanted[i]))
+			return true;
+	return !wanted_count && list_first(&consoles, struct console, node) == c;
+}
+
+/* The console of the last console= that is there, else the first; NULL: none. */
+static struct console *system_console(void)
 {
 	struct console *c;
 
-	/* "ttyAMA0,115200": the speed is the machine's business. */
-	if (wanted && *wanted) {
-		const char *comma = strchr(wanted, ',');
-		size_t len = comma ? (size_t)(comma - wanted) : strlen(wanted);
-
+	for (u32 i = wanted_count; i--; )
 		list_for_each(c, &consoles, node)
-			if (strlen(c->name) == len && !memcmp(c->name, wanted, len))
-				return c->tty;
-	}
-	return list_empty(&consoles) ? NULL : list_first(&consoles, struct console, node)->tty;
+			if (named_by(c, wanted[i]))
+				return c;
+	return list_empty(&consoles) ? NULL : list_first(&consoles, struct console, node);
 }
 
 struct file *console_open(void)
@@ -131,9 +149,9 @@ struct file *console_open(void)
 /* /dev/console is never made the opener's controlling terminal, as on Linux. */
 static int console_node_open(struct file *f, struct chardev *dev)
 {
-	struct tty *t = system_console();
+	struct console *c = system_console();
 
-	return t ? tty_file_open(t, f, true) : -ENODEV;
+	return c ? tty_file_open(c->tty, f, true) : -ENODEV;
 }
 
 static int current_node_open(struct file *f, struct chardev *dev)
@@ -147,6 +165,24 @@ static int current_node_open(struct file *f, struct chardev *dev)
 	tty_put(t);
 	return err;
 }
+
+/* As Linux: those that are in use, the last one is /dev/console. */
+static void active_show(struct text_out *out, void *arg)
+{
+	struct console *c, *last = system_console();
+
+	list_for_each(c, &consoles, node)
+		if (c != last && console_shows_log(c))
+			text_printf(out, "%s ", c->alias ? c->alias : c->name);
+	if (last)
+		text_printf(out, "%s\n", last->alias ? last->alias : last->name);
+}
+
+static int active_init(void)
+{
+	return sysfs_register("class/tty/console/active", active_show, NULL, NULL);
+}
+INIT(console_active, INIT_LATE, active_init);
 
 static struct chardev tty_node = {
 	.name = "tty", .major = TTYAUX_MAJOR, .minor = 0, .mode = 0666, .ops = &tty_file_ops, .open = current_node_open,

@@ -14,6 +14,7 @@ struct file;
 
 struct console {
 	const char *name;		/* "ttyAMA0" */
+	const char *alias;		/* another name that console= has for it; NULL: none */
 	u32 major, minor;		/* of its /dev node; 204, 64 for the first PL011 */
 	struct list_node node;		/* all consoles, in order of registration */
 	/* Takes what fits its ring, any context; fewer than n: console_tx_ready follows when there is room. */
@@ -26,6 +27,8 @@ struct console {
 };
 
 void console_register(struct console *c);	/* process context, before or after INIT_FS */
+/* Does console= name it, or nothing, while there is no other? A driver whose device has no log otherwise asks. */
+bool console_shows_log(const struct console *c);
 /* Bytes that came in: how many were taken. Hard interrupt context, one call at a time a console. */
 size_t console_input(struct console *c, const char *s, size_t n);
 void console_tx_ready(struct console *c);	/* room in the ring, or drained. Hard interrupt context */

@@ -123,7 +123,7 @@ static int fault_object(struct vm_space *s, struct vm_region *r, u64 address, u6
 	int err;
 
 	if (o->device) {
-		entry_fill(s, pte, o->device_phys + offset, prot | PTE_DEVICE, PTE_NOPAGE);
+		entry_fill(s, pte, o->device_phys + offset, prot | (o->combine ? PTE_NC : PTE_DEVICE), PTE_NOPAGE);
 		pte_sync();
 		return 0;
 	}

@@ -27,7 +27,8 @@ struct vm_object {
 	u32 refs;			/* [a] */
 	const struct vm_object_ops *ops;
 	bool device;			/* pages are device memory: no struct page, never copied; get_page unused */
-	u64 device_phys;
+	bool combine;			/* with device: memory, which may be written in any order and width (a framebuffer) */
+	u64 device_phys;		/* page-aligned */
 	void *priv;
 	u64 committed;			/* pages of the commit limit that it holds; given back with the last reference */
 	struct spinlock lock;		/* thread kind */

@@ -58,6 +58,7 @@ void mounts_make(void);
 void mounts_end(void);
 /* Make descriptors 0-2 a terminal, below /dev; false: it cannot be opened. */
 bool terminal_open(const char *name);
+bool console_is_screen(void);
 void hostname_set(void);
 void loopback_up(void);
 void window_set(void);

@@ -14,8 +14,16 @@ static const char *const action_names[ACTIONS] = {
 	[RESTART] = "restart", [CTRLALTDEL] = "ctrlaltdel", [SHUTDOWN] = "shutdown",
 };
 
-/* The table of a machine without one. */
-static const char built_in[] = "::respawn:-/bin/sh\n";
+/* The table of a machine without one; the second line if there is a screen that is not the console itself. */
+static const char built_in[] = "::respawn:-/bin/sh\ntty1::respawn:-/bin/sh\n";
+
+static void table_choose(char *table)
+{
+	bool screen = access("/dev/tty1", F_OK) == 0 && (access("/dev/fb0", F_OK) == 0 || access("/dev/dri", F_OK) == 0);
+
+	if (!screen || console_is_screen())
+		strchr(table, '\n')[1] = '\0';
+}
 
 /* The service of a line, at the end of the list, unless the list has it. */
 static void service_list(enum action action, const char *terminal, const char *command)
@@ -79,8 +87,8 @@ void inittab_load(void)
 {
 	char *text = file_text(INITTAB), *at, *end;
 
-	if (!text)
-		text = strdup(built_in);
+	if (!text && (text = strdup(built_in)) != NULL)
+		table_choose(text);
 	for (struct service *s = services; s; s = s->next)
 		s->listed = false;
 	for (at = text; at && *at; at = end) {

@@ -4,6 +4,7 @@
  * twice the time before each time, up to DELAY_MAX.
  */
 #include "init.h"
+#include <ctype.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
@@ -29,6 +30,8 @@ void session_begin(const char *terminal, bool login)
 		say(terminal, strerror(errno));
 		_exit(1);
 	}
+	if (*terminal ? !strncmp(terminal, "tty", 3) && isdigit((unsigned char)terminal[3]) : console_is_screen())
+		setenv("TERM", "linux", 1);
 	/* Whoever logs in gets it, even if another service has it already. */
 	ioctl(STDIN_FILENO, TIOCSCTTY, login);
 }

@@ -132,6 +132,18 @@ bool line_read(const char *path, char *buf, size_t size)
 	return buf[0] != '\0';
 }
 
+/* Is /dev/console the one on the screen? The last of those in use is. */
+bool console_is_screen(void)
+{
+	char names[256], *last;
+
+	if (!line_read("/sys/class/tty/console/active", names, sizeof(names)))
+		return false;
+	last = strrchr(names, ' ');
+	last = last ? last + 1 : names;
+	return !strcmp(last, "tty0") || !strcmp(last, "tty1");
+}
+
 void hostname_set(void)
 {
 	char name[65];

@@ -2,7 +2,7 @@
  * The input layer over the open files of one device: packets, contacts, key repeat by the clock, overruns, and a device
  * that goes away.
  *
- * sources: input/input.c input/evdev_ioctl.c
+ * sources: input/keyboard.c input/input.c input/evdev_ioctl.c
  */
 #include <errno.h>
 #include "unit.h"
@@ -10,6 +10,20 @@
 #include "fs/vnode.h"
 /* The file under test: what it registers is found through a section of the kernel's image. */
 #include "input/evdev.c"
+#include "tty/vt.h"
+
+/* The console on a screen: what it was typed. */
+static char typed[64];
+static size_t typed_count;
+static bool application_keys;
+
+void vt_type(const char *s, size_t n)
+{
+	memcpy(typed + typed_count, s, n);
+	typed_count += n;
+}
+
+bool vt_application_keys(void) { return application_keys; }
 
 static u32 nodes, names;
 
@@ -255,4 +269,56 @@ TEST(numbers_are_used_again)
 	for (u32 i = 0; i < 40; i++)
 		input_unregister(all[i]);
 	EXPECT_EQ(host_alloc_live(), 0ull);
+}
+
+/* ---- the screen's console ---- */
+
+static void press(u32 code)
+{
+	keyboard_key(code, 1);
+	keyboard_key(code, 0);
+}
+
+static const char *typed_take(void)
+{
+	static char text[sizeof(typed)];
+
+	memcpy(text, typed, typed_count);
+	text[typed_count] = '\0';
+	typed_count = 0;
+	return text;
+}
+
+TEST(keys_as_a_terminal_sends_them)
+{
+	press(KEY_A);
+	press(KEY_1);
+	keyboard_key(KEY_RIGHTSHIFT, 1);
+	press(KEY_A);
+	press(KEY_1);
+	keyboard_key(KEY_RIGHTSHIFT, 0);
+	press(KEY_ENTER);
+	press(KEY_BACKSPACE);
+	press(KEY_KP5);
+	EXPECT_STR(typed_take(), "a1A!\r\1775");
+	keyboard_key(KEY_LEFTCTRL, 1);
+	press(KEY_C);
+	keyboard_key(KEY_LEFTCTRL, 0);
+	keyboard_key(KEY_LEFTALT, 1);
+	press(KEY_X);
+	keyboard_key(KEY_LEFTALT, 0);
+	EXPECT_STR(typed_take(), "\003\033x");
+	EXPECT(keyboard_key(KEY_CAPSLOCK, 1));
+	press(KEY_Q);
+	press(KEY_2);
+	EXPECT(!keyboard_key(KEY_CAPSLOCK, 1));
+	EXPECT_STR(typed_take(), "Q2");
+	press(KEY_UP);
+	application_keys = true;
+	press(KEY_LEFT);
+	press(KEY_DELETE);
+	press(KEY_F12);
+	press(KEY_MUTE);
+	press(KEY_MAX);
+	EXPECT_STR(typed_take(), "\033[A\033OD\033[3~\033[24~");
 }
