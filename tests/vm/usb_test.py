@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """USB keyboards, mice and tablets behind an xHC: what is done with them is read, they come and go, and say who they are."""
 import re
+import socket
+import struct
+import tempfile
 
-from vmtest import Vm, main
+from vmtest import LIMIT, Vm, main, only_ours
 
 from input_test import EV_ABS, EV_KEY, EV_REL, EV_SYN, button, key, move
 
@@ -13,8 +16,8 @@ MSC_SCAN, REL_WHEEL, REL_WHEEL_HI_RES = 4, 8, 11
 CONTROLLERS = ("qemu-xhci", "nec-usb-xhci")
 
 
-def machine(*devices, controller="qemu-xhci", **options):
-    args = [word for d in (f"{controller},id=xhci", *devices) for word in ("-device", d)]
+def machine(*devices, controller="qemu-xhci", args=(), **options):
+    args = [*args] + [word for d in (f"{controller},id=xhci", *devices) for word in ("-device", d)]
     return Vm(net="none", guest=True, args=args, modules=MODULES, **options)
 
 
@@ -119,6 +122,106 @@ def test_plugged_and_pulled():
         a_mouse(vm)
         vm.qmp("device_del", id="h")
         gone(vm)
+
+
+class Leds:
+    """A keyboard's LEDs as QEMU tells its viewers of them: RFB with the pseudo-encoding of LED states."""
+    ENCODING = -261
+    BITS = {"scroll": 1, "num": 2, "caps": 4}
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(LIMIT)
+        self.socket.connect(path)
+        self.read(12)
+        self.socket.sendall(b"RFB 003.008\n")
+        self.read(self.read(1)[0])
+        self.socket.sendall(b"\1")
+        self.read(4)
+        self.socket.sendall(b"\1")
+        self.read(20)
+        self.read(struct.unpack(">I", self.read(4))[0])
+        self.socket.sendall(struct.pack(">BxHii", 2, 2, 0, self.ENCODING))
+
+    def read(self, n):
+        data = b""
+        while len(data) < n:
+            more = self.socket.recv(n - len(data))
+            assert more, "QEMU closed the connection"
+            data += more
+        return data
+
+    def wait(self, *names):
+        """Until just these are on."""
+        wanted = sum(self.BITS[n] for n in names)
+        state = None
+        while state != wanted:
+            self.socket.sendall(struct.pack(">BBHHHH", 3, 1, 0, 0, 1, 1))
+            kind, count = struct.unpack(">BxH", self.read(4))
+            assert kind == 0, kind
+            for _ in range(count):
+                _, _, width, height, encoding = struct.unpack(">HHHHi", self.read(12))
+                if encoding == self.ENCODING:
+                    state = self.read(1)[0]
+                else:
+                    assert encoding == 0, encoding
+                    self.read(width * height * 4)
+
+
+def test_leds():
+    """What a program writes to the event device is to be seen on the keyboard."""
+    with tempfile.TemporaryDirectory() as where, machine("usb-kbd", args=["-vnc", f"unix:{where}/vnc"]) as vm:
+        vm.boot()
+        there(vm, KEYBOARD)
+        leds = Leds(f"{where}/vnc")
+        event = re.search(r"Handlers=.*\b(event\d+)", vm.run(f"grep -A4 '{KEYBOARD}' /proc/bus/input/devices"))[1]
+
+        def write(led, on):
+            data = struct.pack("=QQHHi", 0, 0, EV_LED, led, on)
+            octal = "".join(f"\\{byte:03o}" for byte in data)
+            vm.run(f"printf '{octal}' >/dev/input/{event}")
+
+        write(1, 1)
+        leds.wait("caps")
+        write(0, 1)
+        leds.wait("caps", "num")
+        write(1, 0)
+        leds.wait("num")
+
+
+def test_nothing_stays():
+    """Again and again plugged in and pulled out, in the middle, too: all that it took is given back."""
+    only_ours()     # nobody else's counts are exact
+    with machine("usb-hub,port=1") as vm:
+        vm.boot()
+
+        def rounds(n):
+            for i in range(n):
+                vm.qmp("device_add", driver=("usb-kbd", "usb-mouse", "usb-tablet")[i % 3], id="d", port=("2", "1.1")[i // 3 % 2])
+                if i % 4:
+                    vm.run("until grep -q Name=.QEMU /proc/bus/input/devices; do sleep 0.05; done")
+                vm.qmp("device_del", id="d")
+                gone(vm)
+            # What was pulled out while it was enumerated is done with when the next is there.
+            vm.qmp("device_add", driver="usb-kbd", id="d", port="3")
+            there(vm, KEYBOARD)
+            vm.qmp("device_del", id="d")
+            gone(vm)
+
+        def counts():
+            vm.run("echo 3 >/proc/sys/vm/drop_caches")
+            return {line.split()[0]: int(line.split()[1]) for line in vm.run("cat /proc/slabinfo").splitlines()[2:]}
+
+        rounds(6)
+        before = counts()
+        rounds(36)
+        # The programs that the shell ran end in their own time.
+        for _ in range(200):
+            after = counts()
+            grown = {name: (n, now) for name, n in before.items() if (now := after[name]) > n}
+            if not grown:
+                break
+        assert not grown, grown
 
 
 def test_who_they_are():

@@ -32,6 +32,7 @@ static const u8 change_features[] = { 16, 17, 18, 19, 20, 29, 25, 26 };
 struct hub {
 	u32 ports;
 	BITMAP_DECLARE(changed, PORTS_MAX + 1);	/* bit 0: the hub itself [h] */
+	BITMAP_DECLARE(given_up, PORTS_MAX + 1);	/* what is plugged in cannot be used [T] */
 };
 
 static bool hub_super(const struct usb_function *f) { return f->dev->speed >= USB_SUPER; }
@@ -103,6 +104,7 @@ static void port_connect(struct usb_function *f, u32 port)
 		if (!err || xhci_port_lost(f->dev) || atomic_load(&f->dev->hc->dead))
 			return;
 	}
+	bitmap_set(((struct hub *)f->data)->given_up, port);
 	log_err("usb %s: what is plugged into port %u cannot be used: error %d", f->dev->name, port, -err);
 }
 
@@ -110,6 +112,7 @@ static int port_work(struct usb_function *f, u32 port)
 {
 	s64 v = status_take(f, port);
 	struct usb_device *dev = usb_device_at(f->dev->hc, f->dev, port);
+	struct hub *hub = f->data;
 
 	if (v < 0)
 		return v;
@@ -119,7 +122,9 @@ static int port_work(struct usb_function *f, u32 port)
 		usb_device_remove(dev);
 		dev = NULL;
 	}
-	if (!dev && v & PORT_CONNECTED)
+	if (!(v & PORT_CONNECTED) || v >> 16 & CHANGE_CONNECTION)
+		bitmap_clear(hub->given_up, port);
+	if (!dev && v & PORT_CONNECTED && !bitmap_test(hub->given_up, port))
 		port_connect(f, port);
 	return 0;
 }

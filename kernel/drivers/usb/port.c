@@ -76,6 +76,7 @@ static void port_connect(struct xhci *h, u32 port)
 		if (!err || atomic_load(&h->dead))
 			return;
 	}
+	h->ports[port].given_up = true;
 	log_err("xhci %s: what is plugged into port %u cannot be used: error %d", h->pci->name, port, -err);
 }
 
@@ -95,7 +96,9 @@ static void port_work(struct xhci *h, u32 port)
 		usb_device_remove(dev);
 		dev = NULL;
 	}
-	if (!dev && v & PORT_CONNECTED)
+	if (!(v & PORT_CONNECTED) || v & PORT_CONNECT_CHANGE)
+		h->ports[port].given_up = false;
+	if (!dev && v & PORT_CONNECTED && !h->ports[port].given_up)
 		port_connect(h, port);
 }
 

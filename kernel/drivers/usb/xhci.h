@@ -115,6 +115,7 @@ struct xhci_port {
 	u8 major;			/* of the USB version that it speaks: 2 or 3 [S] */
 	u8 number;			/* from 1, among those of that version [S] */
 	bool changed;			/* an event says that there is news [a] */
+	bool given_up;			/* what is plugged in cannot be used [T] */
 };
 
 struct xhci {
