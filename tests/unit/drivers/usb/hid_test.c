@@ -2,7 +2,8 @@
  * Keyboards, mice and tablets under the input layer: what their reports become, what LEDs become, and that no
  * description and no report does harm.
  *
- * sources: drivers/usb/hid_report.c drivers/usb/hid_usage.c input/input.c input/evdev.c input/evdev_ioctl.c
+ * sources: drivers/usb/hid_report.c drivers/usb/hid_usage.c
+ * sources: input/keyboard.c input/input.c input/evdev.c input/evdev_ioctl.c
  */
 #include <errno.h>
 #include "unit.h"
@@ -17,6 +18,8 @@ int devfs_node_add(const char *name, u32 mode, u64 rdev) { return 0; }
 void devfs_node_remove(const char *name, u64 rdev) { }
 int input_sysfs_add(struct input_device *dev) { return 0; }
 void input_sysfs_remove(struct input_device *dev) { }
+void vt_type(const char *s, size_t n) { }
+bool vt_application_keys(void) { return false; }
 int chardev_register(struct chardev *d) { return 0; }
 
 /* ---- the device ------------------------------------------------------------------------------------- */

@@ -4,7 +4,7 @@
  *
  * sources: drivers/usb/xhci_ring.c drivers/usb/xhci_slot.c drivers/usb/port.c drivers/usb/device.c drivers/usb/config.c
  * sources: drivers/usb/hub.c drivers/usb/hid.c drivers/usb/hid_report.c drivers/usb/hid_usage.c
- * sources: input/input.c input/evdev.c input/evdev_ioctl.c
+ * sources: input/keyboard.c input/input.c input/evdev.c input/evdev_ioctl.c
  */
 #include <errno.h>
 #include "unit.h"
@@ -21,6 +21,8 @@ int devfs_node_add(const char *name, u32 mode, u64 rdev) { registered++; return 
 void devfs_node_remove(const char *name, u64 rdev) { registered--; }
 int input_sysfs_add(struct input_device *dev) { return 0; }
 void input_sysfs_remove(struct input_device *dev) { }
+void vt_type(const char *s, size_t n) { }
+bool vt_application_keys(void) { return false; }
 int chardev_register(struct chardev *d) { return 0; }
 void usb_sysfs_add(struct usb_device *dev) { }
 void usb_sysfs_remove(struct usb_device *dev) { }
