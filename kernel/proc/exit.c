@@ -20,6 +20,7 @@
 #include "proc/coredump.h"
 #include "proc/futex.h"
 #include "proc/internal.h"
+#include "proc/sysv.h"
 #include "proc/posix_timer.h"
 #include "sched/user.h"
 #include "vm/vm_space.h"
@@ -308,6 +309,8 @@ noreturn void exit_thread(u32 status)
 			panic("attempted to kill init: it %s %u", p->exit_status & 0x7f ? "died of signal" : "exited with status",
 			      p->exit_status & 0x7f ? p->exit_status & 0x7f : p->exit_status >> 8);
 		exe_free(exe);
+		if (p->sem_undos)
+			sem_undo_exit(p);
 		itimer_stop_all(p);
 		posix_timers_end(p);
 		session_let_go(p);

@@ -13,6 +13,7 @@
 #include "proc/coredump.h"
 #include "proc/futex.h"
 #include "proc/internal.h"
+#include "proc/sysv.h"
 #include "sched/fp.h"
 #include "sched/user.h"
 #include "vm/vm_space.h"
@@ -300,6 +301,15 @@ void proc_stats_get(struct proc_stats *s)
 static void region_file_get(struct file *f)
 {
 	file_get(f);
+	if (unlikely(f->ops == &shm_file_ops))
+		shm_mapped(f);
+}
+
+static void region_file_put(struct file *f)
+{
+	if (unlikely(f->ops == &shm_file_ops))
+		shm_unmapped(f);
+	file_put(f);
 }
 
 static u64 file_size_limit(void)
@@ -315,7 +325,7 @@ void process_init(void)
 	process_cache = slab_cache_create("process", sizeof(struct process), 64);
 	proc_thread_cache = slab_cache_create("proc_thread", sizeof(struct proc_thread), 16);
 	vm_file_ops.get = region_file_get;
-	vm_file_ops.put = file_put;
+	vm_file_ops.put = region_file_put;
 	signal_setup();
 	futex_init();
 	vdso_init();

@@ -54,6 +54,7 @@ struct process {
 	struct core_dump *core;		/* being written: ended threads wait [s] */
 	u32 core_filter;		/* which memory goes into it; torn by nothing */
 	bool no_new_privs, dumpable;
+	bool sem_undos;			/* it has adjustments of semaphores: sysv_sem.c. Set under its lock, read at the end */
 	s16 oom_score_adj, oom_score_adj_min;	/* what it is, and how far it may be lowered without rights [a] */
 };
 

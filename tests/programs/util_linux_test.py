@@ -30,6 +30,23 @@ def test_mounts():
             """)
 
 
+def test_system_v():
+    with programs(*PACKAGES) as vm:
+        transcript(vm, r"""
+            $ ipcmk -M 8000 -p 640 >/dev/null; ipcmk -S 3 >/dev/null; ipcmk -Q >/dev/null; ipcs | grep -c root; ipcs -m | tail -2 | cut -c21-
+            3
+            root       640        8000       0
+            $ ipcs -s -i 0 | grep -c '^[012] '; ipcs -q -u | grep -c 'allocated queues = 1'; ipcs -l | grep -c 'max'
+            3
+            1
+            11
+            $ ipcrm -m 0 -s 0 -q 0; ipcs | grep -c root; ipcrm -m 0
+            0
+            ipcrm: invalid id (0)
+            ? 1
+            """)
+
+
 def test_locks_and_sessions():
     with programs(*PACKAGES) as vm:
         transcript(vm, r"""

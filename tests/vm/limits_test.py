@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What there is only so much of: all of it is taken, and given back. tests/vm/guest/numbers.c."""
+"""What there is only so much of, and what lives on without a process: the check programs of tests/vm/guest."""
 from vmtest import Vm, main
 
 
@@ -13,6 +13,10 @@ def checks(name, mem="192M"):
 
 def test_numbers_of_processes():
     checks("numbers")
+
+
+def test_system_v():
+    checks("sysv")
 
 
 main()
