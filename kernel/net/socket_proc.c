@@ -366,6 +366,7 @@ static int sysctls_register(void)
 		{ "sys/net/ipv4/ip_forward", "0" },
 		{ "sys/net/ipv4/ip_local_port_range", "32768\t60999" },
 		{ "sys/net/ipv4/ip_default_ttl", "64" },
+		{ "sys/net/ipv4/tcp_fastopen", "0" },
 		{ "sys/net/ipv4/icmp_echo_ignore_all", "0" },
 		{ "sys/net/ipv4/icmp_echo_ignore_broadcasts", "1" },
 		{ "sys/net/ipv4/conf/all/forwarding", "0" },

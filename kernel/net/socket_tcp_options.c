@@ -101,6 +101,12 @@ static int option_set(struct tcp_conn *c, int name, s32 v)
 			return -EINVAL;
 		c->syn_retries = v;
 		return 0;
+	case TCP_FASTOPEN:
+		/* How many may come with data: of use where tcp_fastopen lets servers do it, which here is nowhere. */
+		if (v < 0 || !tcp_state_in(c, STATE_BIT(TCPS_CLOSED) | STATE_BIT(TCPS_LISTEN)))
+			return -EINVAL;
+		c->fastopen = MIN(v, SOMAXCONN);
+		return 0;
 	case TCP_WINDOW_CLAMP:
 	case TCP_NOTSENT_LOWAT:
 	case TCP_THIN_LINEAR_TIMEOUTS:
@@ -242,6 +248,7 @@ static int option_get(const struct tcp_conn *c, int name, s32 *v)
 	case TCP_KEEPIDLE:	*v = c->keep_idle / NSEC_PER_SEC; return 0;
 	case TCP_KEEPINTVL:	*v = c->keep_interval / NSEC_PER_SEC; return 0;
 	case TCP_KEEPCNT:	*v = c->keep_count; return 0;
+	case TCP_FASTOPEN:	*v = c->fastopen; return 0;
 	case TCP_SYNCNT:	*v = c->syn_retries; return 0;
 	case TCP_LINGER2:	*v = c->linger2 == 1 ? -1 : (s32)(c->linger2 / NSEC_PER_SEC); return 0;
 	case TCP_DEFER_ACCEPT:	*v = c->defer_accept ? (1 << c->defer_accept) - 1 : 0; return 0;
@@ -249,7 +256,6 @@ static int option_get(const struct tcp_conn *c, int name, s32 *v)
 	case TCP_QUICKACK:	*v = c->quickack; return 0;
 	case TCP_USER_TIMEOUT:	*v = c->user_timeout / NSEC_PER_MSEC; return 0;
 	case TCP_NOTSENT_LOWAT:	*v = -1; return 0;
-	case TCP_FASTOPEN:
 	case TCP_THIN_LINEAR_TIMEOUTS:
 	case TCP_THIN_DUPACK:	*v = 0; return 0;
 	}

@@ -240,6 +240,7 @@ struct tcp_conn {
 	u64 due[TCP_TIMERS];		/* 0: not wanted */
 	u64 keep_idle, keep_interval, user_timeout, linger2; /* ns */
 	u8 keep_count, keep_probes, defer_accept, syn_retries;
+	u16 fastopen;			/* TCP_FASTOPEN, without effect [L] */
 	s32 soft_error;			/* what ICMP said, positive */
 	u64 limit_at;			/* challenge ACKs: the next is not before */
 

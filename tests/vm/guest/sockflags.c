@@ -67,6 +67,10 @@ CHECK(options_are_shown_as_they_were_set)
 	option_is_kept(s, IPPROTO_TCP, TCP_KEEPINTVL, 7);
 	option_is_kept(s, IPPROTO_TCP, TCP_KEEPCNT, 3);
 	option_is_kept(s, IPPROTO_TCP, TCP_USER_TIMEOUT, 1234);
+	option_is_kept(s, IPPROTO_TCP, TCP_FASTOPEN, 5);
+	FAILS(setsockopt(s, IPPROTO_TCP, TCP_FASTOPEN, &(int){ -1 }, sizeof(int)), EINVAL);
+	SAME(setsockopt(s, IPPROTO_TCP, TCP_FASTOPEN, &(int){ 100000 }, sizeof(int)), 0);
+	SAME(option(s, IPPROTO_TCP, TCP_FASTOPEN), 4096);
 }
 
 CHECK(the_two_bits_of_ecn_are_tcps_own)
