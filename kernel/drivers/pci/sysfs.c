@@ -65,6 +65,17 @@ static void modalias_show(struct text_out *t, void *arg)
 		    d->subsystem_device, d->class >> 16, d->class >> 8 & 0xff, d->class & 0xff);
 }
 
+static void uevent_show(struct text_out *t, void *arg)
+{
+	struct pci_device *d = arg;
+
+	if (d->driver)
+		text_printf(t, "DRIVER=%s\n", d->driver->name);
+	text_printf(t, "PCI_CLASS=%X\nPCI_ID=%04X:%04X\nPCI_SUBSYS_ID=%04X:%04X\nPCI_SLOT_NAME=%s\nMODALIAS=", d->class,
+		    d->vendor, d->device, d->subsystem_vendor, d->subsystem_device, d->name);
+	modalias_show(t, arg);
+}
+
 static s64 config_read(void *arg, u64 offset, void *buf, size_t n)
 {
 	struct pci_device *d = arg;
@@ -82,6 +93,7 @@ static const struct { const char *name; void (*show)(struct text_out *, void *);
 	{ "vendor", vendor_show }, { "device", device_show }, { "class", class_show }, { "revision", revision_show },
 	{ "subsystem_vendor", subsystem_vendor_show }, { "subsystem_device", subsystem_device_show },
 	{ "irq", irq_show }, { "resource", resource_show }, { "modalias", modalias_show },
+	{ "uevent", uevent_show },
 };
 
 /* "devices/pci0000:00/0000:00:01.0/0000:01:00.0": the host, the bridges on the way, the device. */
@@ -119,11 +131,26 @@ static int attributes_register(struct pci_device *d, const char *dir)
 	return sysfs_register_binary(path, 0444, CONFIG_SIZE, config_read, d);
 }
 
-/* The links between a device and its driver, relative as on Linux. */
+/* A link in the device's directory to something of its bus, relative as on Linux. */
+static int link_up(const char *dir, const char *name, const char *to_what)
+{
+	char from[PATH_SIZE + 32], to[PATH_SIZE + 32];
+	size_t n;
+
+	snprintf(from, sizeof(from), "%s/%s", dir, name);
+	/* Up from the device's directory, which has a step more than its path has slashes. */
+	n = scnprintf(to, sizeof(to), "../");
+	for (const char *s = dir; *s; s++)
+		if (*s == '/')
+			n += scnprintf(to + n, sizeof(to) - n, "../");
+	scnprintf(to + n, sizeof(to) - n, "bus/pci%s", to_what);
+	return sysfs_register_link(from, to);
+}
+
+/* The links between a device and its driver. */
 static int driver_register(struct pci_device *d, const char *dir)
 {
 	char from[PATH_SIZE + 32], to[PATH_SIZE + 32];
-	size_t n = 0;
 	int err;
 
 	snprintf(from, sizeof(from), "bus/pci/drivers/%s/%s", d->driver->name, d->name);
@@ -131,14 +158,8 @@ static int driver_register(struct pci_device *d, const char *dir)
 	err = sysfs_register_link(from, to);
 	if (err)
 		return err;
-	snprintf(from, sizeof(from), "%s/driver", dir);
-	/* Up from the device's directory, which has a step more than its path has slashes. */
-	n = scnprintf(to, sizeof(to), "../");
-	for (const char *s = dir; *s; s++)
-		if (*s == '/')
-			n += scnprintf(to + n, sizeof(to) - n, "../");
-	scnprintf(to + n, sizeof(to) - n, "bus/pci/drivers/%s", d->driver->name);
-	return sysfs_register_link(from, to);
+	snprintf(to, sizeof(to), "/drivers/%s", d->driver->name);
+	return link_up(dir, "driver", to);
 }
 
 static void device_register(struct pci_device *d)
@@ -153,6 +174,8 @@ static void device_register(struct pci_device *d)
 		snprintf(to, sizeof(to), "../../../%s", dir);
 		err = sysfs_register_link(from, to);
 	}
+	if (!err)
+		err = link_up(dir, "subsystem", "");
 	if (!err && d->driver)
 		err = driver_register(d, dir);
 	if (err)

@@ -97,12 +97,27 @@ static u16 modern_config_read16(struct virtio_device *d, u32 at)
 	return at + 2 <= m->length[CFG_DEVICE] ? mmio_read16(m->regs[CFG_DEVICE] + at) : 0;
 }
 
+static u32 modern_config_read32(struct virtio_device *d, u32 at)
+{
+	struct modern *m = container_of(d, struct modern, device);
+
+	return at + 4 <= m->length[CFG_DEVICE] ? mmio_read32(m->regs[CFG_DEVICE] + at) : 0;
+}
+
 static void modern_config_write8(struct virtio_device *d, u32 at, u8 value)
 {
 	struct modern *m = container_of(d, struct modern, device);
 
 	if (at < m->length[CFG_DEVICE])
 		mmio_write8(m->regs[CFG_DEVICE] + at, value);
+}
+
+static void modern_config_write32(struct virtio_device *d, u32 at, u32 value)
+{
+	struct modern *m = container_of(d, struct modern, device);
+
+	if (at + 4 <= m->length[CFG_DEVICE])
+		mmio_write32(m->regs[CFG_DEVICE] + at, value);
 }
 
 static bool modern_set_config_vector(struct virtio_device *d, u16 vector)
@@ -160,7 +175,9 @@ static const struct virtio_transport modern_transport = {
 	.config_generation = modern_generation,
 	.config_read8 = modern_config_read8,
 	.config_read16 = modern_config_read16,
+	.config_read32 = modern_config_read32,
 	.config_write8 = modern_config_write8,
+	.config_write32 = modern_config_write32,
 	.set_config_vector = modern_set_config_vector,
 	.isr = modern_isr,
 	.queue_size = modern_queue_size,

@@ -82,9 +82,11 @@ void virtio_config_read(struct virtio_device *d, u32 at, void *dst, u32 n)
 		u8 *to = dst;
 
 		before = after;
-		/* Fields are read in their own width (4.1.3.1): two bytes is the only width beside one that our kinds have. */
+		/* Fields are read in their own width (4.1.3.1). */
 		if (n == 2 && at % 2 == 0)
 			*(u16 *)dst = d->transport->config_read16(d, at);
+		else if (n == 4 && at % 4 == 0 && d->transport->config_read32)
+			*(u32 *)dst = d->transport->config_read32(d, at);
 		else
 			for (u32 i = 0; i < n; i++)
 				to[i] = d->transport->config_read8(d, at + i);

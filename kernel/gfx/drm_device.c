@@ -1,0 +1,346 @@
+/*
+ * DRM devices: /dev/dri/cardN, by which a display is set up and shown on, and
+ * renderDN, by which anybody who may open it draws. Each open file has its
+ * handles, its context in the host and its framebuffers; all of them go with
+ * its last close, so a program that dies leaves nothing behind.
+ *
+ * The ioctls are in tables, a file's own in that file. As Linux does: by their
+ * number alone, structures that grew are filled up with zeros, and what the
+ * call wrote goes back to the program even if it failed.
+ *
+ * Source: Linux's Documentation/gpu/drm-uapi.rst; <drm/drm.h>.
+ */
+#include <linux/fcntl.h>
+#include "arch/arm64/ucopy.h"
+#include "base/errno.h"
+#include "base/printf.h"
+#include "base/string.h"
+#include "fs/devfs.h"
+#include "fs/poll_events.h"
+#include "gfx/drm.h"
+#include "mm/slab.h"
+#include "sched/cred.h"
+
+#define EVENT_SPACE	4096u		/* bytes of events that nobody has read yet, as on Linux */
+#define ARGUMENT_MAX	192u		/* the largest structure of an ioctl here is 104 */
+#define EVENT_SIZE	sizeof(struct drm_event_vblank)
+
+struct drm_event_entry {
+	struct list_node node;		/* [e] */
+	struct drm_event_vblank event;
+};
+
+/* ---- numbers ---------------------------------------------------------------------------------------- */
+
+u32 drm_ids_add(struct drm_ids *ids, void *what)
+{
+	u32 at = ids->from, size = ids->size;
+
+	while (at < size && ids->slot[at])
+		at++;
+	if (at == size) {
+		void **more = krealloc(ids->slot, size * sizeof(*more), MAX(2 * size, 16u) * sizeof(*more));
+
+		if (!more)
+			return 0;
+		ids->slot = more;
+		ids->size = MAX(2 * size, 16u);
+		memset(more + size, 0, (ids->size - size) * sizeof(*more));
+	}
+	ids->slot[at] = what;
+	ids->from = at + 1;
+	return at + 1;
+}
+
+void *drm_ids_remove(struct drm_ids *ids, u32 id)
+{
+	void *what = drm_ids_get(ids, id);
+
+	if (what) {
+		ids->slot[id - 1] = NULL;
+		ids->from = MIN(ids->from, id - 1);
+	}
+	return what;
+}
+
+void drm_ids_free(struct drm_ids *ids)
+{
+	kfree(ids->slot);
+	*ids = (struct drm_ids){ 0 };
+}
+
+/* ---- events ----------------------------------------------------------------------------------------- */
+
+struct drm_event_entry *drm_event_new(struct drm_file *f)
+{
+	struct drm_event_entry *e = kmalloc(sizeof(*e));
+	bool fits;
+
+	if (!e)
+		return NULL;
+	spin_lock(&f->event_lock);
+	fits = f->event_space >= EVENT_SIZE;
+	if (fits)
+		f->event_space -= EVENT_SIZE;
+	spin_unlock(&f->event_lock);
+	if (fits)
+		return e;
+	kfree(e);
+	return NULL;
+}
+
+void drm_event_cancel(struct drm_file *f, struct drm_event_entry *e)
+{
+	if (!e)
+		return;
+	spin_lock(&f->event_lock);
+	f->event_space += EVENT_SIZE;
+	spin_unlock(&f->event_lock);
+	kfree(e);
+}
+
+void drm_event_send(struct drm_file *f, struct drm_event_entry *e, u64 user_data, u32 crtc)
+{
+	u64 now = clock_ns();
+
+	e->event = (struct drm_event_vblank){
+		.base = { DRM_EVENT_FLIP_COMPLETE, EVENT_SIZE }, .user_data = user_data, .tv_sec = now / NSEC_PER_SEC,
+		.tv_usec = now % NSEC_PER_SEC / NSEC_PER_USEC, .crtc_id = crtc,
+	};
+	spin_lock(&f->event_lock);
+	list_push_back(&f->events, &e->node);
+	spin_unlock(&f->event_lock);
+	wait_wake_events(&f->wait, EPOLLIN | EPOLLRDNORM, true);
+}
+
+static struct drm_event_entry *event_take(struct drm_file *f, size_t room)
+{
+	struct drm_event_entry *e = NULL;
+
+	spin_lock(&f->event_lock);
+	if (room >= EVENT_SIZE && !list_empty(&f->events)) {
+		e = list_entry(list_pop_front(&f->events), struct drm_event_entry, node);
+		f->event_space += EVENT_SIZE;
+	}
+	spin_unlock(&f->event_lock);
+	return e;
+}
+
+/* Whole events, as many as fit. */
+static s64 drm_read(struct file *file, struct uio *u, u64 *pos)
+{
+	struct drm_file *f = file->priv;
+	s64 done = 0;
+
+	while (list_empty(&f->events)) {
+		int err = file->flags & O_NONBLOCK ? -EAGAIN : wait_event_interruptible(&f->wait, !list_empty(&f->events));
+
+		if (err)
+			return err;
+	}
+	for (struct drm_event_entry *e; (e = event_take(f, u->left)); done += EVENT_SIZE) {
+		int err = uio_put(u, &e->event, EVENT_SIZE);
+
+		kfree(e);
+		if (err)
+			return done ? done : err;
+	}
+	return done;
+}
+
+static u32 drm_poll(struct file *file, struct poll_table *t)
+{
+	struct drm_file *f = file->priv;
+
+	poll_wait(t, &f->wait);
+	return (list_empty(&f->events) ? 0 : EPOLLIN | EPOLLRDNORM) | (f->dev->gpu->gone ? EPOLLHUP | EPOLLERR : 0);
+}
+
+/* ---- ioctls ----------------------------------------------------------------------------------------- */
+
+int drm_put_list(u64 to, u32 *room, const void *from, u32 count, size_t size)
+{
+	u32 n = MIN(*room, count);
+
+	*room = count;
+	return n && to ? copy_to_user(to, from, n * size) : 0;
+}
+
+static const struct drm_ioctl *const tables[] = {
+	drm_virtgpu_ioctls, drm_scanout_ioctls, drm_gem_ioctls, drm_kms_ioctls, drm_fb_ioctls, drm_core_ioctls,
+	drm_prime_ioctls,
+};
+
+static const struct drm_ioctl *ioctl_find(u32 nr)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(tables); i++)
+		for (const struct drm_ioctl *d = tables[i]; d->fn; d++)
+			if (d->nr == nr)
+				return d;
+	return NULL;
+}
+
+static int ioctl_permit(const struct drm_file *f, u32 flags)
+{
+	if (f->render)
+		return flags & DRM_RENDER_ALLOW ? 0 : -EACCES;
+	if ((flags & DRM_AUTH) && !READ_ONCE(f->authenticated))
+		return -EACCES;
+	return (flags & DRM_MASTER) && READ_ONCE(f->dev->master) != f ? -EACCES : 0;
+}
+
+static long drm_ioctl_call(struct file *file, u32 cmd, u64 to)
+{
+	const struct drm_ioctl *d = ioctl_find(_IOC_NR(cmd));
+	struct drm_file *f = file->priv;
+	u64 arg[ARGUMENT_MAX / sizeof(u64)] = { 0 };
+	u32 size;
+	long r;
+
+	if (_IOC_TYPE(cmd) != DRM_IOCTL_BASE)
+		return -ENOTTY;
+	if (READ_ONCE(f->dev->gpu->gone))
+		return -ENODEV;
+	if (!d)
+		return -EINVAL;
+	r = ioctl_permit(f, d->flags);
+	if (r)
+		return r;
+	size = MIN(_IOC_SIZE(cmd), d->size);
+	if ((_IOC_DIR(cmd) & _IOC_WRITE) && size && copy_from_user(arg, to, size))
+		return -EFAULT;
+	r = d->fn(f, arg);
+	if ((_IOC_DIR(cmd) & _IOC_READ) && size && copy_to_user(to, arg, size))
+		return -EFAULT;
+	return r;
+}
+
+/* ---- open files ------------------------------------------------------------------------------------- */
+
+static struct vm_object *drm_file_mmap(struct file *file, u64 offset, u64 len, u32 prot, bool shared)
+{
+	return drm_mmap(file->priv, offset, len, shared);
+}
+
+static void drm_release(struct file *file)
+{
+	struct drm_file *f = file->priv;
+	struct drm_device *dev = f->dev;
+	struct drm_event_entry *e, *next;
+
+	mutex_lock(&dev->lock);
+	drm_master_release(f);
+	drm_fb_release(f);
+	mutex_unlock(&dev->lock);
+	drm_handles_release(f);
+	list_for_each_safe(e, next, &f->events, node)
+		kfree(e);
+	kfree(f);
+}
+
+static const struct file_ops drm_ops = {
+	.read = drm_read,
+	.poll = drm_poll,
+	.ioctl = drm_ioctl_call,
+	.mmap = drm_file_mmap,
+	.release = drm_release,
+	.async = true,
+};
+
+static int drm_open(struct file *file, struct chardev *node)
+{
+	struct drm_device *dev = node->arg;
+	struct drm_file *f = kzalloc(sizeof(*f));
+
+	if (!f)
+		return -ENOMEM;
+	f->dev = dev;
+	f->render = node->minor >= DRM_RENDER_MINOR;
+	f->authenticated = current_capable(CRED_SYS_ADMIN);
+	f->opener = current()->process;
+	mutex_init(&f->lock, "drm file");
+	spin_init(&f->event_lock, "drm events");
+	wait_queue_init(&f->wait, "drm events.waiters");
+	list_init(&f->events);
+	f->event_space = EVENT_SPACE;
+	file->priv = f;
+	if (!f->render)
+		drm_master_open(f);
+	return 0;
+}
+
+/* ---- registering ------------------------------------------------------------------------------------ */
+
+struct nodes { struct chardev card, render; char names[2][24]; };
+
+static int nodes_add(struct drm_device *dev)
+{
+	struct nodes *n = kzalloc(sizeof(*n));
+	int err;
+
+	if (!n)
+		return -ENOMEM;
+	snprintf(n->names[0], sizeof(n->names[0]), "dri/card%u", dev->number);
+	snprintf(n->names[1], sizeof(n->names[1]), "dri/renderD%u", DRM_RENDER_MINOR + dev->number);
+	n->card = (struct chardev){ .name = n->names[0], .major = DRM_MAJOR, .minor = dev->number, .mode = 0660,
+				    .ops = &drm_ops, .open = drm_open, .arg = dev };
+	n->render = n->card;
+	n->render.name = n->names[1];
+	n->render.minor += DRM_RENDER_MINOR;
+	n->render.mode = 0666;
+	err = chardev_register(&n->card);
+	if (!err) {
+		err = chardev_register(&n->render);
+		if (!err)
+			return 0;
+		chardev_unregister(&n->card);
+	}
+	kfree(n);
+	return err;
+}
+
+int gpu_register(struct gpu_device *gpu)
+{
+	static u32 count;		/* devices are probed one after the other */
+	struct drm_device *dev = kzalloc(sizeof(*dev) + gpu->scanout_count * sizeof(dev->crtcs[0]));
+	int err;
+
+	if (!dev)
+		return -ENOMEM;
+	dev->gpu = gpu;
+	dev->number = count;
+	mutex_init(&dev->lock, "drm");
+	gpu->drm = dev;
+	err = drm_sysfs_add(dev);
+	if (!err)
+		err = nodes_add(dev);
+	if (err) {
+		gpu->drm = NULL;	/* what /sys shows of it already reads the structure: it stays */
+		return err;
+	}
+	count++;
+	return 0;
+}
+
+void gpu_init(struct gpu_device *gpu)
+{
+	mutex_init(&gpu->display_lock, "gpu displays");
+	wait_queue_init(&gpu->fence_wait, "gpu fences");
+}
+
+int gpu_fence_wait(struct gpu_device *gpu, u64 fence, u64 deadline)
+{
+	int err;
+
+	if (gpu_fence_is_done(gpu, fence))
+		return 0;
+	gpu_count(gpu, GPU_FENCES_WAITED, 1);
+	gpu->ops->fence_want(gpu, fence);
+	err = wait_event_deadline(&gpu->fence_wait, gpu_fence_is_done(gpu, fence), deadline);
+	return READ_ONCE(gpu->gone) ? -ENODEV : err;
+}
+
+void gpu_displays_changed(struct gpu_device *gpu)
+{
+	atomic_add(&gpu->drm->changes, 1);
+}

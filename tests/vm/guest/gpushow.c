@@ -1,0 +1,64 @@
+/*
+ * Shows pictures: gpushow SEED...; sets the preferred mode with the picture of the first seed, prints "shown WxH", and
+ * with each line of standard input flips to the next. An argument dSEED draws a part anew (32,16 to 96,48) and says
+ * so by DIRTYFB; off darkens the display.
+ */
+#include "drm.h"
+
+static int fail(const char *what)
+{
+	perror(what);
+	return 1;
+}
+
+static int redraw(int fd, struct buffer *b, unsigned seed)
+{
+	struct drm_clip_rect r = { 32, 16, 96, 48 };
+	struct drm_mode_fb_dirty_cmd d = { .fb_id = b->fb, .num_clips = 1, .clips_ptr = (uintptr_t)&r };
+
+	picture_draw(b, seed);		/* all of it; only the part that is named is to be seen */
+	return ioctl(fd, DRM_IOCTL_MODE_DIRTYFB, &d);
+}
+
+/* Flip and wait until it was done. */
+static int flip(int fd, uint32_t crtc, uint32_t fb)
+{
+	struct drm_event_vblank e;
+
+	return page_flip(fd, crtc, fb, DRM_MODE_PAGE_FLIP_EVENT, 0) || read(fd, &e, sizeof(e)) != sizeof(e);
+}
+
+int main(int argc, char **argv)
+{
+	int fd = open(CARD, O_RDWR), at = 0;
+	struct buffer b[2];
+	struct screen s;
+	char line[16];
+
+	if (fd < 0 || screen_find(fd, &s))
+		return fail(CARD);
+	for (int i = 0; i < 2; i++)
+		if (buffer_make(fd, &b[i], s.mode.hdisplay, s.mode.vdisplay))
+			return fail("buffer");
+	for (int i = 1; i < argc; i++) {
+		unsigned seed = atoi(argv[i] + (argv[i][0] == 'd'));
+		int err;
+
+		if (!strcmp(argv[i], "off")) {
+			err = crtc_set(fd, &s, 0);
+		} else if (argv[i][0] == 'd') {
+			err = redraw(fd, &b[at], seed);
+		} else {
+			at = !at;
+			picture_draw(&b[at], seed);
+			err = i == 1 ? crtc_set(fd, &s, b[at].fb) : flip(fd, s.crtc, b[at].fb);
+		}
+		if (err)
+			return fail(argv[i]);
+		printf("shown %ux%u\n", s.mode.hdisplay, s.mode.vdisplay);
+		fflush(stdout);
+		if (!fgets(line, sizeof(line), stdin))
+			return 1;
+	}
+	return 0;
+}
