@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """The display of a virtio-gpu: what programs draw, as the host sees it, and DRM's calls."""
+import glob
 import os
 import re
 
-from vmtest import Vm, main, only_ours, _read
+from vmtest import Skip, Vm, main, only_ours, _read
 
 MODULES = ("drm", "drm_kms_helper", "drm_shmem_helper", "virtio_dma_buf", "virtio-gpu")
 WIDTH, HEIGHT = 640, 480
@@ -11,6 +12,23 @@ WIDTH, HEIGHT = 640, 480
 
 def machine(device=f"virtio-gpu-pci,xres={WIDTH},yres={HEIGHT}", **options):
     return Vm(net="none", guest=True, args=["-device", device + ",id=gpu"], modules=MODULES, **options)
+
+
+def virgl(**options):
+    """A machine whose GPU draws, by software and without a window."""
+    for package in ("sdl", "opengl"):
+        if not glob.glob(f"/usr/lib/*/qemu/ui-{package}.so"):
+            raise Skip("QEMU has no VirGL here: qemu-system-gui is missing")
+    os.environ.pop("DISPLAY", None)
+    os.environ.update(SDL_VIDEODRIVER="offscreen", LIBGL_ALWAYS_SOFTWARE="1", LP_NUM_THREADS="0")
+    return Vm(net="none", guest=True, args=["-device", "virtio-gpu-gl-pci,id=gpu", "-display", "sdl,gl=on"], modules=MODULES,
+              **options)
+
+
+def said(vm):
+    """What QEMU said: a context's errors are told nowhere else."""
+    vm._stderr.seek(0)
+    return vm._stderr.read()
 
 
 def color(seed, x, y):
@@ -59,9 +77,7 @@ def test_calls():
     """All of DRM's calls that a program without a GPU's help needs, and their errors."""
     with machine() as vm:
         vm.boot()
-        out, status = vm.sh("/bin/gpus", 600)
-        assert status == 0 and ", 0 failed" in out.splitlines()[-1], "\n".join(
-            line for line in out.splitlines() if not line.startswith("ok "))
+        checks(vm, "gpus")
 
 
 def test_the_host_sees_the_picture():
@@ -80,6 +96,44 @@ def test_the_host_sees_the_picture():
             same(screen(vm), want)
             following(vm)
             same(screen(vm), picture(4))
+
+
+def checks(vm, program):
+    out, status = vm.sh(f"/bin/{program}", 600)
+    assert status == 0 and ", 0 failed" in out.splitlines()[-1], "\n".join(
+        line for line in out.splitlines() if not line.startswith("ok ")) + "\n" + said(vm)
+
+
+def test_drawing():
+    """What VirGL draws is right, by fences and without; no context made an error but the one that is meant to."""
+    with virgl() as vm:
+        vm.boot()
+        checks(vm, "virgl what_the_host_offers a_texture_is_filled what_is_sent_comes_back fences streams_that_cannot_be "
+                   "another_program_draws_into_it many_frames programs_that_die")
+        assert "context error" not in said(vm), said(vm)
+        checks(vm, "virgl nobody_draws_into_anothers")
+        assert "context error" in said(vm), said(vm)
+
+
+def test_what_dies_leaves_nothing():
+    """Objects, contexts, framebuffers and their memory are back where they were, and the counters tell of a frame."""
+    only_ours()     # /proc/gpu
+    with virgl() as vm:
+        vm.boot()
+        before = counts(vm)
+        checks(vm, "virgl programs_that_die a_texture_is_filled")
+        after = counts(vm)
+        for name in ("objects", "object_bytes", "contexts", "framebuffers"):
+            assert after[name] == before[name] == 0, (name, before, after)
+        assert after["submits"] - before["submits"] == 21 and after["transfers"] - before["transfers"] == 1, after
+        assert after["bytes"] == before["bytes"] and after["errors"] == 0, after
+
+
+def test_no_gpu():
+    only_ours()
+    with Vm(net="none") as vm:
+        vm.boot()
+        assert vm.run("ls -d /dev/dri /proc/gpu 2>/dev/null; true") == ""
 
 
 if __name__ == "__main__":
