@@ -31,8 +31,11 @@ NBENCH = os.path.join(OUT, "nbench")
 GUEST_PROGRAMS = ("nbench", "sbench")
 PLUGIN = os.path.join(OUT, "insncount.so")
 KERNELS = {"linux": os.path.join(BUILD, "linux", "Image"), "dunlin": os.path.join(BUILD, "Image")}
-INITRD = {"gzip": os.path.join(OUT, "initrd.cpio.gz"), "cpio": os.path.join(OUT, "initrd.cpio")}
+INITRD = {"gzip": os.path.join(OUT, "initrd.cpio.gz"), "cpio": os.path.join(OUT, "initrd.cpio"),
+          "cards": os.path.join(OUT, "cards.cpio")}
 MODULES = ("failover", "net_failover", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_net")
+# Of the other cards, in an archive of their own: what the others boot from is measured.
+CARD_MODULES = ("e1000", "e1000e", "vmxnet3")
 MEMORY = 512 << 20
 
 # No checksum or segmentation work may be left to the other side.
@@ -90,9 +93,7 @@ def _initramfs():
     files = [("init", os.path.join(HERE, "guest-init")),
              *((f"bin/{p}", os.path.join(OUT, p + ".arm64")) for p in GUEST_PROGRAMS),
              ("bin/busybox", os.path.join(BUILD, "pkg", "busybox-static", "bin", "busybox"))]
-    for m in MODULES:
-        found = glob.glob(os.path.join(BUILD, "linux", "lib", "modules", "*", "kernel", "**", m + ".ko"), recursive=True)
-        files += [(f"lib/modules/{m}.ko", path) for path in found[:1]]
+    files += _modules(MODULES)
     size = 0
     for name, path in files:
         with open(path, "rb") as f:
@@ -100,12 +101,22 @@ def _initramfs():
         size += -(-len(data) // 4096) * 4096
         a.file(name, data, 0o755)
     data = a.bytes()
-    for path, content in ((INITRD["cpio"], data), (INITRD["gzip"], gzip.compress(data, 9, mtime=0))):
+    for name, path in _modules(CARD_MODULES):
+        with open(path, "rb") as f:
+            a.file(name, f.read(), 0o755)
+    for path, content in ((INITRD["cpio"], data), (INITRD["gzip"], gzip.compress(data, 9, mtime=0)), (INITRD["cards"], a.bytes())):
         with open(path + ".new", "wb") as f:
             f.write(content)
         os.rename(path + ".new", path)
     with open(os.path.join(OUT, "initrd.size"), "w") as f:
         f.write(str(size))
+
+
+def _modules(names):
+    """[(name in the archive, file)] of those that are there."""
+    tree = os.path.join(BUILD, "linux", "lib", "modules", "*", "kernel", "**")
+    found = [(m, glob.glob(os.path.join(tree, m + ".ko"), recursive=True)) for m in names]
+    return [(f"lib/modules/{m}.ko", paths[0]) for m, paths in found if paths]
 
 
 def initramfs_bytes():
@@ -152,11 +163,14 @@ def _canonical(key):
 
 
 class Guest(Vm):
-    """A kernel ("linux" or "dunlin") with a network of its own. plugin: "", "count", "io" or "blocks"."""
+    """A kernel ("linux" or "dunlin") with a network of its own. plugin: "", "count", "io" or "blocks".
+    queues: so many CPUs, and pairs of queues of a virtio card."""
 
-    def __init__(self, kernel, initrd="gzip", cpu="cortex-a76", nic="virtio-net-pci", plugin="", append=""):
+    def __init__(self, kernel, initrd="gzip", cpu="cortex-a76", nic="virtio-net-pci", plugin="", append="", queues=1):
         self.name, self.counters = kernel, None
-        self.net = Net()
+        self.net = Net(queues=queues)
+        if queues > 1:
+            nic += f",mq=on,vectors={2 * queues + 2}"
         try:
             args = []
             if plugin:
@@ -167,7 +181,7 @@ class Guest(Vm):
             self.began = time.monotonic()
             super().__init__(f"quiet ip=off BENCH_IP={self.net.guest_ip} {append}".strip(), initrd=[INITRD[initrd]],
                              ns=self.net, args=args, debug=False, kernel=KERNELS[kernel], cpu=cpu, nic=nic,
-                             mem=f"{MEMORY >> 20}M")
+                             smp=queues, mem=f"{MEMORY >> 20}M")
         except BaseException:
             self.net.close()
             raise

@@ -126,11 +126,13 @@ CALLS = {
     "futex_rr": (asked("futex"), "Futex round trip between threads", "round trip", 2000, HALF),
 }
 STREAMS = {"tcp_rx": (tcp_rx, "received", 8 << 20), "tcp_tx": (tcp_tx, "sent", 8 << 20)}
+CARDS = ("e1000", "e1000e", "vmxnet3")
+QUEUES = (1, 2, 4)
 OTHER = ["boot_gzip", "boot_cpio", "memory", "image", "http_steady",
          "tcp_rx_plain", "tcp_tx_plain", "tcp_rx_offload", "tcp_tx_offload", "rate_rx_a76", "rate_tx_a76",
          "rate_rx_a72", "rate_tx_a72", "dns_p50", "get_p50", "idle_irqs", "idle_insns", "timer_polls",
          "livelock", "livelock_wall", "livelock_all", "livelock_all_wall",
-         "userland_ms"]
+         "userland_ms", *(f"tcp_{way}_{card}" for card in CARDS for way in ("rx", "tx"))]
 
 
 LIVELOCK = [k for k in OTHER if k.startswith("livelock")]
@@ -415,6 +417,21 @@ def stream_rows(b):
                       HALF if kind == "plain" else None)
 
 
+def card_rows(b):
+    """The cards that are no virtio, with what they offload."""
+    for card in CARDS:
+        if not b.wants(*(f"{s}_{card}" for s in STREAMS)):
+            continue
+        with Pair(b, plugin="count", nic=card, initrd="cards") as p:
+            for s, (work, what, n) in STREAMS.items():
+                if b.wants(f"{s}_{card}"):
+                    n = b.n(n)
+                    p.each(lambda g: work(g, n), 1)
+                    b.add(f"{s}_{card}", f"TCP byte {what}, {card}", "instructions/byte",
+                          results(p.each(slope(work, n), b.reps), lambda r: r[0], kernel=lambda r: r[1]),
+                          HALF if s == "tcp_rx" else None)
+
+
 def wall_rows(b):
     for cpu in ("cortex-a76", "cortex-a72"):
         if b.wants(f"rate_rx_{cpu[-3:]}", f"rate_tx_{cpu[-3:]}"):
@@ -558,7 +575,7 @@ def polls_row(b):
               note=f"beside {irqs} message interrupts and {packets} received frames")
 
 
-GROUPS = (boot_rows, cost_rows, call_rows, stream_rows, wall_rows, io_rows, polls_row)
+GROUPS = (boot_rows, cost_rows, call_rows, stream_rows, card_rows, wall_rows, io_rows, polls_row)
 
 
 def measure_all(b):
