@@ -166,7 +166,7 @@ void nic_rx_bad(struct nic *n, struct pkt *p, bool length)
 	pkt_free(p);
 }
 
-struct pkt *nic_join(struct nic *n, struct nic_chain *chain, struct pkt *p, bool end, u32 full, u32 largest)
+struct pkt *nic_join(struct nic *n, struct nic_chain *chain, struct pkt *p, bool end, u32 least, u32 largest)
 {
 	struct pkt *first = chain->first;
 
@@ -182,7 +182,7 @@ struct pkt *nic_join(struct nic *n, struct nic_chain *chain, struct pkt *p, bool
 	}
 	if (!chain->bad) {
 		chain->end = &p->frag;
-		chain->bad = !end && pkt_linear(p) != full;
+		chain->bad = !end && pkt_linear(p) < least;
 	}
 	if (!end)
 		return NULL;

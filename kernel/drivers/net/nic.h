@@ -92,9 +92,9 @@ void nic_down(struct nic *n);
 
 /*
  * A piece of a frame in several buffers: the frame, once its end is there, else NULL. All pieces but the last have
- * `full` bytes, and a frame has `largest`: that bounds the chain whatever the card says. From poll.
+ * `least` bytes, and a frame has `largest`: that bounds the chain whatever the card says. From poll.
  */
-struct pkt *nic_join(struct nic *n, struct nic_chain *chain, struct pkt *p, bool end, u32 full, u32 largest);
+struct pkt *nic_join(struct nic *n, struct nic_chain *chain, struct pkt *p, bool end, u32 least, u32 largest);
 /* A frame that is none: counted and freed. From poll. */
 void nic_rx_bad(struct nic *n, struct pkt *p, bool length);
 

@@ -179,7 +179,7 @@ static void vmxnet3_describe(struct vmxnet3 *c)
 	s->magic = VMXNET3_MAGIC;
 	s->version = s->revision = s->upt_version = 1;
 	s->guest = VMXNET3_GUEST;
-	s->features = VMXNET3_F_RXCSUM;
+	s->features = VMXNET3_F_RXCSUM | VMXNET3_F_LRO;
 	s->driver_data = ~0ull;
 	s->queues = dma_addr(&m->txq);
 	s->queues_len = sizeof(m->txq) + sizeof(m->rxq);
@@ -237,7 +237,6 @@ static int vmxnet3_open(struct netif *nif)
 
 	if (err)
 		goto fail;
-	c->large = c->mtu > ETH_DATA;
 	spin_lock_bh(&c->nic.lock);
 	vmxnet3_describe(c);
 	spin_unlock_bh(&c->nic.lock);

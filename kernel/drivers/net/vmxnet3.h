@@ -67,6 +67,7 @@ struct vmxnet3_shared {
 #define VMXNET3_MAGIC		0xbabefee1u
 #define VMXNET3_GUEST		(2u | 1u << 2)	/* 64 bits, and frames may lie in several buffers as Linux takes them */
 #define VMXNET3_F_RXCSUM	1u
+#define VMXNET3_F_LRO		8u	/* TCP segments may be joined */
 #define INTR_DISABLE_ALL	1u
 #define RXM_UCAST		1u
 #define RXM_MCAST		2u
@@ -134,7 +135,8 @@ struct vmxnet3_comp { le32 what, hash, len, how; };
 #define VMXNET3_RX_RING	512u		/* of each of the two: what comes while they are empty is lost on virtual machines too */
 #define VMXNET3_RX_BATCH 32u		/* buffers given back at once */
 #define VMXNET3_MTU_MAX	9000u
-#define VMXNET3_FRAME_MAX (VMXNET3_MTU_MAX + ETH_HLEN + 4)
+#define VMXNET3_FRAME_MAX (65535u + ETH_HLEN + 4)	/* of segments that the card has joined */
+#define VMXNET3_PIECE_MIN 128u			/* of a frame in several buffers, but for the last */
 
 enum { VMXNET3_HEAD, VMXNET3_BODY, VMXNET3_RX_RINGS };
 
@@ -166,7 +168,6 @@ struct vmxnet3 {
 	} rx[VMXNET3_RX_RINGS];
 	u32 rx_comp_next;		/* [as rx] */
 	struct nic_chain rx_chain;	/* [as rx] */
-	bool large;			/* frames may need the second ring [as rx] */
 
 	u32 tx_done, tx_next, tx_told;	/* taken back, filled, told the card [the transmit queue's lock] */
 	u32 tx_comp_next;		/* [tx_lock] */

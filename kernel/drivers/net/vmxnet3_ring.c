@@ -7,7 +7,7 @@
  * looks.
  *
  * A frame begins in a buffer of the first receive ring and, if that is too small for it, goes on in buffers of the
- * second.
+ * second: a large one, or TCP segments that the card has joined (LRO).
  *
  * Order against the card:
  *   write, then give	a descriptor before its generation bit, the first of a frame last: dma_wmb
@@ -20,6 +20,8 @@
 #include "core/clock.h"
 #include "drivers/net/nic_tx.h"
 #include "mm/dma.h"
+
+#define IP_TCP_HEADERS	40u
 
 #define TX_SLOT(i)	((i) % VMXNET3_TX_RING)
 #define RX_SLOT(i)	((i) % VMXNET3_RX_RING)
@@ -102,13 +104,17 @@ static always_inline void vmxnet3_frame(struct vmxnet3 *c, struct pkt *p, u32 wh
 		/* A beginning inside of a frame, or none in front of it: dropped at its end. */
 		bool misplaced = !!(what & COMP_SOP) == !!c->rx_chain.first;
 
-		p = nic_join(&c->nic, &c->rx_chain, p, what & COMP_EOP, NIC_RX_ROOM, VMXNET3_FRAME_MAX);
+		p = nic_join(&c->nic, &c->rx_chain, p, what & COMP_EOP, VMXNET3_PIECE_MIN, VMXNET3_FRAME_MAX);
 		if (misplaced) {
 			c->rx_chain.bad = true;
 			said |= COMP_ERROR;
 		}
 		if (!p)
 			return;
+		if (p->len > c->mtu + ETH_HLEN) {	/* joined */
+			p->flags = PKT_GSO_TCP4;
+			p->gso_size = c->mtu - IP_TCP_HEADERS;
+		}
 	}
 	if (unlikely(said & COMP_ERROR || p->len < ETH_HLEN)) {
 		nic_rx_bad(&c->nic, p, p->len < ETH_HLEN);
@@ -116,7 +122,7 @@ static always_inline void vmxnet3_frame(struct vmxnet3 *c, struct pkt *p, u32 wh
 	}
 	/* A wrong sum is the transport's to find and count. */
 	if (!(what & COMP_NO_CSUM) && (how & (COMP_L4_OK | COMP_IP_OK | COMP_FRAGMENT)) == (COMP_L4_OK | COMP_IP_OK))
-		p->flags = PKT_CSUM_VALID;
+		p->flags |= PKT_CSUM_VALID;
 	netif_rx(&c->nic.nif, p);
 }
 
@@ -166,13 +172,17 @@ static void vmxnet3_fill(struct vmxnet3 *c, u32 which)
 	}
 }
 
+static inline bool vmxnet3_rx_low(const struct vmxnet3_rx_ring *r)
+{
+	return r->given - r->taken < VMXNET3_RX_RING - VMXNET3_RX_BATCH;
+}
+
 void vmxnet3_refill(struct vmxnet3 *c)
 {
 	const struct vmxnet3_rx_ring *head = &c->rx[VMXNET3_HEAD];
 
 	vmxnet3_fill(c, VMXNET3_HEAD);
-	if (unlikely(c->large))
-		vmxnet3_fill(c, VMXNET3_BODY);
+	vmxnet3_fill(c, VMXNET3_BODY);
 	/* With a buffer left in the ring the next frame brings us back here; with none nothing would. */
 	if (unlikely(head->given == head->taken) && c->nic.up)
 		timer_set(&c->queue.refill, clock_ns() + NIC_REFILL_NS);
@@ -318,11 +328,10 @@ void vmxnet3_tx_reclaim(struct netif *nif, u32 queue)
 int vmxnet3_poll(struct napi *n, int budget)
 {
 	struct vmxnet3 *c = container_of(n, struct vmxnet3, queue.napi);
-	const struct vmxnet3_rx_ring *head = &c->rx[VMXNET3_HEAD];
 	int done = vmxnet3_receive(c, budget);
 	bool armed = nic_tx_poll(&c->queue, &vmxnet3_tx);
 
-	if (head->given - head->taken < VMXNET3_RX_RING - VMXNET3_RX_BATCH && likely(!c->nic.broken))
+	if ((vmxnet3_rx_low(&c->rx[VMXNET3_HEAD]) || vmxnet3_rx_low(&c->rx[VMXNET3_BODY])) && likely(!c->nic.broken))
 		vmxnet3_refill(c);
 	if (done == budget)
 		return done;		/* there may be more: we stay scheduled */
