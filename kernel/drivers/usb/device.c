@@ -145,7 +145,7 @@ void usb_devices_work(struct xhci *h)
 	u32 todo;
 
 	/* From the start after each: a hub's work takes devices off the list. Ports come first: they say who is gone. */
-	while (!atomic_load(&h->dead) && (f = function_due(h, &todo))) {
+	while (!atomic_load(&h->dead) && !atomic_load(&h->stopping) && (f = function_due(h, &todo))) {
 		function_work(f, todo);
 		xhci_ports_work(h);
 	}

@@ -24,6 +24,8 @@ bool xhci_port_lost(struct usb_device *dev)
 	struct xhci *h = dev->hc;
 	u32 v;
 
+	if (atomic_load(&h->stopping))
+		return true;
 	if (!atomic_load(&h->ports[dev->root_port].changed))
 		return false;
 	v = port_read(h, dev->root_port);
@@ -73,7 +75,7 @@ static void port_connect(struct xhci *h, u32 port)
 		err = port_reset(h, port);
 		if (err > 0)
 			err = usb_device_add(h, NULL, port, err);
-		if (!err || atomic_load(&h->dead))
+		if (!err || atomic_load(&h->dead) || atomic_load(&h->stopping))
 			return;
 	}
 	h->ports[port].given_up = true;
@@ -104,7 +106,7 @@ static void port_work(struct xhci *h, u32 port)
 
 void xhci_ports_work(struct xhci *h)
 {
-	for (u32 port = 1; port <= h->ports_max && !atomic_load(&h->dead); port++)
+	for (u32 port = 1; port <= h->ports_max && !atomic_load(&h->dead) && !atomic_load(&h->stopping); port++)
 		if (atomic_xchg(&h->ports[port].changed, false))
 			port_work(h, port);
 }

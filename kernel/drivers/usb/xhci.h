@@ -209,5 +209,5 @@ int xhci_pipe_reset(struct usb_device *dev, struct usb_pipe *p);
 /* ---- port.c: [T] -------------------------------------------------------------------------------------- */
 
 void xhci_ports_work(struct xhci *h);
-/* Was the device's way cut at the controller's port? */
+/* Was the device's way cut at the controller's port, or is the controller to go? */
 bool xhci_port_lost(struct usb_device *dev);

@@ -25,6 +25,7 @@ struct gadget {
 	u8 silent;			/* this request is never answered */
 	u8 cut;				/* the answer to GET_DESCRIPTOR of this type ends after a byte */
 	u32 code;			/* with which each interrupt transfer ends, 0: as it should */
+	bool random;			/* as a hub it answers anything, mostly at the right length */
 	bool eager;			/* a report whenever it is asked for one */
 	u8 output;			/* the last byte of SET_REPORT */
 	u32 halts_cleared;
@@ -210,8 +211,16 @@ static int answer(struct gadget *g, const u8 *setup, u8 *data, u32 n)
 	const u8 *from = NULL;
 	u32 size = 0;
 
-	if (setup[1] == g->stall)
+	if (setup[1] == g->stall || (g->random && unit_random_below(300) == 0))
 		return -1;
+	if (g->random && setup[0] & 0x80 && (setup[1] != GET_DESCRIPTOR || setup[3] == DT_HUB)) {
+		unit_random_fill(data, n);
+		if (n > 2 && setup[1] == GET_DESCRIPTOR) {
+			data[1] = setup[3];
+			data[2] %= 16;
+		}
+		return unit_random_below(50) ? n : unit_random_below(n + 1);
+	}
 	switch (setup[1]) {
 	case GET_DESCRIPTOR:
 		switch (setup[3]) {

@@ -286,6 +286,42 @@ TEST(a_stall_is_mended)
 	end();
 }
 
+/* Keyboards and hubs whose descriptors are spoilt and who answer anything. The controller outlives them all. */
+TEST(whatever_a_device_says)
+{
+	u32 used = 0;
+
+	for (u32 round = 0; round < 400; round++) {
+		fresh();
+		board.random = true;
+		if (round % 2)
+			board.config[14] = CLASS_HUB;
+		for (u32 k = 0; k < round % 5; k++) {
+			u8 *at = round % 3 ? board.config : board.device;
+
+			at[unit_random_below(round % 3 ? sizeof(board.config) : sizeof(board.device))] = unit_random();
+		}
+		plug(1, &board);
+		EXPECT_EQ(xhci_probe(&pci), 0);
+		host_clock_advance(5 * NSEC_PER_SEC);
+		for (u32 i = 0; i < 40; i++) {
+			struct usb_device *dev;
+
+			list_for_each(dev, &driver()->devices, node) {
+				u8 bytes[8];
+
+				unit_random_fill(bytes, sizeof(bytes));
+				used += report(dev->slot, bytes, 1 + unit_random_below(8));
+				break;
+			}
+			host_clock_advance(NSEC_PER_SEC / 2);
+		}
+		EXPECT(!driver()->dead);
+		end();
+	}
+	EXPECT_GT(used, 400u);
+}
+
 /* ---- controllers that lie --------------------------------------------------------------------------- */
 
 static void is_ended(const char *says)
