@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""USB keyboards, mice and tablets behind an xHC: what is done with them is read, they come and go, and say who they are."""
+"""USB keyboards, mice and tablets behind an xHC: what is done with them is read; they come and go, say who they are."""
 import re
 import socket
 import struct
@@ -65,7 +65,8 @@ def a_tablet(vm):
     sent(vm, TABLET,
          [[move("abs", "x", 100), move("abs", "y", 32767)], [move("abs", "x", 100), move("abs", "y", 7)],
           [button("right", True)], [button("right", False)]],
-         [[(EV_ABS, 0, 100), (EV_ABS, 1, 32767)], [(EV_ABS, 1, 7)], key_events(right, 273, 1), key_events(right, 273, 0)])
+         [[(EV_ABS, 0, 100), (EV_ABS, 1, 32767)], [(EV_ABS, 1, 7)], key_events(right, 273, 1),
+          key_events(right, 273, 0)])
 
 
 def test_what_a_person_does_is_read():
@@ -197,7 +198,8 @@ def test_nothing_stays():
 
         def rounds(n):
             for i in range(n):
-                vm.qmp("device_add", driver=("usb-kbd", "usb-mouse", "usb-tablet")[i % 3], id="d", port=("2", "1.1")[i // 3 % 2])
+                vm.qmp("device_add", driver=("usb-kbd", "usb-mouse", "usb-tablet")[i % 3], id="d",
+                       port=("2", "1.1")[i // 3 % 2])
                 if i % 4:
                     vm.run("until grep -q Name=.QEMU /proc/bus/input/devices; do sleep 0.05; done")
                 vm.qmp("device_del", id="d")
@@ -232,15 +234,15 @@ def test_who_they_are():
         parts = vm.run("cat /proc/bus/input/devices").split("\n\n")
         keyboard = next(p for p in parts if KEYBOARD in p)
         tablet = next(p for p in parts if TABLET in p)
-        for line in ("I: Bus=0003 Vendor=0627 Product=0001 Version=0111", r"P: Phys=usb-0000:00:0\d\.0-1/input0", "U: Uniq=board",
-                     "B: EV=120013", "B: KEY=1000000000007 ff9f207ac14057ff febeffdfffefffff fffffffffffffffe", "B: MSC=10",
-                     "B: LED=1f"):
+        for line in ("I: Bus=0003 Vendor=0627 Product=0001 Version=0111", r"P: Phys=usb-0000:00:0\d\.0-1/input0",
+                     "U: Uniq=board", "B: EV=120013", "B: MSC=10", "B: LED=1f",
+                     "B: KEY=1000000000007 ff9f207ac14057ff febeffdfffefffff fffffffffffffffe"):
             assert re.search(f"^{line}$", keyboard, re.M), f"{keyboard}\nhas not: {line}"
         for line in ("U: Uniq=tablet", "B: EV=1f", "B: KEY=70000 0 0 0 0", "B: REL=900", "B: ABS=3"):
             assert re.search(f"^{line}$", tablet, re.M), f"{tablet}\nhas not: {line}"
         for path, text in (("1-1/idVendor", "0627"), ("1-1/product", "QEMU USB Keyboard"), ("1-1/serial", "board"),
-                           ("1-1/speed", "480"), ("1-1/devpath", "1"), ("1-1:1.0/bInterfaceClass", "03"), ("usb1/idVendor", "1d6b"),
-                           ("usb2/speed", "5000"), ("1-2/product", "QEMU USB Tablet")):
+                           ("1-1/speed", "480"), ("1-1/devpath", "1"), ("1-1:1.0/bInterfaceClass", "03"),
+                           ("usb1/idVendor", "1d6b"), ("usb2/speed", "5000"), ("1-2/product", "QEMU USB Tablet")):
             assert vm.run(f"cat /sys/bus/usb/devices/{path}") == text + "\n", path
         assert vm.run("readlink /sys/bus/usb/devices/1-1:1.0").endswith("/usb1/1-1/1-1:1.0\n")
 

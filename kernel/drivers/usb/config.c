@@ -53,8 +53,8 @@ bool usb_config_next(const u8 *config, u32 length, u32 *at, struct usb_interface
 			if (inside)
 				break;
 			if (p[0] >= INTERFACE_SIZE && p[3] == 0) {
-				*out = (struct usb_interface){ .number = p[2], .endpoints = p[4], .class = p[5], .subclass = p[6],
-							       .protocol = p[7] };
+				*out = (struct usb_interface){ .number = p[2], .endpoints = p[4], .class = p[5],
+							       .subclass = p[6], .protocol = p[7] };
 				inside = true;
 			}
 		} else if (!inside) {

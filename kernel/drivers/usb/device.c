@@ -117,8 +117,7 @@ static void function_work(struct usb_function *f, u32 todo)
 		return;
 	if (!xhci_port_lost(f->dev) && !atomic_load(&f->dev->hc->dead)) {
 		log_err("usb %s: interface %u is ended: it %s", f->dev->name, f->interface.number,
-			err == -EPIPE ? "stalls" : err == -EOVERFLOW ? "babbles" : err == -EMSGSIZE ? "sends what cannot be" :
-			"fails");
+			err == -EPIPE ? "stalls" : err == -EOVERFLOW ? "babbles" : "fails");
 		xhci_pipe_reset(f->dev, f->in);
 	}
 	function_end(f, true);
@@ -144,7 +143,7 @@ void usb_devices_work(struct xhci *h)
 	struct usb_function *f;
 	u32 todo;
 
-	/* From the start after each: a hub's work takes devices off the list. Ports come first: they say who is gone. */
+	/* From the start after each: a hub's work takes devices off the list. And the ports: they say who is gone. */
 	while (!atomic_load(&h->dead) && !atomic_load(&h->stopping) && (f = function_due(h, &todo))) {
 		function_work(f, todo);
 		xhci_ports_work(h);
@@ -312,7 +311,8 @@ static int enumerate(struct usb_device *dev)
 	if (!err)
 		err = xhci_slot_configure(dev);
 	if (!err)
-		err = usb_control(dev, 0, SET_CONFIGURATION, ((struct usb_config_descriptor *)dev->config)->value, 0, NULL, 0);
+		err = usb_control(dev, 0, SET_CONFIGURATION, ((struct usb_config_descriptor *)dev->config)->value, 0,
+				  NULL, 0);
 	return MIN(err, 0);
 }
 

@@ -1,7 +1,7 @@
 /*
- * Keyboards, mice, tablets: a USB interface whose report descriptor says what it has. Each application in it (a keyboard
- * with volume keys has two) becomes an input device; reports come in the interrupt and go there as events; LEDs that
- * programs set go the other way, by the controller's thread.
+ * Keyboards, mice, tablets: a USB interface whose report descriptor says what it has. Each application in it (a
+ * keyboard with volume keys has two) becomes an input device; reports come in the interrupt and go there as events;
+ * LEDs that programs set go the other way, by the controller's thread.
  *
  * Events are those that Linux makes of the same reports: in which order, with a key's usage before the key, with wheels
  * in clicks and in parts of them.
@@ -152,8 +152,8 @@ static void hid_report(struct usb_function *function, const u8 *data, u32 n)
 			field_report(f, data, n);
 		} else if (!hid->short_told) {
 			hid->short_told = true;
-			log_warn("usb %s: a report %u ends after %u bytes: what it lacks stays as it was", function->dev->name, id,
-				 n);
+			log_warn("usb %s: a report %u ends after %u bytes: what it lacks stays as it was",
+				 function->dev->name, id, n);
 		}
 	}
 	for (struct hid_input *in = hid->inputs; in; in = in->next)
@@ -219,8 +219,8 @@ static int hid_work(struct usb_function *function, u32 todo)
 		struct hid_field *f = &hid->d.fields[i];
 		bool first = f->output && f->input;
 
-		for (u32 j = 0; j < i && first; j++)
-			first = !hid->d.fields[j].output || !hid->d.fields[j].input || hid->d.fields[j].report != f->report;
+		for (struct hid_field *g = hid->d.fields; g < f && first; g++)
+			first = !g->output || !g->input || g->report != f->report;
 		if (first)
 			err = output_send(function, f->report);
 	}
@@ -262,8 +262,8 @@ static int identity(struct usb_function *function, struct hid_input *in, bool al
 	snprintf(text, sizeof(text), "usb-%s%s/input%u", usb->hc->pci->name, way, function->interface.number);
 	in->dev->phys = kstrdup(text);
 	in->dev->uniq = kstrdup(usb->serial ?: "");
-	in->dev->id = (struct input_id){ BUS_USB, le16_to_cpu(usb->descriptor.vendor), le16_to_cpu(usb->descriptor.product),
-					 function->interface.hid_version };
+	in->dev->id = (struct input_id){ BUS_USB, le16_to_cpu(usb->descriptor.vendor),
+					 le16_to_cpu(usb->descriptor.product), function->interface.hid_version };
 	return in->dev->name && in->dev->phys && in->dev->uniq ? 0 : -ENOMEM;
 }
 
@@ -344,8 +344,8 @@ static int description_read(struct usb_function *function)
 	text = kzalloc(size);
 	if (!text)
 		return -ENOMEM;
-	n = usb_control(function->dev, USB_IN | USB_TO_INTERFACE, GET_DESCRIPTOR, DT_REPORT << 8, function->interface.number,
-			text, size);
+	n = usb_control(function->dev, USB_IN | USB_TO_INTERFACE, GET_DESCRIPTOR, DT_REPORT << 8,
+			function->interface.number, text, size);
 	if (n >= 0)
 		n = hid_describe(text, n, &hid->d);
 	kfree(text);
@@ -375,7 +375,8 @@ static int hid_bind(struct usb_function *function)
 		err = inputs_make(function);
 	if (!err) {
 		/* Reports when something changes, and not else; a device that cannot says so by a stall. 7.2.4 */
-		err = usb_control(function->dev, USB_CLASS | USB_TO_INTERFACE, SET_IDLE, 0, function->interface.number, NULL, 0);
+		err = usb_control(function->dev, USB_CLASS | USB_TO_INTERFACE, SET_IDLE, 0, function->interface.number,
+				  NULL, 0);
 		err = err == -EPIPE ? 0 : MIN(err, 0);
 	}
 	if (!err) {
@@ -406,5 +407,6 @@ static void hid_unbind(struct usb_function *function)
 }
 
 const struct usb_driver usb_hid_driver = {
-	.name = "usbhid", .class = CLASS_HID, .bind = hid_bind, .report = hid_report, .work = hid_work, .unbind = hid_unbind,
+	.name = "usbhid", .class = CLASS_HID, .bind = hid_bind, .report = hid_report, .work = hid_work,
+	.unbind = hid_unbind,
 };

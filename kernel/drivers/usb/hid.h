@@ -35,7 +35,7 @@ struct hid_field {
 	s32 exponent;
 	u32 application;	/* usage of the collection around it */
 	u32 usage_count;
-	struct hid_usage *usages;	/* a variable has one for each value; an array, for each number it may hold from min */
+	struct hid_usage *usages;	/* a variable has one for each value; an array, for each number from min on */
 	s32 *values;
 	struct input_device *input;	/* that it speaks of; NULL: nobody cares */
 };

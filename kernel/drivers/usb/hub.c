@@ -60,7 +60,8 @@ static s64 status_take(struct usb_function *f, u32 port)
 		return n < 0 ? n : -EPROTO;
 	for (u32 i = 0; i < ARRAY_SIZE(change_features) && n >= 0; i++)
 		if (le16_to_cpu(status[1]) & BIT(i) && (port || i < 2))
-			n = usb_control(f->dev, OUT_TO(to), CLEAR_FEATURE, port ? change_features[i] : i, port, NULL, 0);
+			n = usb_control(f->dev, OUT_TO(to), CLEAR_FEATURE, port ? change_features[i] : i, port, NULL,
+					0);
 	return n < 0 ? n : (s64)le16_to_cpu(status[1]) << 16 | le16_to_cpu(status[0]);
 }
 
@@ -205,5 +206,6 @@ static void hub_unbind(struct usb_function *f)
 }
 
 const struct usb_driver usb_hub_driver = {
-	.name = "hub", .class = CLASS_HUB, .bind = hub_bind, .report = hub_report, .work = hub_work, .unbind = hub_unbind,
+	.name = "hub", .class = CLASS_HUB, .bind = hub_bind, .report = hub_report, .work = hub_work,
+	.unbind = hub_unbind,
 };

@@ -67,7 +67,7 @@ static void port_connect(struct xhci *h, u32 port)
 		u32 v = port_read(h, port);
 
 		if (!(v & PORT_CONNECTED) || v & PORT_CONNECT_CHANGE) {
-			/* Out again. That is news of its own, of which there is no second event before it is acknowledged. */
+			/* Out again. That is news of its own; no second event tells of it. */
 			atomic_store(&h->ports[port].changed, true);
 			xhci_wake(h);
 			return;

@@ -1,7 +1,7 @@
 /*
  * USB under /sys as lsusb and people read it: a directory for each of a controller's buses, in it those of the devices
- * that are plugged in, hubs' devices in theirs; a link to each from bus/usb/devices. Names and texts are Linux's. What the
- * files say is fixed when they are made.
+ * that are plugged in, hubs' devices in theirs; a link to each from bus/usb/devices. Names and texts are Linux's. What
+ * the files say is fixed when they are made.
  */
 #include "base/printf.h"
 #include "core/log.h"
@@ -118,9 +118,9 @@ static void interface_add(struct writer *w, const struct usb_function *f)
 	line_add(w, "bInterfaceClass", "%02x", i->class);
 	line_add(w, "bInterfaceSubClass", "%02x", i->subclass);
 	line_add(w, "bInterfaceProtocol", "%02x", i->protocol);
-	line_add(w, "modalias", "usb:v%04Xp%04Xd%04Xdc%02Xdsc%02Xdp%02Xic%02Xisc%02Xip%02Xin%02X", le16_to_cpu(d->vendor),
-		 le16_to_cpu(d->product), le16_to_cpu(d->release), d->class, d->subclass, d->protocol, i->class, i->subclass,
-		 i->protocol, i->number);
+	line_add(w, "modalias", "usb:v%04Xp%04Xd%04Xdc%02Xdsc%02Xdp%02Xic%02Xisc%02Xip%02Xin%02X",
+		 le16_to_cpu(d->vendor), le16_to_cpu(d->product), le16_to_cpu(d->release), d->class, d->subclass,
+		 d->protocol, i->class, i->subclass, i->protocol, i->number);
 }
 
 static void interface_name(const struct usb_function *f, char *name, size_t size)
@@ -180,7 +180,8 @@ void usb_sysfs_host(struct xhci *h, bool there)
 	for (u32 i = 0; i < ARRAY_SIZE(h->bus); i++) {
 		struct usb_device_descriptor d = {
 			.version = cpu_to_le16(i ? 0x300 : 0x200), .class = CLASS_HUB, .protocol = i ? 3 : 1,
-			.packet_max0 = i ? 9 : 64, .vendor = cpu_to_le16(0x1d6b), .product = cpu_to_le16(2 + i), .configs = 1,
+			.packet_max0 = i ? 9 : 64, .vendor = cpu_to_le16(0x1d6b), .product = cpu_to_le16(2 + i),
+			.configs = 1,
 		};
 		struct writer w = { .err = 0 };
 		u32 ports = 0;

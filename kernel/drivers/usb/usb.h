@@ -13,8 +13,8 @@
  *
  * A device is not trusted. One that fails is ended with a message; a controller that lies goes with all its devices.
  *
- * Lock keys: [h] the controller's lock (class xhci), outside the input layer's; [T] its thread only; [a] atomic; [S] set
- * before anybody else sees it.
+ * Lock keys: [h] the controller's lock (class xhci), outside the input layer's; [T] its thread only; [a] atomic; [S]
+ * set before anybody else sees it.
  *
  * Source: USB 2.0 chapters 9 and 11, USB 3.2 chapters 9 and 10.
  */
@@ -23,13 +23,14 @@
 #include "base/endian.h"
 #include "base/list.h"
 
-struct xhci; struct xhci_ring_state;
+struct xhci;
 
 /* As the controller numbers them, xHCI 7.2.2.1.1. */
 enum usb_speed { USB_FULL = 1, USB_LOW, USB_HIGH, USB_SUPER, USB_SUPER_PLUS };
 
 /* Requests, table 9-4, and their type, 9.3.1 */
-enum { GET_STATUS = 0, CLEAR_FEATURE = 1, SET_FEATURE = 3, GET_DESCRIPTOR = 6, SET_CONFIGURATION = 9, SET_HUB_DEPTH = 12 };
+enum { GET_STATUS = 0, CLEAR_FEATURE = 1, SET_FEATURE = 3, GET_DESCRIPTOR = 6, SET_CONFIGURATION = 9,
+       SET_HUB_DEPTH = 12 };
 #define USB_IN			0x80
 #define USB_CLASS		0x20
 #define USB_TO_INTERFACE	0x01

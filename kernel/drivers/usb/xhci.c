@@ -17,7 +17,7 @@
 #define CAPABILITY_LEGACY	1	/* 7.1.1 */
 #define  LEGACY_BIOS		BIT(16)
 #define  LEGACY_OS		BIT(24)
-#define  LEGACY_SMI_KEEP	0x000e1feeu	/* of the word behind it; events are cleared by ones, enables by zeros */
+#define  LEGACY_SMI_KEEP	0x000e1feeu	/* of the word behind it; ones clear events, zeros disable */
 #define  LEGACY_SMI_EVENTS	0xe0000000u
 #define CAPABILITY_PROTOCOL	2	/* 7.2.2 */
 #define CAPABILITIES_MAX	256u

@@ -12,7 +12,6 @@
 
 /* Capability registers, 5.3 */
 #define CAP_LENGTH		0x00
-#define CAP_VERSION		0x02
 #define CAP_PARAMS1		0x04	/* slots [7:0], ports [31:24] */
 #define CAP_PARAMS2		0x08	/* scratchpads: high [25:21], low [31:27] */
 #define CAP_HCC			0x10	/* AC64 0, CSZ 2, extended capabilities [31:16] in words */
@@ -49,8 +48,6 @@
 #define PORT_POWER		BIT(9)
 #define PORT_SPEED(v)		((v) >> 10 & 0xf)
 #define PORT_CONNECT_CHANGE	BIT(17)
-#define PORT_ENABLE_CHANGE	BIT(18)
-#define PORT_OVERCURRENT_CHANGE	BIT(20)
 #define PORT_CHANGES		0x00fe0000u
 #define PORT_WARM_RESET		BIT(31)
 #define PORT_KEEP		0x0e00c200u
@@ -77,13 +74,13 @@ struct xhci_trb { le64 parameter; le32 status, control; };
 #define TRB_TYPE_OF(control)	((control) >> 10 & 0x3f)
 #define TRB_SLOT(n)		((u32)(n) << 24)
 #define TRB_ENDPOINT(n)		((u32)(n) << 16)
-enum { TRB_NORMAL = 1, TRB_SETUP = 2, TRB_DATA = 3, TRB_STATUS = 4, TRB_LINK = 6, TRB_ENABLE_SLOT = 9, TRB_DISABLE_SLOT = 10,
-       TRB_ADDRESS_DEVICE = 11, TRB_CONFIGURE = 12, TRB_EVALUATE = 13, TRB_RESET_ENDPOINT = 14, TRB_STOP_ENDPOINT = 15,
-       TRB_SET_DEQUEUE = 16, TRB_TRANSFER_EVENT = 32, TRB_COMMAND_EVENT = 33, TRB_PORT_EVENT = 34 };
+enum { TRB_NORMAL = 1, TRB_SETUP = 2, TRB_DATA = 3, TRB_STATUS = 4, TRB_LINK = 6, TRB_ENABLE_SLOT = 9,
+       TRB_DISABLE_SLOT = 10, TRB_ADDRESS_DEVICE = 11, TRB_CONFIGURE = 12, TRB_EVALUATE = 13,
+       TRB_RESET_ENDPOINT = 14, TRB_STOP_ENDPOINT = 15, TRB_SET_DEQUEUE = 16, TRB_TRANSFER_EVENT = 32, TRB_COMMAND_EVENT = 33, TRB_PORT_EVENT = 34 };
 
 /* Completion codes, table 6-90 */
-enum { CODE_SUCCESS = 1, CODE_BABBLE = 3, CODE_STALL = 6, CODE_NO_RESOURCES = 7, CODE_NO_BANDWIDTH = 8, CODE_NO_SLOTS = 9,
-       CODE_SHORT = 13, CODE_CONTEXT_STATE = 19, CODE_STOPPED = 26, CODE_STOPPED_INVALID = 27, CODE_STOPPED_SHORT = 28 };
+enum { CODE_SUCCESS = 1, CODE_BABBLE = 3, CODE_STALL = 6, CODE_NO_RESOURCES = 7, CODE_NO_BANDWIDTH = 8,
+       CODE_NO_SLOTS = 9, CODE_SHORT = 13, CODE_CONTEXT_STATE = 19, CODE_STOPPED = 26, CODE_STOPPED_SHORT = 28 };
 
 #define XHCI_RING		16u	/* TRBs of a ring of ours, the last a link */
 #define XHCI_EVENTS		(PAGE_SIZE / sizeof(struct xhci_trb))
@@ -93,7 +90,8 @@ enum { CODE_SUCCESS = 1, CODE_BABBLE = 3, CODE_STALL = 6, CODE_NO_RESOURCES = 7,
 struct xhci_ring { struct xhci_trb *trbs; u32 at, cycle; };
 
 /*
- * An endpoint. One transfer at a time is under way; its bytes and the ring are the device's to see, in pages of their own.
+ * An endpoint. One transfer at a time is under way; its bytes and the ring, the device's to see, have pages of their
+ * own.
  */
 #define PIPE_BUFFER_AT	(XHCI_RING * sizeof(struct xhci_trb))	/* in the one page of an interrupt endpoint */
 struct usb_pipe {

@@ -129,8 +129,8 @@ void xhci_control_start(struct usb_device *dev, const u8 setup[8], u32 length)
 void xhci_listen_start(struct usb_device *dev, struct usb_pipe *p)
 {
 	pipe_start(p, p->listen);
-	p->first = p->last = ring_put(&p->ring, dma_addr(p->buffer), p->length, TRB_TYPE(TRB_NORMAL) | TRB_ON_COMPLETION |
-				      TRB_ON_SHORT, true);
+	p->first = p->last = ring_put(&p->ring, dma_addr(p->buffer), p->length,
+				      TRB_TYPE(TRB_NORMAL) | TRB_ON_COMPLETION | TRB_ON_SHORT, true);
 	ring_show(dev->hc, &p->ring, p->first, dev->slot, p->id);
 }
 
@@ -179,8 +179,8 @@ static void stray(struct xhci *h, const struct usb_device *dev, u32 code, u64 tr
 	if (h->strayed || (code >= CODE_STOPPED && code <= CODE_STOPPED_SHORT))
 		return;
 	h->strayed = true;
-	log_warn("usb %s: an event of code %u speaks of no transfer, TRB %#llx: left aside, and all like it", dev->name, code,
-		 (unsigned long long)trb);
+	log_warn("usb %s: an event of code %u speaks of no transfer, TRB %#llx: left aside, and all like it", dev->name,
+		 code, (unsigned long long)trb);
 }
 
 /* [h] */

@@ -64,7 +64,8 @@ static int bind(const u8 *text, u32 n)
 	description = text;
 	description_size = n;
 	listened = worked = output_size = 0;
-	function = (struct usb_function){ .dev = &usb, .interface = { .packet_max = 8, .report_size = n, .hid_version = 0x111 } };
+	function = (struct usb_function){ .dev = &usb, .interface = { .packet_max = 8, .report_size = n,
+								      .hid_version = 0x111 } };
 	return hid_bind(&function);
 }
 
@@ -83,7 +84,7 @@ static void end(void)
 	EXPECT_EQ(host_alloc_live(), 0ull);
 }
 
-#define REPORT(...) do { const u8 report_[] = { __VA_ARGS__ }; hid_report(&function, report_, sizeof(report_)); } while (0)
+#define REPORT(...) hid_report(&function, (const u8[]){ __VA_ARGS__ }, sizeof((const u8[]){ __VA_ARGS__ }))
 static bool down(struct input_device *dev, u32 key) { return bitmap_test(input_bits(dev->on, EV_KEY), key); }
 
 /* ---- tests ------------------------------------------------------------------------------------------ */
@@ -171,7 +172,8 @@ TEST(a_tablets_place_and_size)
 
 TEST(what_is_no_description)
 {
-	static const u8 pop[] = { 0xb4 }, push[] = { 0xa4, 0xa4, 0xa4, 0xa4, 0xa4, 0xa4, 0xa4, 0xa4, 0xa4 }, cut[] = { 0x27, 1, 2 };
+	static const u8 pop[] = { 0xb4 }, push[] = { 0xa4, 0xa4, 0xa4, 0xa4, 0xa4, 0xa4, 0xa4, 0xa4, 0xa4 };
+	static const u8 cut[] = { 0x27, 1, 2 };
 	static const u8 huge[] = { 0x09, 1, 0x77, 0xff, 0xff, 0xff, 0xff, 0x97, 0xff, 0xff, 0xff, 0xff, 0x81, 2 };
 	static const u8 wide[] = { 0x1b, 0, 0, 0, 0, 0x2b, 0xff, 0xff, 0xff, 0xff };
 

@@ -1,6 +1,7 @@
 /*
- * An xHC by its registers, its rings and its contexts, with a keyboard that can be plugged into its ports. It does what
- * the specification says of the parts that the driver uses, and can be told to lie or to fall silent; the keyboard, too.
+ * An xHC by its registers, its rings and its contexts, with a keyboard that can be plugged into its ports. It does
+ * what the specification says of the parts that the driver uses, and can be told to lie or to fall silent; the
+ * keyboard, too.
  */
 #pragma once
 #include "drivers/usb/gadgets.h"
@@ -53,8 +54,10 @@ static void *handler_arg;
 static struct gadget keyboard(void)
 {
 	struct gadget g = {
-		.device = { 18, 1, 0, 2, 0, 0, 0, 64, 0x27, 0x06, 1, 0, 0, 0, 1, 2, 0, 1 }, .config = HID_CONFIG(sizeof(keyboard_report)),
-		.report = keyboard_report, .report_size = sizeof(keyboard_report), .stall = 0xff, .silent = 0xff, .cut = 0xff,
+		.device = { 18, 1, 0, 2, 0, 0, 0, 64, 0x27, 0x06, 1, 0, 0, 0, 1, 2, 0, 1 },
+		.config = HID_CONFIG(sizeof(keyboard_report)),
+		.report = keyboard_report, .report_size = sizeof(keyboard_report),
+		.stall = 0xff, .silent = 0xff, .cut = 0xff,
 	};
 
 	return g;
@@ -286,7 +289,8 @@ static bool report(u32 slot, const u8 *bytes, u32 n)
 	*td = 0;
 	EXPECT_GE(t->status & 0x1ffff, n);
 	memcpy((void *)t->parameter, bytes, n);
-	transfer_done(slot, IN_ID, (u64)t, n < (t->status & 0x1ffff) ? CODE_SHORT : CODE_SUCCESS, (t->status & 0x1ffff) - n);
+	transfer_done(slot, IN_ID, (u64)t, n < (t->status & 0x1ffff) ? CODE_SHORT : CODE_SUCCESS,
+		      (t->status & 0x1ffff) - n);
 	return true;
 }
 
@@ -314,7 +318,8 @@ static void interrupt_do(u32 slot, u32 id)
 static void plug(u32 port, struct gadget *g)
 {
 	hc.gadgets[port] = g;
-	hc.portsc[port] = (hc.portsc[port] & ~(u32)(PORT_CONNECTED | PORT_ENABLED)) | (g ? PORT_CONNECTED : 0) | PORT_CONNECT_CHANGE;
+	hc.portsc[port] &= ~(u32)(PORT_CONNECTED | PORT_ENABLED);
+	hc.portsc[port] |= (g ? PORT_CONNECTED : 0) | PORT_CONNECT_CHANGE;
 	if (g && port > 2)
 		hc.portsc[port] |= PORT_ENABLED | USB_SUPER << 10;
 	port_news(port);

@@ -73,7 +73,8 @@ static void fresh(void)
 	memset(&hc, 0, sizeof(hc));
 	hc_reset();
 	board = keyboard();
-	pci = (struct pci_device){ .name = "0000:00:02.0", .config = config_space, .ranges = { { .size = REGS_SIZE } } };
+	pci = (struct pci_device){ .name = "0000:00:02.0", .config = config_space,
+				   .ranges = { { .size = REGS_SIZE } } };
 	host_mmio_add(&regs);
 }
 
