@@ -402,7 +402,11 @@ struct superblock *tmpfs_root_make(void)
 
 struct tmpfs_node *tmpfs_node_unnamed(void)
 {
-	return node_new(kernel_sb, NULL, S_IFREG | 0600);
+	struct tmpfs_node *n = node_new(kernel_sb, NULL, S_IFREG | 0600);
+
+	if (!is_err(n))
+		n->v.nlink = 0;
+	return n;
 }
 
 int tmpfs_unnamed(const char *name, u32 mode, u32 seals, struct path *out)

@@ -93,8 +93,11 @@ static struct page *page_place(struct tmpfs_node *n, u64 index, struct page *fre
 	struct page *p;
 	int err;
 
-	/* Who fills memory by mappings can be found and ended; who does by writing can't: the last of it is for programs. */
-	err = !within_size && page_is_short() ? -ENOSPC : tmpfs_pages_take(n->v.sb, 1);
+	/*
+	 * Who fills memory by mappings that go with him can be found and ended. Who writes, or fills what outlives him,
+	 * can't: the last of it is for programs.
+	 */
+	err = (!within_size || n->v.nlink) && page_is_short() ? -ENOSPC : tmpfs_pages_take(n->v.sb, 1);
 	if (err) {
 		page_put(fresh);
 		return err_ptr(err);

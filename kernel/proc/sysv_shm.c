@@ -61,6 +61,7 @@ static int segment_create(struct sysv_object *o, u64 size, u32 flags)
 	if (err)
 		goto uncommit;
 	p.dentry->vnode->ino = o->id;
+	p.dentry->vnode->nlink = 1;	/* it outlives those who fill it */
 	p.dentry->vnode->size = s->pages << PAGE_SHIFT;
 	err = path_open_found(&p, O_RDWR | O_LARGEFILE, &s->file);
 	path_put(&p);

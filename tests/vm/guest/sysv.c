@@ -644,3 +644,48 @@ CHECK(queues_do_not_take_all_memory)
 	}
 	child_ok(pid);
 }
+
+/* A user's child that touches so much of it, of which there is not so much: the signal that it dies of. */
+static int fill(char *at, size_t size)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		become_user();
+		for (size_t i = 0; i < size; i += 4096)
+			at[i] = 1;
+		_exit(0);
+	}
+	SAME(waitpid(pid, &status, 0), pid);
+	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+CHECK(what_outlives_a_program_leaves_memory_to_others)
+{
+	static const char *const names[] = { "/tmp/filled", "/dev/shm/filled" };
+	size_t size = 1ul << 30;
+	int id;
+	char *p;
+
+	if (!counts_exact())
+		return;			/* Linux gives the last page away, and ends whom it finds */
+	for (int i = 0; i < 2; i++) {
+		int fd = open(names[i], O_RDWR | O_CREAT, 0666);
+
+		SAME(ftruncate(fd, size), 0);
+		p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		EXPECT(p != MAP_FAILED);
+		SAME(fill(p, size), SIGBUS);
+	}
+	id = shmget(IPC_PRIVATE, size, 0666 | 010000);
+	EXPECT(id >= 0);
+	p = shmat(id, NULL, 0);
+	SAME(fill(p, size), SIGBUS);
+	/* There is room for a program still. */
+	p = mmap(NULL, 2 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	SAME(fill(p, 2 << 20), 0);
+	SAME(shmctl(id, IPC_RMID, NULL), 0);
+	unlink(names[0]);
+	unlink(names[1]);
+}
