@@ -19,17 +19,24 @@
 
 static struct superblock *sysfs;
 
-int sysfs_register(const char *path, void (*show)(struct text_out *, void *),
-		   int (*store)(const char *, size_t, void *), void *arg)
+int sysfs_register_owned(const char *path, void (*show)(struct text_out *, void *),
+			 int (*store)(const char *, size_t, void *), void *arg, void (*arg_free)(void *))
 {
 	struct attr_file what = {
-		.mode = S_IFREG | (store ? 0644 : 0444),
+		.mode = S_IFREG | (show ? 0444 : 0) | (store ? 0200 : 0),
 		.source = { show, store, arg },
+		.arg_free = arg_free,
 		.size = PAGE_SIZE,
 		.strict = true,
 	};
 
 	return attrfs_add(sysfs, path, &what);
+}
+
+int sysfs_register(const char *path, void (*show)(struct text_out *, void *),
+		   int (*store)(const char *, size_t, void *), void *arg)
+{
+	return sysfs_register_owned(path, show, store, arg, NULL);
 }
 
 static void text_show(struct text_out *t, void *text)
@@ -66,7 +73,17 @@ int sysfs_register_link(const char *path, const char *target)
 struct binary {
 	s64 (*read)(void *arg, u64 offset, void *buf, size_t n);
 	void *arg;
+	void (*arg_free)(void *);
 };
+
+static void binary_free(void *binary)
+{
+	struct binary *b = binary;
+
+	if (b->arg_free)
+		b->arg_free(b->arg);
+	kfree(b);
+}
 
 static s64 binary_read(struct file *f, struct uio *u, u64 *pos)
 {
@@ -90,16 +107,16 @@ static s64 binary_read(struct file *f, struct uio *u, u64 *pos)
 
 static const struct file_ops binary_fops = { .read = binary_read, .seek = file_seek_vnode };
 
-int sysfs_register_binary(const char *path, u32 mode, u64 size, s64 (*read)(void *, u64, void *, size_t), void *arg)
+int sysfs_register_binary(const char *path, u32 mode, u64 size, s64 (*read)(void *, u64, void *, size_t), void *arg,
+			  void (*arg_free)(void *))
 {
-	struct attr_file what = { .mode = S_IFREG | mode, .arg_free = kfree, .fops = &binary_fops, .size = size };
+	struct attr_file what = { .mode = S_IFREG | mode, .arg_free = binary_free, .fops = &binary_fops, .size = size };
 	struct binary *b = kmalloc(sizeof(*b));
 	int err;
 
 	if (!b)
 		return -ENOMEM;
-	b->read = read;
-	b->arg = arg;
+	*b = (struct binary){ read, arg, arg_free };
 	what.source.arg = b;
 	err = attrfs_add(sysfs, path, &what);
 	if (err)

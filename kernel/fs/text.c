@@ -99,12 +99,12 @@ static s64 text_read(struct file *f, struct uio *u, u64 *pos)
 	mutex_lock(&r->lock);
 	if (!r->made || *pos == 0) {
 		r->text.len = 0;
-		r->text.failed = false;
+		r->text.failed = r->text.gone = false;
 		r->source->show(&r->text, r->source->arg);
 		r->made = true;
 	}
-	if (r->text.failed) {
-		n = -ENOMEM;
+	if (r->text.failed || r->text.gone) {
+		n = r->text.gone ? -ENODEV : -ENOMEM;
 	} else if (*pos < r->text.len) {
 		n = MIN(u->left, r->text.len - *pos);
 		if (uio_put(u, r->text.buf + *pos, n))

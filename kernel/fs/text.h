@@ -9,6 +9,7 @@ struct text_out {
 	char *buf;			/* kmalloc'ed, or NULL */
 	size_t len, size;
 	bool failed;			/* no memory: the text is not whole */
+	bool gone;			/* what the text was to be of is no longer there: reading gives ENODEV */
 };
 
 void text_printf(struct text_out *t, const char *fmt, ...) printf_like(2, 3);

@@ -167,7 +167,7 @@ static void connector_add(struct writer *w, u32 n)
 	show_add(w, path_make(w, "%s/modes", dir), modes_show, c);
 	path_make(w, "%s/edid", dir);
 	if (!w->err)
-		w->err = sysfs_register_binary(w->path, 0444, GPU_EDID_SIZE, edid_read, c);
+		w->err = sysfs_register_binary(w->path, 0444, GPU_EDID_SIZE, edid_read, c, NULL);
 	text_add(w, path_make(w, "%s/uevent", dir), "DEVTYPE=drm_connector");
 	link_add(w, path_make(w, "%s/subsystem", dir), "class/drm");
 	link_add(w, path_make(w, "class/drm/card%u-Virtual-%u", card, n + 1), dir);
