@@ -137,6 +137,8 @@ void irq_destroy(struct irq *irq)
 	if (!last)
 		return;
 	irq_poll_end(irq);
+	/* A dispatch that began before may have found it, though nobody listens any more. */
+	irq_wait_handlers();
 	kfree(irq->counts);
 	kfree(irq);
 }

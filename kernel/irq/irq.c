@@ -154,9 +154,9 @@ int irq_attach(struct irq *irq, irq_handler handler, void *arg, const char *name
 	return 0;
 }
 
-/* Wait until no other CPU is inside a dispatch that began before now. */
-static void irq_wait_handlers(void)
+void irq_wait_handlers(void)
 {
+	atomic_fence();		/* what was unlinked is so before the sequences are read: a later dispatch does not find it */
 	for (u32 cpu = 0; cpu < cpus_present; cpu++) {
 		u32 *sequence = &per_cpu(dispatch, cpu)->sequence;
 		u32 seen = atomic_load(sequence);
@@ -185,7 +185,6 @@ void irq_detach(struct irq *irq, void *arg)
 	spin_unlock_irqrestore(&irq->lock, flags);
 	if (end)
 		irq_poll_end(irq);
-	atomic_fence();		/* unlinked before the sequences are read: a later dispatch does not find it */
 	irq_wait_handlers();
 	kfree(a);
 }

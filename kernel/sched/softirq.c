@@ -110,7 +110,9 @@ static void softirq_thread(void *arg)
 
 static struct spinlock work_lock = SPINLOCK_INIT("work");	/* irq kind */
 static struct work *work_head, **work_tail = &work_head;	/* [work_lock] */
+static struct work *work_now;			/* whose function runs; it may have freed it [work_lock] */
 static struct wait_queue work_wait = WAIT_QUEUE_INIT(work_wait, "work wait");
+static struct wait_queue work_over = WAIT_QUEUE_INIT(work_over, "work over");
 
 void work_queue(struct work *w)
 {
@@ -139,8 +141,27 @@ static struct work *work_take(void)
 			work_tail = &work_head;
 		w->queued = false;
 	}
+	work_now = w;
 	spin_unlock_irqrestore(&work_lock, flags);
 	return w;
+}
+
+void work_cancel(struct work *w)
+{
+	u64 flags = spin_lock_irqsave(&work_lock);
+
+	if (w->queued) {
+		struct work **link = &work_head;
+
+		while (*link != w)
+			link = &(*link)->next;
+		*link = w->next;
+		if (!*link)
+			work_tail = link;
+		w->queued = false;
+	}
+	spin_unlock_irqrestore(&work_lock, flags);
+	wait_event(&work_over, READ_ONCE(work_now) != w);
 }
 
 static void work_thread(void *arg)
@@ -150,6 +171,8 @@ static void work_thread(void *arg)
 
 		wait_event(&work_wait, (w = work_take()) != NULL);
 		w->fn(w);
+		atomic_store(&work_now, NULL);
+		wait_wake_all(&work_over);
 	}
 }
 

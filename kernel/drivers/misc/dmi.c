@@ -169,9 +169,9 @@ static int smbios_show(void)
 		kfree(tables.data);
 		return 0;
 	}
-	err = sysfs_register_binary("firmware/dmi/tables/smbios_entry_point", 0400, entry.size, blob_show, &entry);
+	err = sysfs_register_binary("firmware/dmi/tables/smbios_entry_point", 0400, entry.size, blob_show, &entry, NULL);
 	if (!err)
-		err = sysfs_register_binary("firmware/dmi/tables/DMI", 0400, tables.size, blob_show, &tables);
+		err = sysfs_register_binary("firmware/dmi/tables/DMI", 0400, tables.size, blob_show, &tables, NULL);
 	return err ? err : strings_show();
 }
 

@@ -111,3 +111,16 @@ void work_queue(struct work *w)
 		worker = thread_create("work", work_thread, NULL);
 	wait_wake_all(&work_wait);
 }
+
+void work_cancel(struct work *w)
+{
+	for (struct work **link = &work_head; *link; link = &(*link)->next) {
+		if (*link != w)
+			continue;
+		*link = w->next;
+		if (!*link)
+			work_tail = link;
+		w->queued = false;
+		return;
+	}
+}
