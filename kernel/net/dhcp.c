@@ -13,6 +13,7 @@
 #include "net/ether.h"
 #include "net/ip_config.h"
 #include "net/ip_internal.h"
+#include "net/napi.h"
 #include "net/net.h"
 #include "net/udp.h"
 
@@ -162,12 +163,21 @@ bool dhcp_input(struct pkt *p, const struct ip_header *ip)
 	return taken;
 }
 
+/* The interface has been unregistered: nobody is to be asked any more. */
+static bool gone(void)
+{
+	return READ_ONCE(client.netif->gone);
+}
+
 /* The next reply to this exchange that is one of the kinds wanted, before the deadline. */
 static bool reply_wait(u32 kinds, u64 deadline, struct dhcp_reply *r)
 {
-	while (!wait_event_uninterruptible(&client.wait, client.replies.head, deadline)) {
+	while (!wait_event_uninterruptible(&client.wait, client.replies.head || gone(), deadline)) {
 		struct pkt *p;
 		bool good;
+
+		if (gone())
+			return false;
 
 		spin_lock_bh(&client.lock);
 		p = pkt_queue_pop(&client.replies);
@@ -200,8 +210,8 @@ static void exchange_begin(void)
 
 /* ---- the states (RFC 2131, figure 5) -------------------------------------- */
 
-/* INIT and SELECTING: ask until somebody offers; the first offer is taken. */
-static void discover(void)
+/* INIT and SELECTING: ask until somebody offers; the first offer is taken. False: the interface goes. */
+static bool discover(void)
 {
 	u64 timeout = RETRY_FIRST_NS;
 	struct pkt *p;
@@ -209,19 +219,21 @@ static void discover(void)
 	exchange_begin();
 	for (;;) {
 		/* Without a link there is nobody to ask: the clock of the retries stands still too. */
-		while (!(client.netif->flags & NETIF_RUNNING)) {
+		while (!(client.netif->flags & NETIF_RUNNING) && !gone()) {
 			u32 seen = netif_change_count();
 
-			if (!(client.netif->flags & NETIF_RUNNING))
+			if (!(client.netif->flags & NETIF_RUNNING) && !gone())
 				netif_change_wait(seen, WAIT_FOREVER);
 			timeout = RETRY_FIRST_NS;
 		}
+		if (gone())
+			return false;
 		p = message_make(DHCP_DISCOVER, 0, 0, 0);
 		if (p)
 			send_broadcast(p, 0);
 		if (reply_wait(BIT(DHCP_OFFER), clock_ns() + with_jitter(timeout), &client.offer) &&
 		    client.offer.address && client.offer.server)
-			return;
+			return true;
 		timeout = MIN(timeout * 2, RETRY_MAX_NS);
 	}
 }
@@ -231,7 +243,7 @@ static bool request_offer(void)
 {
 	u64 timeout = RETRY_FIRST_NS;
 
-	for (u32 i = 0; i < REQUEST_TRIES; i++, timeout *= 2) {
+	for (u32 i = 0; i < REQUEST_TRIES && !gone(); i++, timeout *= 2) {
 		struct pkt *p = message_make(DHCP_REQUEST, 0, client.offer.address, client.offer.server);
 		u64 now = clock_ns();
 
@@ -292,11 +304,10 @@ static void keep_lease(void)
 		u64 now;
 
 		dhcp_listening = false;
-		if (client.lease.lease_s == ~0u)
-			wait_until(WAIT_FOREVER);
-		wait_until(t1);
+		if (!wait_event_uninterruptible(&client.wait, gone(), client.lease.lease_s == ~0u ? WAIT_FOREVER : t1))
+			return;
 		exchange_begin();
-		while ((now = clock_ns()) < end && !answer.type) {
+		while ((now = clock_ns()) < end && !answer.type && !gone()) {
 			u64 phase_end = now < t2 ? t2 : end;
 			u64 wait = MAX((phase_end - now) / 2, RENEW_MIN_NS);
 			struct pkt *p = message_make(DHCP_REQUEST, client.lease.address, 0, 0);
@@ -308,6 +319,8 @@ static void keep_lease(void)
 			if (!reply_wait(BIT(DHCP_ACK) | BIT(DHCP_NAK), MIN(now + wait, phase_end), &answer))
 				answer.type = 0;
 		}
+		if (gone())
+			return;
 		if (answer.type != DHCP_ACK || !answer.address) {
 			log_warn("%s: DHCP lease of %pI4 %s", client.netif->name, &client.lease.address,
 				 answer.type == DHCP_NAK ? "refused" : "ended");
@@ -325,15 +338,28 @@ static void keep_lease(void)
 	}
 }
 
+/* The interface goes: so does the client, and another may start. */
+static void client_end(void)
+{
+	struct netif *nif = client.netif;
+
+	exchange_begin();		/* what came for it is not needed */
+	dhcp_listening = false;
+	mutex_lock(&net_config_mutex);
+	client.netif = NULL;
+	mutex_unlock(&net_config_mutex);
+	net_quiesce();			/* of the softirqs none compares with it any more */
+	netif_put(nif);
+}
+
 static void dhcp_thread(void *arg)
 {
 	static const struct ip_config none = { .dhcp = true };
 	u64 pause = RETRY_FIRST_NS;
 
-	for (;;) {
-		discover();
+	while (discover()) {
 		if (!request_offer()) {		/* a server that offers and refuses is not to be hammered */
-			wait_until(clock_ns() + with_jitter(pause));
+			wait_event_uninterruptible(&client.wait, gone(), clock_ns() + with_jitter(pause));
 			pause = MIN(pause * 2, RETRY_MAX_NS);
 			continue;
 		}
@@ -344,6 +370,18 @@ static void dhcp_thread(void *arg)
 		atomic_store(&client.bound, false);
 		ip_config_set(client.netif, &none);
 	}
+	client_end();
+}
+
+void dhcp_gone(struct netif *nif)
+{
+	bool ours;
+
+	mutex_lock(&net_config_mutex);
+	ours = client.netif == nif;
+	mutex_unlock(&net_config_mutex);
+	if (ours)
+		wait_wake_all(&client.wait);
 }
 
 int dhcp_start(struct netif *nif, const char *host)

@@ -28,6 +28,8 @@ void ip_config_set(struct netif *nif, const struct ip_config *c);
 
 /* dhcp.c: a client for nif in a thread of its own. -ENOMEM. */
 int dhcp_start(struct netif *nif, const char *host);
+/* The interface goes: if it is the client's, that ends, soon. Process context. */
+void dhcp_gone(struct netif *nif);
 /* Sleep until it has a lease: 0, -ETIMEDOUT. */
 int dhcp_wait(u64 deadline_ns);
 

@@ -318,6 +318,24 @@ static void expiry_fire(struct timer *t)
 	garbage_free(garbage);
 }
 
+void ip_frag_flush(struct netif *nif)
+{
+	struct pkt *garbage = NULL, *p;
+
+	spin_lock_bh(&frag_lock);
+	for (struct list_node *n = by_age.next, *next; n != &by_age; n = next) {
+		struct frag_queue *q = list_entry(n, struct frag_queue, age);
+
+		next = n->next;
+		for (p = q->first; p && p->netif != nif; p = p->next)
+			;
+		if (p)
+			queue_drop(q, &garbage);
+	}
+	spin_unlock_bh(&frag_lock);
+	garbage_free(garbage);
+}
+
 void ip_frag_stats_get(struct ip_frag_stats *s)
 {
 	spin_lock_bh(&frag_lock);

@@ -39,6 +39,8 @@ int ip_send(struct pkt *p, const struct ip_route *r);
 /* ip_frag.c. A fragment, IP header at data (checked): the whole packet when it is the last one missing, else NULL. */
 struct pkt *ip_reassemble(struct pkt *p);
 void ip_frag_init(void);
+/* The interface goes: so do fragments that came by it. Process context. */
+void ip_frag_flush(struct netif *nif);
 struct ip_frag_stats { u32 queues; u64 memory; };
 void ip_frag_stats_get(struct ip_frag_stats *s);
 

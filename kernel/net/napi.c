@@ -18,6 +18,7 @@
 #include "mm/slab.h"
 #include "net/napi.h"
 #include "net/napi_internal.h"
+#include "sched/mutex.h"
 #include "sched/softirq.h"
 #include "sched/timer.h"
 #include "sched/wait.h"
@@ -321,6 +322,52 @@ void napi_poll_by_timer(struct napi *n, bool on)
 	list_push_back(&poll_timers, &p->node);
 	spin_unlock_bh(&poll_timers_lock);
 	timer_set(&p->timer, clock_ns() + TIMER_POLL_NS);
+}
+
+/* ---- waiting for them all --------------------------------------------------- */
+
+/*
+ * A poll on each CPU that has nothing to poll, and behind it a deferred call: softirqs of a CPU run one after the other, so
+ * that what was at work there before has ended.
+ */
+struct marker {
+	struct napi napi;
+	struct net_deferred last;
+};
+static DEFINE_PERCPU(struct marker, marker);	/* [quiesce_lock] */
+static struct mutex quiesce_lock = MUTEX_INIT(quiesce_lock, "net.quiesce");
+static u32 markers_left;			/* on their way; each CPU's is added before cpu_call_all returns [a] */
+static struct wait_queue quiesce_wait = WAIT_QUEUE_INIT(quiesce_wait, "net.quiesce wait");
+
+static void marker_end(struct net_deferred *d)
+{
+	atomic_sub(&markers_left, 1);
+	wait_wake_all(&quiesce_wait);
+}
+
+static int marker_poll(struct napi *n, int budget)
+{
+	napi_complete(n);
+	net_defer(&container_of(n, struct marker, napi)->last);		/* a softirq is a batch */
+	return 0;
+}
+
+static void marker_start(void *unused)
+{
+	struct marker *m = this_cpu(marker);
+
+	napi_init(&m->napi, marker_poll, NULL);
+	m->last.fn = marker_end;
+	atomic_add(&markers_left, 1);
+	napi_schedule(&m->napi);
+}
+
+void net_quiesce(void)
+{
+	mutex_lock(&quiesce_lock);
+	cpu_call_all(marker_start, NULL);
+	wait_event(&quiesce_wait, !atomic_load(&markers_left));
+	mutex_unlock(&quiesce_lock);
 }
 
 void napi_stats_get(struct napi_stats *s)

@@ -42,6 +42,9 @@ bool net_defer(struct net_deferred *d);
 void net_batch_begin(void);
 void net_batch_end(void);
 
+/* Wait until every poll, batch and deferred call that was at work when this began has ended, on each CPU. Process context. */
+void net_quiesce(void);
+
 struct napi_stats { u64 polls, timer_polls, packets, rearm_races; };
 void napi_stats_get(struct napi_stats *s);
 /* The last step of the ladder: poll this context from a 100 Hz timer while it is enabled. */

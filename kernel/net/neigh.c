@@ -177,7 +177,8 @@ struct neighbour *neigh_get(struct netif *nif, be32 address)
 
 		if (entry_count >= ENTRIES_SOFT)
 			evicted = entry_evict();
-		if (entry_count < ENTRIES_HARD) {
+		/* None of an interface that goes: neigh_flush comes after gone is set. */
+		if (entry_count < ENTRIES_HARD && !READ_ONCE(nif->gone)) {
 			made->next = *head;
 			*head = made;
 			entry_count++;

@@ -10,6 +10,9 @@
 #include "base/printf.h"
 #include "core/log.h"
 #include "mm/slab.h"
+#include "net/ip_config.h"
+#include "net/ip_internal.h"
+#include "net/napi.h"
 #include "net/neigh.h"
 #include "net/net.h"
 #include "net/netif.h"
@@ -25,7 +28,6 @@ struct spinlock net_config_lock = SPINLOCK_INIT("net.config.lists");
 struct list_node netif_list = LIST_INIT(netif_list);
 struct netif *loopback_netif;
 
-static struct wait_queue refs_wait = WAIT_QUEUE_INIT(refs_wait, "netif.refs");
 static void links_announce(struct work *w);
 static struct work link_work = { .fn = links_announce };
 
@@ -84,8 +86,11 @@ struct netif *netif_next(u32 after)
 
 void netif_put(struct netif *nif)
 {
-	if (ref_put(&nif->refs))
-		wait_wake_all(&refs_wait);
+	if (ref_put(&nif->refs)) {
+		kfree(nif->stats);
+		netif_txqs_free(nif);
+		nif->ops->release(nif);
+	}
 }
 
 /* The first free ethN. Lock held. */
@@ -148,21 +153,24 @@ fail:
 
 void netif_unregister(struct netif *nif)
 {
-	netif_set_up(nif, false);
 	mutex_lock(&net_config_mutex);
+	netif_set_up_locked(nif, false);
 	ifaddr_delete_all(nif);
 	spin_lock_bh(&net_config_lock);
 	list_remove(&nif->node);
+	WRITE_ONCE(nif->gone, true);
+	nif->bus_info = NULL;
 	spin_unlock_bh(&net_config_lock);
+	route_flush_netif(nif, true);
 	neigh_flush(nif, true);
-	route_cache_flush();
 	net_sysfs_remove(nif->name);
 	net_notify_link(nif, true);
 	mutex_unlock(&net_config_mutex);
-	netif_put(nif);
-	wait_event(&refs_wait, atomic_load(&nif->refs) == 0);
-	kfree(nif->stats);
-	netif_txqs_free(nif);
+	netif_changed(nif);
+	dhcp_gone(nif);
+	ip_frag_flush(nif);
+	/* Packets that came by it say so without a reference, and end in the softirq in which they came. */
+	net_quiesce();
 }
 
 int netif_rename(struct netif *nif, const char *name)
@@ -175,7 +183,9 @@ int netif_rename(struct netif *nif, const char *name)
 		return -EINVAL;
 	strlcpy(old, nif->name, sizeof(old));
 	spin_lock_bh(&net_config_lock);
-	if (nif->flags & NETIF_UP)
+	if (nif->gone)
+		err = -ENODEV;
+	else if (nif->flags & NETIF_UP)
 		err = -EBUSY;
 	else if (name_find(name))
 		err = -EEXIST;
@@ -255,6 +265,8 @@ int netif_set_up_locked(struct netif *nif, bool up)
 {
 	int err = 0;
 
+	if (nif->gone)
+		return -ENODEV;
 	if (up == !!(nif->flags & NETIF_UP))
 		return 0;
 	if (up)
@@ -297,6 +309,8 @@ int netif_set_mtu(struct netif *nif, u32 mtu)
 
 	if (mtu < nif->min_mtu || mtu > nif->max_mtu)
 		return -EINVAL;
+	if (nif->gone)
+		return -ENODEV;
 	if (nif->ops->set_mtu)
 		err = nif->ops->set_mtu(nif, mtu);
 	if (err)
@@ -311,6 +325,8 @@ int netif_set_mac(struct netif *nif, const u8 mac[ETH_ALEN])
 {
 	int err;
 
+	if (nif->gone)
+		return -ENODEV;
 	if (mac[0] & 1)
 		return -EADDRNOTAVAIL;
 	if (!nif->ops->set_mac)

@@ -33,6 +33,8 @@ struct netif_ops {
 	/* So many pairs of a receive and a transmit queue are to be in use, from 1 to txq_max. The driver calls netif_txqs_use:
 	 * before the card hears of fewer, after it has heard of more. NULL: their number is fixed. [config] */
 	int (*set_channels)(struct netif *, u32 count);
+	/* Nobody has the interface any more, after netif_unregister: free it. Any context but hard irq. */
+	void (*release)(struct netif *);
 	/* Add what the card itself has counted since it was registered. NULL: nothing. Process context. */
 	void (*add_stats)(const struct netif *, struct netif_stats *);
 };
@@ -63,7 +65,7 @@ struct netif {
 	u32 index;			/* ifindex, from 1; lo is 1 */
 	const struct netif_ops *ops;
 	void *priv;
-	const char *bus_info;		/* sysfs device, or NULL */
+	const char *bus_info;		/* sysfs device, or NULL [config] */
 	u8 mac[ETH_ALEN], perm_mac[ETH_ALEN]; /* [config] */
 	u32 features;			/* NETIF_F_* fixed before register */
 	u32 tso_parts;			/* it cuts TCP segments of so many pieces (PKT_GSO_TCP4); 0: none. Fixed likewise */
@@ -79,15 +81,21 @@ struct netif {
 	u64 *tx_flows;			/* NULL: there is one queue (netif_queue.c) [a] */
 	u32 tx_queue_limit;		/* packets that wait, of each */
 	struct list_node node;		/* all interfaces [config] */
-	u32 refs;
+	u32 refs;			/* [a] */
+	bool gone;			/* unregistered: it is found no more, and its operations are not called [config] */
 	struct list_node groups;	/* multicast groups joined [config] */
 	u32 promisc_count, allmulti_count; /* [config] */
 	bool carrier_event;		/* a change of carrier is to be announced [a] */
 };
 
-/* Boot or probe. Fills index and, when name[0] is 0, "ethN". -ENOMEM, -EEXIST. The caller keeps the memory until unregister returns. */
+/* Boot or probe. Fills index and, when name[0] is 0, "ethN". -ENOMEM, -EEXIST. The caller has the first reference. */
 int netif_register(struct netif *nif);
-void netif_unregister(struct netif *nif);	/* process context; waits for users */
+/*
+ * It goes: down, without addresses, routes, neighbours; announced. When this returns no packet is on its way through it and
+ * none of its operations is called again, but sockets may still hold it: with the caller's netif_put, or a later one, its
+ * release comes. tx_reclaim and add_stats may be at work, or come, until then: they find nothing there. Process context.
+ */
+void netif_unregister(struct netif *nif);
 /* A received frame, link header at data, from poll: takes the pkt. Sets protocol, flags; delivers. Softirq. */
 void netif_rx(struct netif *nif, struct pkt *p);
 /* Send a frame whose link header is in place. Takes the pkt in every case; counts drops. Any context but hard irq. 0 or -errno (dropped). */

@@ -15,3 +15,11 @@ size_t ipi_format(u32 number, char *buf, size_t size)
 {
 	return 0;
 }
+
+void cpu_call_all(void (*fn)(void *), void *arg)
+{
+	u64 flags = irq_save();
+
+	fn(arg);
+	irq_restore(flags);
+}
