@@ -66,7 +66,7 @@ SELDOM := $(addprefix kernel/, \
 	input/evdev_ioctl.c input/sysfs.c input/keyboard.c drivers/video/% gfx/fb% \
 	gfx/object.c gfx/drm_core.c gfx/drm_kms.c gfx/drm_mode.c gfx/drm_prime.c gfx/drm_sync.c gfx/drm_fb.c gfx/sysfs.c \
 	drivers/gpu/virtio_gpu.c drivers/net/nic.c drivers/net/e1000.c drivers/net/vmxnet3.c \
-	drivers/net/virtio_net_ctrl.c drivers/net/virtio_net_pairs.c drivers/rtc/% dev/% \
+	drivers/net/virtio_net_ctrl.c drivers/net/virtio_net_pairs.c drivers/rtc/% dev/% bus/% \
 	base/printf.c core/panic.c core/param.c core/symbols.c core/trace.c mm/page_boot.c fs/async.c fs/attrfs.c \
 	fs/cpu_text.c fs/devfs.c fs/flock.c fs/init.c fs/memdev.c fs/initramfs.c fs/inotify% fs/mount.c fs/names.c fs/options.c \
 	fs/procfs% fs/splice.c fs/sysfs.c fs/timerfd.c fs/tmpfs_xattr.c fs/xattr% irq/affinity.c irq/domain.c irq/ipi.c irq/polled.c cpus.c \

@@ -17,11 +17,11 @@ u64 random_u64(void);
 /* Uniform below n (n > 0). */
 u32 random_below(u32 n);
 
-/* A device that gives entropy (drivers/misc). Set once, at its probe; NULL: there is none. */
+/* A device that gives entropy (drivers/misc). Set once, at its probe; NULL: there was none yet. */
 #define RANDOM_SOURCE_BYTES 64
 struct random_source {
 	void (*seed)(void);			/* please call random_seed when there is some. Any context */
-	/* Up to RANDOM_SOURCE_BYTES for a program: how many, -EAGAIN unless wait, -ERESTARTSYS, -EIO. Process context,
+	/* Up to RANDOM_SOURCE_BYTES for a program: how many, -EAGAIN unless wait, -ERESTARTSYS, -EIO, -ENODEV (it is gone). Process context,
 	 * one caller at a time. */
 	s64 (*read)(u8 *to, bool wait);
 };

@@ -116,6 +116,8 @@ int netif_set_channels(struct netif *nif, u32 count)
 {
 	int err;
 
+	if (nif->gone)
+		return -ENODEV;
 	if (!nif->ops->set_channels)
 		return -EOPNOTSUPP;
 	if (!count || count > nif->txq_max)

@@ -253,7 +253,7 @@ static int gpu_probe(struct virtio_device *d)
 	g->dev.ops = &virtio_gpu_ops;
 	g->dev.name = d->name;
 	gpu_init(&g->dev);
-	at = pci_sysfs_path(d->pci, g->dev.sysfs, sizeof(g->dev.sysfs));
+	at = bus_device_path(&d->pci->dev, g->dev.sysfs, sizeof(g->dev.sysfs));
 	snprintf(g->dev.sysfs + at, sizeof(g->dev.sysfs) - at, "/%s", d->name);
 	spin_init(&g->control_lock, "virtio_gpu.control");
 	spin_init(&g->cursor_lock, "virtio_gpu.cursor");

@@ -43,8 +43,9 @@ struct virtio_input_absinfo { le32 minimum, maximum, fuzz, flat, resolution; };
 struct virtio_input {
 	struct virtio_device *device;
 	struct input_device *input;
-	struct work remove;
-	bool removing;			/* remove was queued, once [a] */
+	struct work end;		/* a queue lied */
+	bool ending;			/* end was queued, or needs not be [a] */
+	bool ended;			/* nothing is left but the memory [end's; who has cancelled it] */
 	struct spinlock events;		/* irq kind */
 	struct spinlock status;		/* irq kind */
 	struct virtqueue queues[2];	/* [e], [s] */
@@ -246,8 +247,8 @@ static void queue_broken(struct virtqueue *vq)
 {
 	struct virtio_input *v = container_of(vq - vq->index, struct virtio_input, queues[0]);
 
-	if (!atomic_xchg(&v->removing, true))
-		work_queue(&v->remove);
+	if (!atomic_xchg(&v->ending, true))
+		work_queue(&v->end);
 }
 
 /* ---- the device's life ------------------------------------------------------------------------------ */
@@ -268,21 +269,39 @@ static void interrupt_end(struct virtio_input *v)
 /* The device touches nothing any more, then the memory goes. */
 static void input_stop(struct virtio_input *v)
 {
-	if (virtio_reset(v->device))
-		return;			/* it may still write: what it knows of is never used again */
+	virtio_stop(v->device);
 	for (u32 i = 0; i < ARRAY_SIZE(v->queues); i++)
 		if (v->queues[i].memory)
 			virtqueue_destroy(&v->queues[i]);
 	input_release(v);
 }
 
-/* A queue lied. First the handler is out of here, then, behind input_unregister, all programs. */
-static void input_remove(struct work *w)
+/* First the handler is out of here, then, behind input_unregister, all programs. */
+static void input_end(struct virtio_input *v)
 {
-	struct virtio_input *v = container_of(w, struct virtio_input, remove);
-
+	if (v->ended)
+		return;
+	v->ended = true;
 	interrupt_end(v);
 	input_unregister(v->input);
+}
+
+/* A queue lied: the device is silenced, and its driver waits for it to go. */
+static void input_end_work(struct work *w)
+{
+	struct virtio_input *v = container_of(w, struct virtio_input, end);
+
+	input_end(v);
+	virtio_stop(v->device);
+}
+
+static void input_remove(struct virtio_device *d)
+{
+	struct virtio_input *v = d->driver_data;
+
+	atomic_store(&v->ending, true);
+	work_cancel(&v->end);
+	input_end(v);
 	input_stop(v);
 }
 
@@ -362,7 +381,7 @@ static int input_probe(struct virtio_device *d)
 	if (!v)
 		return -ENOMEM;
 	v->device = d;
-	v->remove.fn = input_remove;
+	v->end.fn = input_end_work;
 	spin_init(&v->events, "virtio_input.events");
 	spin_init(&v->status, "virtio_input.status");
 	v->input = input_new();
@@ -383,4 +402,4 @@ static int input_probe(struct virtio_device *d)
 	return 0;
 }
 
-VIRTIO_DRIVER(input, .id = VIRTIO_ID_INPUT, .name = "virtio-input", .probe = input_probe);
+VIRTIO_DRIVER(input, .id = VIRTIO_ID_INPUT, .name = "virtio-input", .probe = input_probe, .remove = input_remove);

@@ -18,6 +18,13 @@ static void pvpanic_notify(void)
 	mmio_write8(pvpanic, PVPANIC_PANICKED);
 }
 
+static void pvpanic_remove(struct pci_device *d)
+{
+	machine_ops.panic_notify = NULL;
+	pci_unmap(pvpanic, 1);
+	pvpanic = NULL;
+}
+
 static int pvpanic_probe(struct pci_device *d)
 {
 	if (pvpanic)
@@ -25,6 +32,9 @@ static int pvpanic_probe(struct pci_device *d)
 	pci_enable(d);
 	pvpanic = pci_map(d, 0, 0, 1);
 	if (!pvpanic || !(mmio_read8(pvpanic) & PVPANIC_PANICKED)) {
+		if (pvpanic)
+			pci_unmap(pvpanic, 1);
+		pvpanic = NULL;
 		pci_disable(d);
 		return -ENODEV;
 	}
@@ -33,4 +43,4 @@ static int pvpanic_probe(struct pci_device *d)
 }
 
 static const struct pci_id pvpanic_ids[] = { PCI_ID(0x1b36, 0x0011), { 0 } };
-PCI_DRIVER(pvpanic, .name = "pvpanic-pci", .ids = pvpanic_ids, .probe = pvpanic_probe);
+PCI_DRIVER(pvpanic, .name = "pvpanic-pci", .ids = pvpanic_ids, .probe = pvpanic_probe, .remove = pvpanic_remove);

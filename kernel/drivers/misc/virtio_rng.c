@@ -23,7 +23,7 @@
 enum use { USE_NONE, USE_SEED, USE_READER };
 
 struct entropy {
-	struct virtio_device *device;
+	struct virtio_device *device;	/* NULL: there is none any more [lock] */
 	struct spinlock lock;		/* irq kind */
 	struct virtqueue vq;		/* [lock] */
 	u32 use;			/* enum use: for whom the device fills the piece [lock] */
@@ -33,12 +33,13 @@ struct entropy {
 	u8 piece[PIECE];		/* the device's while use says so [lock] */
 };
 
-static struct entropy *source;		/* the first device; set once, at probe */
+/* The first device's. It stays when that goes, for the generator and readers may be about to look at it. Set once. */
+static struct entropy *source;
 
-/* The piece to the device. False: it is out of service. [lock], use is USE_NONE */
+/* The piece to the device. False: it is out of service, or gone. [lock], use is USE_NONE */
 static bool ask(struct entropy *e, enum use use)
 {
-	if (virtqueue_add_in(&e->vq, dma_addr(e->piece), PIECE, e))
+	if (!e->device || virtqueue_add_in(&e->vq, dma_addr(e->piece), PIECE, e))
 		return false;
 	e->use = use;
 	e->came = 0;
@@ -91,14 +92,16 @@ static enum irq_result entropy_irq(void *arg)
 
 static bool settled(struct entropy *e)
 {
-	return READ_ONCE(e->use) == USE_NONE || READ_ONCE(e->vq.broken);
+	return READ_ONCE(e->use) == USE_NONE || READ_ONCE(e->vq.broken) || !READ_ONCE(e->device);
 }
 
-/* A reader's turn with the device's answer: its bytes, 0 if they are still to come, -EIO. [lock] */
+/* A reader's turn with the device's answer: its bytes, 0 if they are still to come, -EIO, -ENODEV. [lock] */
 static s64 take(struct entropy *e, u8 *to)
 {
 	u32 n = e->came;
 
+	if (!e->device)
+		return -ENODEV;
 	if (e->use != USE_NONE)
 		return e->vq.broken ? -EIO : 0;
 	if (!n)
@@ -167,27 +170,50 @@ free_irq:
 
 static int entropy_probe(struct virtio_device *d)
 {
-	struct entropy *e;
+	struct entropy *e = source;
 	int err;
 
-	if (source)
+	if (e && e->device)
 		return -ENODEV;		/* one is enough: they all drink from the same host */
-	e = kzalloc(sizeof(*e));
-	if (!e)
-		return -ENOMEM;
+	if (!e) {
+		e = kzalloc(sizeof(*e));
+		if (!e)
+			return -ENOMEM;
+		spin_init(&e->lock, "virtio_rng");
+		wait_queue_init(&e->answered, "virtio_rng");
+	}
 	e->device = d;
-	spin_init(&e->lock, "virtio_rng");
-	wait_queue_init(&e->answered, "virtio_rng");
 	err = entropy_start(e);
 	if (err) {
-		virtio_reset(d);
-		kfree(e);
+		virtio_stop(d);
+		e->device = NULL;
+		if (!source)
+			kfree(e);
 		return err;
 	}
-	d->driver_data = source = e;
+	source = e;
 	random_source = &entropy_source;
 	seed_ask();
 	return 0;
 }
 
-VIRTIO_DRIVER(rng, .id = VIRTIO_ID_ENTROPY, .name = "virtio-rng", .probe = entropy_probe);
+/* The handler is done with it, then whoever asks and waits, then the device; then the queue goes. */
+static void entropy_remove(struct virtio_device *d)
+{
+	struct entropy *e = source;
+	u64 flags;
+
+	pci_irq_detach(d->pci, 0, e);
+	flags = spin_lock_irqsave(&e->lock);
+	e->device = NULL;
+	e->use = USE_NONE;
+	e->came = 0;
+	spin_unlock_irqrestore(&e->lock, flags);
+	wait_wake_all(&e->answered);
+	virtio_stop(d);
+	pci_irq_free(d->pci);
+	virtqueue_destroy(&e->vq);
+	memset(e->piece, 0, PIECE);
+}
+
+VIRTIO_DRIVER(rng, .id = VIRTIO_ID_ENTROPY, .name = "virtio-rng", .probe = entropy_probe, .remove = entropy_remove);

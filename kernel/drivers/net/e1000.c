@@ -53,6 +53,8 @@ static void e1000_receiver(struct e1000 *c)
 	u32 mta[ARRAY_SIZE(c->mta)] = { 0 }, rctl = RCTL_BAM | RCTL_SECRC, flags;
 
 	spin_lock_bh(&c->nic.lock);
+	if (c->nic.gone)
+		goto out;
 	multicast_for_each(&c->nic.nif, e1000_hash, mta);
 	for (u32 i = 0; i < ARRAY_SIZE(mta); i++)
 		if (mta[i] != c->mta[i])
@@ -67,6 +69,7 @@ static void e1000_receiver(struct e1000 *c)
 	/* Not without need: QEMU's e1000 receives nothing for a second after each write. */
 	if (rctl != c->rctl)
 		e1000_write(c, E1000_RCTL, c->rctl = rctl);
+out:
 	spin_unlock_bh(&c->nic.lock);
 }
 
@@ -103,10 +106,10 @@ static void e1000_add_stats(const struct netif *nif, struct netif_stats *s)
 	u32 crc, length, other;
 
 	spin_lock_bh(&c->nic.lock);
-	crc = e1000_read(c, E1000_CRCERRS);
-	if (crc == ~0u) {
+	crc = c->nic.gone ? ~0u : e1000_read(c, E1000_CRCERRS);
+	if (crc == ~0u && !c->nic.gone) {
 		nic_break(&c->nic, "a count of errors of", crc);
-	} else {
+	} else if (crc != ~0u) {
 		length = e1000_read(c, E1000_ROC);
 		other = e1000_read(c, E1000_ALGNERRC) + e1000_read(c, E1000_RXERRC);
 		c->nic.counted.rx_crc_errors += crc;
@@ -200,6 +203,7 @@ static const struct netif_ops e1000_ops = {
 	.set_mtu = e1000_set_mtu,
 	.set_rx_mode = e1000_set_rx_mode,
 	.tx_reclaim = e1000_tx_reclaim,
+	.release = nic_release,
 	.add_stats = e1000_add_stats,
 };
 
@@ -351,7 +355,6 @@ static void e1000_release(struct e1000 *c)
 	if (c->regs)
 		pci_unmap(c->regs, E1000_REGISTERS);
 	e1000_rings_free(c);
-	kfree(c);
 }
 
 static int e1000_probe(struct pci_device *pci)
@@ -394,10 +397,20 @@ static int e1000_probe(struct pci_device *pci)
 
 fail:
 	e1000_release(c);
+	kfree(c);
 	return err;
+}
+
+static void e1000_remove(struct pci_device *pci)
+{
+	struct e1000 *c = pci->driver_data;
+
+	nic_unregister(&c->nic);
+	e1000_release(c);
+	netif_put(&c->nic.nif);
 }
 
 static const struct pci_id e1000_ids[] = { PCI_ID(INTEL, E1000_82540EM), PCI_ID(INTEL, E1000_82545EM), { 0 } };
 static const struct pci_id e1000e_ids[] = { PCI_ID(INTEL, E1000_82574L), { 0 } };
-PCI_DRIVER(e1000, .name = "e1000", .ids = e1000_ids, .probe = e1000_probe);
-PCI_DRIVER(e1000e, .name = "e1000e", .ids = e1000e_ids, .probe = e1000_probe);
+PCI_DRIVER(e1000, .name = "e1000", .ids = e1000_ids, .probe = e1000_probe, .remove = e1000_remove);
+PCI_DRIVER(e1000e, .name = "e1000e", .ids = e1000e_ids, .probe = e1000_probe, .remove = e1000_remove);

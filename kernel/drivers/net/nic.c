@@ -78,7 +78,7 @@ int nic_mac_check(const struct nic *n, const u8 mac[ETH_ALEN])
 {
 	if (!(mac[0] & 1) && (get_unaligned_le32(mac) | mac[4] | mac[5]))
 		return 0;
-	log_err("%s: the address %pM is none of a card", n->pci->name, mac);
+	log_err("%s: the address %pM is none of a card", n->pci->dev.name, mac);
 	return -EINVAL;
 }
 
@@ -141,7 +141,7 @@ int nic_register(struct nic *n, const char *driver)
 	int err;
 
 	memcpy(n->nif.perm_mac, n->nif.mac, ETH_ALEN);
-	n->nif.bus_info = n->pci->name;
+	n->nif.bus_info = n->pci->dev.name;
 	err = netif_register(&n->nif);
 	if (err)
 		return err;
@@ -149,6 +149,26 @@ int nic_register(struct nic *n, const char *driver)
 	log_info("%s: %s", driver, how);
 	n->link.fn(&n->link);
 	return 0;
+}
+
+void nic_unregister(struct nic *n)
+{
+	netif_unregister(&n->nif);
+	nic_detach(n);
+	work_cancel(&n->link);
+	spin_lock_bh(&n->lock);
+	WRITE_ONCE(n->gone, true);
+	spin_unlock_bh(&n->lock);
+	/* Who had a queue's lock, and did not see it yet, is done. */
+	for (struct nic_queue *q = n->queues; q; q = q->next) {
+		spin_lock_bh(&nic_txq(q)->lock);
+		spin_unlock_bh(&nic_txq(q)->lock);
+	}
+}
+
+void nic_release(struct netif *nif)
+{
+	kfree(nif->priv);
 }
 
 u32 nic_tso_headers(struct pkt *p)

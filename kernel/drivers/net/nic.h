@@ -48,6 +48,7 @@ struct nic {
 	bool timer_polled;		/* no interrupt: the last step of the ladder */
 	bool up;			/* the rings are filled, the vectors open [config mutex] */
 	bool broken;			/* out of service: it lied, or is gone [set once, read anywhere] */
+	bool gone;			/* unregistered: its rings and registers are nobody's [lock, each txq's lock] */
 	struct work link;		/* the card says that its link has changed */
 	struct nic_vector {
 		char name[24];		/* for /proc/interrupts */
@@ -103,6 +104,14 @@ void nic_rx_bad(struct nic *n, struct pkt *p, bool length);
  * differs from segment to segment: the stack has it with that. The length of the headers. [the queue's lock]
  */
 u32 nic_tso_headers(struct pkt *p);
+
+/*
+ * The first step of a remove: the interface goes (netif_unregister), the handlers come off the vectors, and the link's work
+ * is done. From here on the driver is alone with its card. Process context.
+ */
+void nic_unregister(struct nic *n);
+/* netif_ops.release: frees priv, of which nic is a part. A remove ends with netif_put. */
+void nic_release(struct netif *nif);
 
 /* The last step of a probe: the interface, the line of the boot log, the link. 0 or -errno. */
 must_check int nic_register(struct nic *n, const char *driver);

@@ -64,7 +64,8 @@ static always_inline void nic_tx_kick(struct nic_queue *q, const struct nic_tx_o
 static always_inline void nic_tx_reclaim(struct nic_queue *q, const struct nic_tx_ops *o)
 {
 	spin_lock_bh(&nic_txq(q)->lock);
-	o->collect(q);
+	if (likely(!q->nic->gone))
+		o->collect(q);
 	if (q->nic->up && o->used(q))
 		nic_tx_arm(q, o, TX_ARMED_WAITER);
 	spin_unlock_bh(&nic_txq(q)->lock);

@@ -134,6 +134,8 @@ static void virtio_net_link_work(struct work *w)
 
 	if (virtio_has(v->device, VIRTIO_NET_F_STATUS))
 		virtio_config_read(v->device, VIRTIO_NET_CONFIG_STATUS, &status, 2);
+	if (status == 0xffff)
+		status = 0;		/* it was pulled: there is nobody to announce anything to, or for */
 	for (u32 i = 0; i < v->pairs; i++)
 		broken |= v->queues[i].rx.broken | v->queues[i].tx.broken;
 	netif_carrier(&v->nic.nif, status & VIRTIO_NET_S_LINK_UP && !broken);
@@ -206,6 +208,15 @@ static void virtio_net_stop(struct netif *nif)
 	}
 }
 
+/* The queues, too, are there for as long as anybody may ask to have them reclaimed. */
+static void virtio_net_free(struct netif *nif)
+{
+	struct virtio_net *v = nif->priv;
+
+	kfree(v->queues);
+	kfree(v);
+}
+
 static const struct netif_ops virtio_net_ops = {
 	.open = virtio_net_open,
 	.stop = virtio_net_stop,
@@ -215,6 +226,7 @@ static const struct netif_ops virtio_net_ops = {
 	.tx_reclaim = virtio_net_tx_reclaim,
 	.tx_pending = virtio_net_tx_pending,
 	.set_channels = virtio_net_set_channels,
+	.release = virtio_net_free,
 };
 
 /* ---- probe --------------------------------------------------------------------------------------- */
@@ -352,19 +364,18 @@ static int virtio_net_start_pair(struct virtio_net *v, u32 pair)
 	return 0;
 }
 
-/* Their memory back; the device has been reset. */
-static void virtio_net_free_queues(struct virtio_net *v)
+/* Their rings and packets back; the device has been reset. */
+static void virtio_net_end_queues(struct virtio_net *v)
 {
 	virtio_net_ctrl_free(v);
 	for (struct virtio_net_queue *q = v->queues; q < v->queues + v->pairs; q++) {
+		virtio_net_tx_free(q);
+		virtio_net_rx_free(q);
 		if (q->tx_headers)
 			dma_free(q->tx_headers, q->tx.size * TX_HEADER);
 		virtqueue_destroy(&q->tx);
 		virtqueue_destroy(&q->rx);
 	}
-	kfree(v->queues);
-	v->queues = NULL;
-	v->pairs = 0;
 }
 
 /* All queues, as far as CPUs and vectors allow. */
@@ -398,11 +409,10 @@ static int virtio_net_start_queues(struct virtio_net *v)
 
 static void virtio_net_release(struct virtio_net *v)
 {
-	virtio_reset(v->device);
 	nic_detach(&v->nic);
+	virtio_stop(v->device);
 	nic_vectors_free(&v->nic);
-	virtio_net_free_queues(v);
-	kfree(v);
+	virtio_net_end_queues(v);
 }
 
 /* Not all of the queues that the card says it has could be had: from the start, with one pair. */
@@ -414,7 +424,10 @@ static int virtio_net_start_again(struct virtio_net *v, int err)
 	err = virtio_begin(d);
 	if (err)
 		return err;
-	virtio_net_free_queues(v);
+	virtio_net_end_queues(v);
+	kfree(v->queues);
+	v->queues = NULL;
+	v->pairs = 0;
 	v->max_pairs = 1;
 	err = virtio_negotiate(d, virtio_net_wanted(v, d->transport->features(d)));
 	return err ? err : virtio_net_start_queues(v);
@@ -477,7 +490,18 @@ static int virtio_net_probe(struct virtio_device *d)
 
 fail:
 	virtio_net_release(v);
+	virtio_net_free(&v->nic.nif);
 	return err;
 }
 
-VIRTIO_DRIVER(net, .id = VIRTIO_ID_NET, .name = "virtio-net-pci", .probe = virtio_net_probe);
+static void virtio_net_remove(struct virtio_device *d)
+{
+	struct virtio_net *v = d->driver_data;
+
+	nic_unregister(&v->nic);
+	virtio_net_release(v);
+	netif_put(&v->nic.nif);
+}
+
+VIRTIO_DRIVER(net, .id = VIRTIO_ID_NET, .name = "virtio-net-pci", .probe = virtio_net_probe,
+	      .remove = virtio_net_remove);

@@ -167,6 +167,8 @@ u32 virtio_net_tx_pending(struct netif *nif, u32 queue)
 {
 	struct virtio_net_queue *q = queue_of(nif, queue);
 
+	if (unlikely(q->base.nic->gone))
+		return 0;
 	virtio_net_collect(q);
 	return q->tx.in_flight;
 }

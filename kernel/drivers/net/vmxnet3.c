@@ -80,7 +80,8 @@ static void vmxnet3_set_rx_mode(struct netif *nif)
 	struct vmxnet3 *c = nif->priv;
 
 	spin_lock_bh(&c->nic.lock);
-	vmxnet3_filter(c);
+	if (!c->nic.gone)
+		vmxnet3_filter(c);
 	if (c->active) {
 		vmxnet3_tell(c, CMD_UPDATE_MAC_FILTERS);
 		vmxnet3_tell(c, CMD_UPDATE_RX_MODE);
@@ -300,6 +301,7 @@ static const struct netif_ops vmxnet3_ops = {
 	.set_mtu = vmxnet3_set_mtu,
 	.set_rx_mode = vmxnet3_set_rx_mode,
 	.tx_reclaim = vmxnet3_tx_reclaim,
+	.release = nic_release,
 	.add_stats = vmxnet3_add_stats,
 };
 
@@ -312,7 +314,7 @@ static int vmxnet3_identify(struct vmxnet3 *c)
 	u32 revisions = vmxnet3_read(c, VMXNET3_VRRS), upt = vmxnet3_read(c, VMXNET3_UVRS);
 
 	if (!(revisions & 1) || !(upt & 1) || revisions == ~0u) {
-		log_err("%s: unknown revisions %#x, %#x", c->nic.pci->name, revisions, upt);
+		log_err("%s: unknown revisions %#x, %#x", c->nic.pci->dev.name, revisions, upt);
 		return -ENODEV;
 	}
 	vmxnet3_write(c, VMXNET3_VRRS, 1);
@@ -351,7 +353,6 @@ static void vmxnet3_release(struct vmxnet3 *c)
 		vmxnet3_rings_empty(c);
 		dma_free(c->m, sizeof(*c->m));
 	}
-	kfree(c);
 }
 
 static int vmxnet3_probe(struct pci_device *pci)
@@ -390,8 +391,18 @@ static int vmxnet3_probe(struct pci_device *pci)
 
 fail:
 	vmxnet3_release(c);
+	kfree(c);
 	return err;
 }
 
+static void vmxnet3_remove(struct pci_device *pci)
+{
+	struct vmxnet3 *c = pci->driver_data;
+
+	nic_unregister(&c->nic);
+	vmxnet3_release(c);
+	netif_put(&c->nic.nif);
+}
+
 static const struct pci_id vmxnet3_ids[] = { PCI_ID(VMWARE, VMXNET3), { 0 } };
-PCI_DRIVER(vmxnet3, .name = "vmxnet3", .ids = vmxnet3_ids, .probe = vmxnet3_probe);
+PCI_DRIVER(vmxnet3, .name = "vmxnet3", .ids = vmxnet3_ids, .probe = vmxnet3_probe, .remove = vmxnet3_remove);

@@ -69,7 +69,7 @@ static u32 bar_size(struct pci_device *d, u32 i, u32 count)
 	r->size = -mask;
 	r->align = MAX(r->size, (u64)(r->space == PCI_IO ? 4 : PAGE_SIZE));
 	if (!r->size || r->size & (r->size - 1)) {
-		log_warn("pci %s: BAR %u has no valid size (mask %#llx): ignored", d->name, i, (unsigned long long)mask);
+		log_warn("pci %s: BAR %u has no valid size (mask %#llx): ignored", d->dev.name, i, (unsigned long long)mask);
 		*r = (struct pci_range){ .space = PCI_NONE };
 		return taken;
 	}
@@ -120,7 +120,7 @@ static u64 pci_layout(struct pci_bus *b, enum pci_space space, u64 at, u64 limit
 				if (r->space != space || r->align != step)
 					continue;
 				if (place && (start < at || start > limit || r->size > limit - start)) {
-					log_err("pci %s: no room for a range of %#llx bytes", d->name,
+					log_err("pci %s: no room for a range of %#llx bytes", d->dev.name,
 						(unsigned long long)r->size);
 					continue;
 				}
@@ -185,45 +185,129 @@ static void pci_write_windows(struct pci_device *bridge)
 		    PCI_COMMAND_IO);
 }
 
-static void pci_place_root(struct pci_bus *root)
+/* The addresses of this space on a bus: false if there are none. */
+static bool pci_bus_window(const struct pci_bus *b, enum pci_space space, u64 *start, u64 *end)
 {
-	const struct platform_pci *fw = root->host->fw;
+	const struct platform_pci *fw = b->host->fw;
+	/* Address 0 means "not placed" to some devices, and low I/O ports are old PCs' own. */
+	u64 first = space == PCI_IO ? IO_GRANULE : MEM_GRANULE;
+
+	*start = *end = 0;
+	if (b->bridge) {
+		const struct pci_range *r = &b->bridge->ranges[PCI_BRIDGE_RANGES + space - 1];
+
+		*start = r->address;
+		*end = r->placed ? r->address + r->size : 0;
+		return r->placed;
+	}
+	for (u32 i = 0; i < fw->window_count; i++)
+		if (fw->windows[i].kind == space && fw->windows[i].size > *end - *start) {
+			*start = fw->windows[i].pci;
+			*end = *start + fw->windows[i].size;
+		}
+	*start = MAX(*start, first);
+	return *end;
+}
+
+static void pci_place_bus(struct pci_bus *b)
+{
+	struct pci_device *d;
 
 	for (u32 space = PCI_IO; space < PCI_SPACES; space++) {
-		/* Address 0 means "not placed" to some devices, and low I/O ports are old PCs' own. */
-		u64 first = space == PCI_IO ? IO_GRANULE : MEM_GRANULE, start = 0, end = 0, align;
+		u64 start, end, align;
 
-		for (u32 i = 0; i < fw->window_count; i++)
-			if (fw->windows[i].kind == space && fw->windows[i].size > end - start) {
-				start = fw->windows[i].pci;
-				end = start + fw->windows[i].size;
-			}
-		pci_layout(root, space, MAX(start, first), end, true, &align);
+		pci_bus_window(b, space, &start, &end);
+		pci_layout(b, space, start, end, true, &align);
+	}
+	list_for_each(d, &b->devices, node) {
+		pci_write_bars(d);
+		if (d->below)
+			pci_write_windows(d);
 	}
 }
 
 void pci_place(struct pci_host *h)
 {
 	struct pci_bus *root = list_first(&h->buses, struct pci_bus, node), *b;
-	struct pci_device *d;
 
 	/* The list has parents first: backwards for the sizes, forwards for the addresses. */
 	for (b = list_last(&h->buses, struct pci_bus, node); b != root; b = list_entry(b->node.prev, struct pci_bus, node))
 		pci_bridge_size(b);
-	pci_place_root(root);
-	list_for_each(b, &h->buses, node) {
-		for (u32 space = PCI_IO; b != root && space < PCI_SPACES; space++) {
-			const struct pci_range *r = &b->bridge->ranges[PCI_BRIDGE_RANGES + space - 1];
-			u64 align;
+	list_for_each(b, &h->buses, node)
+		pci_place_bus(b);
+}
 
-			pci_layout(b, space, r->address, r->placed ? r->address + r->size : 0, true, &align);
+/* ---- placing what comes later -------------------------------------------------------------------- */
+
+/* The range on this bus that overlaps these addresses and ends last; NULL: they are free. */
+static const struct pci_range *pci_in_the_way(struct pci_bus *b, enum pci_space space, u64 start, u64 size)
+{
+	const struct pci_range *found = NULL;
+	struct pci_device *d;
+
+	list_for_each(d, &b->devices, node)
+		for (u32 i = 0; i < PCI_RANGES; i++) {
+			const struct pci_range *r = &d->ranges[i];
+
+			if (r->placed && r->space == space && r->address < start + size && start < r->address + r->size &&
+			    (!found || r->address > found->address))
+				found = r;
 		}
-		list_for_each(d, &b->devices, node) {
-			pci_write_bars(d);
-			if (d->below)
-				pci_write_windows(d);
+	return found;
+}
+
+/* The lowest place that is free. */
+static bool pci_place_range(struct pci_bus *b, struct pci_range *r)
+{
+	const struct pci_range *other;
+	u64 start, end;
+
+	if (!pci_bus_window(b, r->space, &start, &end))
+		return false;
+	for (start = ALIGN_UP(start, r->align); start < end && r->size <= end - start;
+	     start = ALIGN_UP(other->address + other->size, r->align)) {
+		other = pci_in_the_way(b, r->space, start, r->size);
+		if (!other) {
+			r->address = start;
+			r->placed = true;
+			return true;
 		}
 	}
+	return false;
+}
+
+static void pci_place_device(struct pci_device *d)
+{
+	for (u32 i = 0; i < PCI_RANGES; i++) {
+		struct pci_range *r = &d->ranges[i];
+
+		if (r->space == PCI_NONE || r->placed || pci_place_range(d->bus, r))
+			continue;
+		/* What may lie above 4 GiB need not; a bridge's window is what it is. */
+		if (r->space == PCI_MEM64 && i < PCI_BARS) {
+			r->space = PCI_MEM32;
+			if (pci_place_range(d->bus, r))
+				continue;
+		}
+		log_err("pci %s: no room for a range of %#llx bytes", d->dev.name, (unsigned long long)r->size);
+	}
+	pci_write_bars(d);
+	if (d->below)
+		pci_write_windows(d);
+}
+
+void pci_place_new(struct pci_bus *b, struct list_node *first)
+{
+	struct list_node *n, *all = &b->host->buses;
+	struct pci_device *d;
+
+	for (n = all->prev; n != first->prev; n = n->prev)
+		pci_bridge_size(list_entry(n, struct pci_bus, node));
+	list_for_each(d, &b->devices, node)
+		if (!d->dev.node.next)		/* not announced yet */
+			pci_place_device(d);
+	for (n = first; n != all; n = n->next)
+		pci_place_bus(list_entry(n, struct pci_bus, node));
 }
 
 /* ---- mapping ------------------------------------------------------------------------------------- */

@@ -4,7 +4,7 @@
  * 19:15, function in 14:12).
  *
  * main.c's bus stage runs pci_probe: for each host of struct platform the
- * devices are found (scan.c), placed (bar.c), then given to their drivers.
+ * devices are found (scan.c), placed (bar.c), then given to their drivers (bus.c).
  */
 #include "drivers/pci/pci.h"
 #include "base/errno.h"
@@ -35,6 +35,13 @@ struct pci_bus *pci_bus_create(struct pci_host *h, struct pci_bus *parent, struc
 	list_init(&b->devices);
 	list_push_back(&h->buses, &b->node);
 	return b;
+}
+
+void pci_bus_destroy(struct pci_bus *b)
+{
+	list_remove(&b->node);
+	mmio_unmap(b->config, BUS_CONFIG_SIZE);
+	kfree(b);
 }
 
 /* The largest window of each kind; what little there may be beside it is left alone. */
@@ -99,24 +106,31 @@ static int pci_host_add(const struct platform_pci *fw)
 		return -ENXIO;
 	}
 	root->mem64 = pci_window(fw, PCI_MEM64) != NULL;
+	root->last = fw->bus_last;
 	list_push_back(&pci_hosts, &h->node);
-	pci_scan(h);
+	pci_scan(root);
 	pci_place(h);
 	return 0;
 }
 
 static int pci_probe(void)
 {
-	int err = -ENODEV;
+	struct pci_host *h;
+	int err = -ENODEV, shown;
 
+	mutex_lock(&pci_bus_type.lock);
 	for (u32 i = 0; i < platform.pci_count; i++) {
 		int one = pci_host_add(&platform.pci[i]);
 
 		if (one == 0 || err == -ENODEV)
 			err = one;
 	}
-	pci_match_drivers();
-	pci_sysfs_register();
+	shown = pci_bus_register();
+	if (shown)
+		log_warn("PCI: not shown in /sys: error %d", -shown);
+	list_for_each(h, &pci_hosts, node)
+		pci_announce(list_first(&h->buses, struct pci_bus, node));
+	mutex_unlock(&pci_bus_type.lock);
 	return err;
 }
 PLATFORM_DRIVER(pci, DRIVER_BUS, pci_probe);

@@ -85,12 +85,22 @@ int pci_irq_alloc(struct pci_device *d, u32 min, u32 max, u32 types)
 	return -ENXIO;
 }
 
+static void pci_intx_set(struct pci_device *d, bool on)
+{
+	u16 command = pci_read16(d, PCI_COMMAND);
+
+	pci_write16(d, PCI_COMMAND, on ? command & ~PCI_COMMAND_INTX_OFF : command | PCI_COMMAND_INTX_OFF);
+}
+
 void pci_irq_free(struct pci_device *d)
 {
 	switch (d->irq_type) {
 	case PCI_IRQ_MSIX: pci_msix_free(d); break;
 	case PCI_IRQ_MSI: pci_msi_free(d); break;
-	case PCI_IRQ_INTX: irq_destroy(d->irqs[0]); break;
+	case PCI_IRQ_INTX:
+		pci_intx_set(d, false);
+		irq_destroy(d->irqs[0]);
+		break;
 	case PCI_IRQ_NONE: return;
 	}
 	kfree(d->irqs);
@@ -126,13 +136,6 @@ void pci_irq_detach(struct pci_device *d, u32 i, void *arg)
 	mutex_lock(&intx_lock);
 	irq_detach(d->irqs[i], arg);
 	mutex_unlock(&intx_lock);
-}
-
-static void pci_intx_set(struct pci_device *d, bool on)
-{
-	u16 command = pci_read16(d, PCI_COMMAND);
-
-	pci_write16(d, PCI_COMMAND, on ? command & ~PCI_COMMAND_INTX_OFF : command | PCI_COMMAND_INTX_OFF);
 }
 
 void pci_irq_enable(struct pci_device *d, u32 i)

@@ -1,18 +1,19 @@
 /*
  * PCI: hosts, buses, devices, and what a driver of a PCI device calls.
  *
- *   ecam.c  hosts and configuration space      scan.c  finding devices, buses behind bridges, drivers
- *   sysfs.c what /sys shows of them
+ *   ecam.c  hosts and configuration space      scan.c  finding devices, and buses behind bridges
+ *   bus.c   drivers, removal, finding anew     sysfs.c what /sys shows of them
  *   bar.c   sizing and placing of BARs         irq.c   the ladder MSI-X, MSI, INTx over msix.c, msi.c, intx.c
  *
- * Devices are found once, at boot, and stay: the lists change only then, and
- * are read without a lock.
+ * Devices are found at boot, when a person asks (/sys/bus/pci/rescan), and when a slot gets a card. The lists of buses
+ * and devices change with pci_bus_type.lock held, which guards them: key [P]. A driver's probe and remove run under it.
  *
  * Source: PCI Local Bus 3.0, PCI-to-PCI Bridge 1.2, PCI Express Base 4.0.
  */
 #pragma once
 #include "arch/arm64/cpu.h"
 #include "base/list.h"
+#include "bus/bus.h"
 #include "fw/platform.h"
 #include "irq/msi.h"
 
@@ -57,7 +58,7 @@ struct pci_range {
 
 struct pci_host {
 	const struct platform_pci *fw;
-	struct list_node buses;		/* parents before children */
+	struct list_node buses;		/* parents before children [P] */
 	u64 cpu_offset[PCI_SPACES];	/* CPU address less bus address */
 	struct list_node node;
 };
@@ -66,28 +67,27 @@ struct pci_bus {
 	struct pci_host *host;
 	struct pci_bus *parent;		/* NULL: the root bus */
 	struct pci_device *bridge;	/* the bridge that leads here, on parent */
-	u8 number, last;		/* itself, and the highest below it */
+	u8 number, last;		/* itself, and the highest that may be below it */
 	bool mem64;			/* 64-bit prefetchable addresses reach it */
 	u8 *config;			/* its megabyte of ECAM */
-	struct list_node devices;
-	struct list_node node;
+	struct list_node devices;	/* [P] */
+	struct list_node node;		/* [P] */
 };
 
 enum pci_irq_type { PCI_IRQ_NONE = 0, PCI_IRQ_MSIX = 1, PCI_IRQ_MSI = 2, PCI_IRQ_INTX = 4 };
 
 struct pci_device {
+	struct bus_device dev;		/* its name is "0000:00:01.0" */
 	struct pci_bus *bus;
 	u8 devfn;
 	u8 header_type, revision;
 	u16 vendor, device, subsystem_vendor, subsystem_device;
 	u32 class;			/* 24 bits: base, sub, interface */
-	char name[16];			/* "0000:00:01.0" */
-	u8 *config;			/* its configuration space */
+	u8 *config;			/* its configuration space; all ones when the device is no longer there */
 	struct pci_range ranges[PCI_RANGES];
-	struct pci_bus *below;		/* of a bridge */
-	const struct pci_driver *driver; /* NULL: nobody claimed it */
+	struct pci_bus *below;		/* of a bridge [P] */
 	void *driver_data;
-	struct list_node node;
+	struct list_node node;		/* [P] */
 
 	/* irq.c's */
 	enum pci_irq_type irq_type;
@@ -105,10 +105,16 @@ struct pci_id { u16 vendor, device; u32 class, class_mask; };
 #define PCI_CLASS(c, m)	{ .vendor = PCI_ANY, .device = PCI_ANY, .class = (c), .class_mask = (m) }
 
 struct pci_driver {
-	const char *name;
+	union { const char *name; struct bus_driver driver; };
 	const struct pci_id *ids;	/* ends with a vendor of 0 */
 	/* Thread context. 0: claimed; -ENODEV: not for this driver after all; other errors are logged. */
 	int (*probe)(struct pci_device *dev);
+	/*
+	 * Undo it all: interrupts, timers, work and memory; no mapping of its ranges stays. The bus is taken from the device
+	 * when this returns, if the driver has not done so. The device may have been pulled: its registers read all ones,
+	 * and nothing is to be waited for that only it can bring about. Every driver has this. Thread context.
+	 */
+	void (*remove)(struct pci_device *dev);
 };
 #define PCI_DRIVER(id, ...) static const struct pci_driver pci_driver_##id kept section(".pci_drivers") aligned(8) = \
 	{ __VA_ARGS__ }
@@ -123,9 +129,11 @@ static inline void pci_write32(struct pci_device *d, u32 at, u32 v) { mmio_write
 static inline u32 pci_rid(const struct pci_device *d) { return d->bus->number << 8 | d->devfn; }
 static inline u32 pci_slot(const struct pci_device *d) { return d->devfn >> 3; }
 
-/* Let the device decode its BARs and master the bus. Probe. */
+/* Let the device decode its BARs and master the bus; or do neither any more. Process context. */
 void pci_enable(struct pci_device *d);
 void pci_disable(struct pci_device *d);
+/* Is it still there? False: it was pulled, and touches no memory any more. Any context. */
+static inline bool pci_present(struct pci_device *d) { return pci_read16(d, PCI_VENDOR_ID) != 0xffff; }
 /* Offset of the next capability of this kind after `after` (0: from the first); 0: none. A list that loops ends. */
 u8 pci_find_cap(struct pci_device *d, u8 id, u8 after);
 
@@ -151,23 +159,30 @@ void pci_irq_disable(struct pci_device *d, u32 i);
 /* "MSI-X, 3 vectors via GICv2m, SPI 80-82", with the reasons of the steps before it. For the boot log. */
 void pci_irq_describe(struct pci_device *d, char *buf, size_t size);
 
-/* All devices of all hosts, in the order they were found: the first for NULL, NULL after the last. Any context. */
-struct pci_device *pci_next(struct pci_device *d);
-
-/* Its directory under /sys: the path without the mount point, and its length. Any context. */
-size_t pci_sysfs_path(const struct pci_device *d, char *path, size_t size);
-
 /* Firmware's line for a slot of the host's root bus and a pin from 1; NULL: it says of none. Any context. */
 const struct platform_pci_intx *pci_intx_row(const struct platform_pci *fw, u32 slot, u32 pin);
 
 /* ---- among the files of pci/ ---- */
-extern struct list_node pci_hosts;
+extern struct bus_type pci_bus_type;
+extern const struct bus_attribute pci_attributes[];
+extern struct list_node pci_hosts;		/* found at boot, there to stay */
 struct pci_bus *pci_bus_create(struct pci_host *h, struct pci_bus *parent, struct pci_device *bridge, u8 number);
-void pci_scan(struct pci_host *h);
+void pci_bus_destroy(struct pci_bus *b);
+/* Find what is on this bus and behind it that is not known yet: it is listed, and sized, no more. [P] */
+void pci_scan(struct pci_bus *b);
 void pci_bar_size(struct pci_device *d);
+/* Give all that was found on this host at boot its addresses; later, what is new on b and in the buses from `first` on, the
+ * head of the host's list if there are none. [P] */
 void pci_place(struct pci_host *h);
-void pci_match_drivers(void);
-void pci_sysfs_register(void);
+void pci_place_new(struct pci_bus *b, struct list_node *first);
+/* Find, place, show and bind what is new on b and behind it. [P] */
+void pci_rescan(struct pci_bus *b);
+/* What is found is shown, then offered to drivers. [P] */
+void pci_announce(struct pci_bus *b);
+/* The device goes, and before it what is behind it. [P] */
+void pci_remove(struct pci_device *d);
+int pci_bus_register(void);
+int pci_rescan_store(const char *text, size_t len, void *arg);	/* of /sys/bus/pci/rescan */
 /* Each: vectors made (>= min), or -errno with *why set. */
 int pci_msix_alloc(struct pci_device *d, u32 min, u32 max, const char **why);
 void pci_msix_free(struct pci_device *d);

@@ -1,10 +1,10 @@
 /*
- * Finding PCI devices: every function of the root bus, then of each bus that a
+ * Finding PCI devices: every function of a bus, then of each bus that a
  * bridge leads to, which gets its number here, depth first, as the Bridge
  * specification 1.2 (3.2.5.3-5) wants it: a bridge passes on what is for the
- * buses from its secondary to its subordinate number.
+ * buses from its secondary to its subordinate number. What is known already
+ * keeps its place: the same walk finds what has come since.
  *
- * Afterwards drivers claim devices by the section table (pci_match_drivers).
  * The walk is a loop, not a recursion: a chain of 200 bridges costs no stack.
  */
 #include "drivers/pci/pci.h"
@@ -40,10 +40,25 @@ static struct pci_device *pci_device_add(struct pci_bus *b, u32 devfn, u32 id)
 		d->subsystem_vendor = pci_read16(d, PCI_SUBSYSTEM_VENDOR);
 		d->subsystem_device = pci_read16(d, PCI_SUBSYSTEM_ID);
 	}
-	snprintf(d->name, sizeof(d->name), "%04x:%02x:%02x.%u", b->host->fw->segment, b->number, devfn >> 3, devfn & 7);
+	d->dev.bus = &pci_bus_type;
+	d->dev.refs = 1;
+	d->dev.parent = b->bridge ? &b->bridge->dev : NULL;
+	snprintf(d->dev.root, sizeof(d->dev.root), "pci%04x:%02x", b->host->fw->segment, b->host->fw->bus_first);
+	snprintf(d->dev.name, sizeof(d->dev.name), "%04x:%02x:%02x.%u", b->host->fw->segment, b->number, devfn >> 3,
+		 devfn & 7);
 	pci_bar_size(d);
 	list_push_back(&b->devices, &d->node);
 	return d;
+}
+
+static struct pci_device *pci_known(struct pci_bus *b, u32 devfn)
+{
+	struct pci_device *d;
+
+	list_for_each(d, &b->devices, node)
+		if (d->devfn == devfn)
+			return d;
+	return NULL;
 }
 
 /* All functions of a bus. Function 0 says whether there are others. */
@@ -57,7 +72,9 @@ static void pci_scan_bus(struct pci_bus *b)
 
 			if ((u16)id == 0xffff || (u16)id == 0)
 				continue;
-			d = pci_device_add(b, devfn, id);
+			d = pci_known(b, devfn);
+			if (!d)
+				d = pci_device_add(b, devfn, id);
 			if (!d)
 				return;
 			if (fn == 0 && d->header_type & PCI_HEADER_MULTI)
@@ -84,23 +101,37 @@ static struct pci_device *pci_next_bridge(struct pci_bus *b)
 	return NULL;
 }
 
-void pci_scan(struct pci_host *h)
+/* The first number behind those that the bridges of this bus have. */
+static u32 pci_number_next(struct pci_bus *b)
 {
-	struct pci_bus *b = list_first(&h->buses, struct pci_bus, node);
 	u32 next = b->number + 1;
+	struct pci_device *d;
 
-	pci_scan_bus(b);
-	while (b) {
-		struct pci_device *bridge = next <= h->fw->bus_last ? pci_next_bridge(b) : NULL;
+	list_for_each(d, &b->devices, node)
+		if (d->below)
+			next = MAX(next, d->below->last + 1u);
+	return next;
+}
+
+void pci_scan(struct pci_bus *top)
+{
+	struct pci_host *h = top->host;
+	struct pci_bus *b = top;
+	u32 next;
+
+	pci_scan_bus(top);
+	next = pci_number_next(top);
+	for (;;) {
+		struct pci_device *bridge = next <= top->last ? pci_next_bridge(b) : NULL;
 		struct pci_bus *below = NULL;
 
 		if (bridge) {
 			/* While its buses are looked for, it passes on everything from its number up. */
-			pci_set_buses(bridge, b->number, next, h->fw->bus_last);
+			pci_set_buses(bridge, b->number, next, top->last);
 			below = pci_bus_create(h, b, bridge, next);
 			if (!below) {
 				pci_set_buses(bridge, b->number, 0, 0);
-				log_err("pci %s: no memory for the bus behind it", bridge->name);
+				log_err("pci %s: no memory for the bus behind it", bridge->dev.name);
 				return;
 			}
 			next++;
@@ -111,32 +142,16 @@ void pci_scan(struct pci_host *h)
 			b = below;
 			continue;
 		}
+		if (b == top)
+			return;
 		/* All below is numbered: close the bridge's range and go on above. */
 		b->last = next - 1;
-		if (b->bridge)
-			pci_set_buses(b->bridge, b->parent->number, b->number, b->last);
+		pci_set_buses(b->bridge, b->parent->number, b->number, b->last);
 		b = b->parent;
 	}
 }
 
-struct pci_device *pci_next(struct pci_device *d)
-{
-	struct pci_host *h;
-	struct pci_bus *b;
-	bool here = !d;
-
-	if (d && d->node.next != &d->bus->devices)
-		return list_entry(d->node.next, struct pci_device, node);
-	list_for_each(h, &pci_hosts, node)
-		list_for_each(b, &h->buses, node) {
-			if (here && !list_empty(&b->devices))
-				return list_first(&b->devices, struct pci_device, node);
-			here = here || b == d->bus;
-		}
-	return NULL;
-}
-
-/* ---- capabilities and drivers -------------------------------------------------------------------- */
+/* ---- capabilities, decoding ---------------------------------------------------------------------- */
 
 u8 pci_find_cap(struct pci_device *d, u8 id, u8 after)
 {
@@ -168,35 +183,4 @@ void pci_disable(struct pci_device *d)
 {
 	pci_write16(d, PCI_COMMAND, pci_read16(d, PCI_COMMAND) &
 		    ~(PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY | PCI_COMMAND_IO));
-}
-
-extern const struct pci_driver _pci_drivers_start[], _pci_drivers_end[];
-
-static bool pci_id_matches(const struct pci_id *id, const struct pci_device *d)
-{
-	return (id->vendor == PCI_ANY || id->vendor == d->vendor) && (id->device == PCI_ANY || id->device == d->device) &&
-	       (d->class & id->class_mask) == id->class;
-}
-
-static void pci_match(struct pci_device *d)
-{
-	for (const struct pci_driver *drv = _pci_drivers_start; drv < _pci_drivers_end; drv++) {
-		int err = -ENODEV;
-
-		for (const struct pci_id *id = drv->ids; id->vendor && err == -ENODEV; id++)
-			if (pci_id_matches(id, d))
-				err = drv->probe(d);
-		if (err == 0) {
-			d->driver = drv;
-			return;
-		}
-		if (err != -ENODEV)
-			log_err("%s: %s: the device cannot be used: error %d", drv->name, d->name, -err);
-	}
-}
-
-void pci_match_drivers(void)
-{
-	for (struct pci_device *d = pci_next(NULL); d; d = pci_next(d))
-		pci_match(d);
 }

@@ -259,7 +259,7 @@ static int identity(struct usb_function *function, struct hid_input *in, bool al
 		snprintf(text, sizeof(text), "HID %04x:%04x%s", le16_to_cpu(usb->descriptor.vendor),
 			 le16_to_cpu(usb->descriptor.product), suffix);
 	in->dev->name = kstrdup(text);
-	snprintf(text, sizeof(text), "usb-%s%s/input%u", usb->hc->pci->name, way, function->interface.number);
+	snprintf(text, sizeof(text), "usb-%s%s/input%u", usb->hc->pci->dev.name, way, function->interface.number);
 	in->dev->phys = kstrdup(text);
 	in->dev->uniq = kstrdup(usb->serial ?: "");
 	in->dev->id = (struct input_id){ BUS_USB, le16_to_cpu(usb->descriptor.vendor),

@@ -79,7 +79,7 @@ static void port_connect(struct xhci *h, u32 port)
 			return;
 	}
 	h->ports[port].given_up = true;
-	log_err("xhci %s: what is plugged into port %u cannot be used: error %d", h->pci->name, port, -err);
+	log_err("xhci %s: what is plugged into port %u cannot be used: error %d", h->pci->dev.name, port, -err);
 }
 
 static void port_work(struct xhci *h, u32 port)
@@ -89,7 +89,7 @@ static void port_work(struct xhci *h, u32 port)
 
 	port_change(h, port, v & PORT_CHANGES);
 	if (v & PORT_OVERCURRENT)
-		log_warn("xhci %s: too much current is drawn from port %u", h->pci->name, port);
+		log_warn("xhci %s: too much current is drawn from port %u", h->pci->dev.name, port);
 	if (!(v & PORT_POWER)) {
 		port_change(h, port, PORT_POWER);
 		return;				/* what is plugged in shows up now */

@@ -50,7 +50,7 @@ static u32 bus_of(const struct usb_device *dev)
 
 static size_t bus_path(struct xhci *h, u32 bus, char *path, size_t size)
 {
-	size_t n = pci_sysfs_path(h->pci, path, size);
+	size_t n = bus_device_path(&h->pci->dev, path, size);
 
 	return n + scnprintf(path + n, size - n, "/usb%u", bus);
 }
@@ -198,7 +198,7 @@ void usb_sysfs_host(struct xhci *h, bool there)
 		}
 		identity_add(&w, &d, h->bus[i], 1, i ? USB_SUPER : USB_HIGH);
 		line_add(&w, "product", "xHCI Host Controller");
-		line_add(&w, "serial", "%s", h->pci->name);
+		line_add(&w, "serial", "%s", h->pci->dev.name);
 		line_add(&w, "maxchild", "%u", ports);
 		line_add(&w, "devpath", "0");
 		link_add(&w, name);

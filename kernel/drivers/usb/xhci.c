@@ -33,7 +33,7 @@ void *xhci_alloc(struct xhci *h, size_t size)
 	void *p = dma_alloc(size);
 
 	if (p && !h->wide && dma_addr(p) + size > BIT(32)) {
-		log_err("xhci %s: no memory below 4 GiB, which is all that it reaches", h->pci->name);
+		log_err("xhci %s: no memory below 4 GiB, which is all that it reaches", h->pci->dev.name);
 		dma_free(p, size);
 		return NULL;
 	}
@@ -58,7 +58,7 @@ void xhci_die(struct xhci *h, const char *what, u64 value)
 		return;
 	/* From now on it reaches no memory. */
 	pci_write16(h->pci, PCI_COMMAND, pci_read16(h->pci, PCI_COMMAND) & ~PCI_COMMAND_MASTER);
-	log_err("xhci %s: %s %#llx: out of service", h->pci->name, what, (unsigned long long)value);
+	log_err("xhci %s: %s %#llx: out of service", h->pci->dev.name, what, (unsigned long long)value);
 	xhci_wake(h);
 }
 
@@ -117,7 +117,7 @@ static void handoff(struct xhci *h, u32 at)
 
 	mmio_write32(reg, mmio_read32(reg) | LEGACY_OS);
 	if (await(reg, LEGACY_BIOS, 0, NSEC_PER_SEC) == -ETIMEDOUT) {
-		log_warn("xhci %s: firmware does not let go of it", h->pci->name);
+		log_warn("xhci %s: firmware does not let go of it", h->pci->dev.name);
 		mmio_write32(reg, (mmio_read32(reg) & ~LEGACY_BIOS) | LEGACY_OS);
 	}
 	mmio_write32(reg + 4, (mmio_read32(reg + 4) & LEGACY_SMI_KEEP) | LEGACY_SMI_EVENTS);
@@ -137,7 +137,7 @@ static int capabilities_read(struct xhci *h)
 	h->scratchpad_count = params2 >> 27 | (params2 >> 21 & 0x1f) << 5;
 	if (!h->slots_max || !h->ports_max || length + OP_PORTS + h->ports_max * 16 > h->regs_size ||
 	    doorbells + (h->slots_max + 1) * 4 > h->regs_size || runtime + IR_DEQUEUE + 8 > h->regs_size) {
-		log_err("xhci %s: registers beyond its %u bytes", h->pci->name, h->regs_size);
+		log_err("xhci %s: registers beyond its %u bytes", h->pci->dev.name, h->regs_size);
 		return -EINVAL;
 	}
 	h->op = h->regs + length;
@@ -296,7 +296,7 @@ static void xhci_thread(void *arg)
 		err = memory_alloc(h);
 	if (!err) {
 		pci_irq_describe(h->pci, irq, sizeof(irq));
-		log_info("xhci %s: xHCI %x.%02x, %u ports, %s", h->pci->name, mmio_read32(h->regs) >> 24,
+		log_info("xhci %s: xHCI %x.%02x, %u ports, %s", h->pci->dev.name, mmio_read32(h->regs) >> 24,
 			 mmio_read32(h->regs) >> 16 & 0xff, h->ports_max, irq);
 		usb_sysfs_host(h, true);
 		run(h);
@@ -378,5 +378,16 @@ fail:
 	return err;
 }
 
+/* The thread ends all that it has begun. */
+static void xhci_remove(struct pci_device *d)
+{
+	struct xhci *h = d->driver_data;
+
+	atomic_store(&h->stopping, true);
+	xhci_wake(h);
+	wait_event(&ended, atomic_load(&h->stopped));
+	xhci_release(h);
+}
+
 static const struct pci_id xhci_ids[] = { PCI_CLASS(0x0c0330, 0xffffff), { 0 } };
-PCI_DRIVER(xhci, .name = "xhci_hcd", .ids = xhci_ids, .probe = xhci_probe);
+PCI_DRIVER(xhci, .name = "xhci_hcd", .ids = xhci_ids, .probe = xhci_probe, .remove = xhci_remove);

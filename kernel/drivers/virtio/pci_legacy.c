@@ -116,6 +116,14 @@ static int legacy_queue_start(struct virtio_device *d, struct virtqueue *vq, u16
 	return 0;
 }
 
+static void legacy_release(struct virtio_device *d)
+{
+	struct legacy *l = container_of(d, struct legacy, device);
+
+	pci_unmap(l->regs, l->length);
+	kfree(l);
+}
+
 static const struct virtio_transport legacy_transport = {
 	.features = legacy_features,
 	.accept = legacy_accept,
@@ -129,6 +137,7 @@ static const struct virtio_transport legacy_transport = {
 	.queue_size = legacy_queue_size,
 	.queue_size_fixed = true,
 	.queue_start = legacy_queue_start,
+	.release = legacy_release,
 };
 
 int virtio_pci_legacy_probe(struct pci_device *pci, struct virtio_device **out)

@@ -167,6 +167,19 @@ static int modern_queue_start(struct virtio_device *d, struct virtqueue *vq, u16
 	return 0;
 }
 
+static void modern_unmap(struct modern *m)
+{
+	for (u32 type = CFG_COMMON; type < CFG_KINDS; type++)
+		if (m->regs[type])
+			pci_unmap(m->regs[type], m->length[type]);
+	kfree(m);
+}
+
+static void modern_release(struct virtio_device *d)
+{
+	modern_unmap(container_of(d, struct modern, device));
+}
+
 static const struct virtio_transport modern_transport = {
 	.features = modern_features,
 	.accept = modern_accept,
@@ -182,15 +195,8 @@ static const struct virtio_transport modern_transport = {
 	.isr = modern_isr,
 	.queue_size = modern_queue_size,
 	.queue_start = modern_queue_start,
+	.release = modern_release,
 };
-
-static void modern_unmap(struct modern *m)
-{
-	for (u32 type = CFG_COMMON; type < CFG_KINDS; type++)
-		if (m->regs[type])
-			pci_unmap(m->regs[type], m->length[type]);
-	kfree(m);
-}
 
 /* Map the first capability of each type, as 4.1.4.1 wants it: later ones are alternatives. */
 static int modern_map(struct modern *m, struct pci_device *pci)

@@ -26,6 +26,8 @@ int virtio_reset(struct virtio_device *d)
 
 	d->transport->set_status(d, 0);
 	while (d->transport->status(d)) {
+		if (!pci_present(d->pci))
+			return -ENODEV;
 		if (clock_ns() > limit) {
 			log_err("%s: the device does not end its reset", d->name);
 			return -ETIMEDOUT;
@@ -33,6 +35,12 @@ int virtio_reset(struct virtio_device *d)
 		wait_until(clock_ns() + NSEC_PER_MSEC);
 	}
 	return 0;
+}
+
+void virtio_stop(struct virtio_device *d)
+{
+	if (virtio_reset(d))
+		pci_disable(d->pci);
 }
 
 static void virtio_add_status(struct virtio_device *d, u8 bits)
@@ -137,15 +145,38 @@ static int virtio_probe_kind(struct virtio_device *d)
 	err = virtio_begin(d);
 	if (err)
 		return err;
+	d->driver = drv;
 	err = drv->probe(d);
 	if (err)
 		virtio_fail(d);
 	return err;
 }
 
+static struct list_node all = LIST_INIT(all);	/* struct virtio_device.node [bus.lock of PCI] */
+
+/* It is called by the lowest number that is free. */
+static void virtio_name(struct virtio_device *d)
+{
+	struct virtio_device *at;
+
+	list_for_each(at, &all, node) {
+		if (at->number != d->number)
+			break;
+		d->number++;
+	}
+	list_insert(&d->node, at->node.prev, &at->node);
+	snprintf(d->name, sizeof(d->name), "virtio%u", d->number);
+}
+
+static void virtio_release(struct virtio_device *d)
+{
+	pci_disable(d->pci);
+	list_remove(&d->node);
+	d->transport->release(d);
+}
+
 static int virtio_pci_probe(struct pci_device *pci)
 {
-	static u32 count;		/* devices are probed one after the other */
 	struct virtio_device *d;
 	int err;
 
@@ -160,12 +191,26 @@ static int virtio_pci_probe(struct pci_device *pci)
 		return err;
 	}
 	pci->driver_data = d;
-	snprintf(d->name, sizeof(d->name), "virtio%u", count++);
+	virtio_name(d);
 	err = virtio_probe_kind(d);
-	if (err == -ENODEV)
-		pci_disable(pci);
+	if (err)
+		virtio_release(d);
 	return err;
 }
 
+static void virtio_pci_remove(struct pci_device *pci)
+{
+	struct virtio_device *d = pci->driver_data;
+
+	if (!d->driver->remove) {
+		log_warn("%s: its driver cannot let go of it", d->name);
+		bus_device_get(&pci->dev);
+		virtio_stop(d);
+		return;
+	}
+	d->driver->remove(d);
+	virtio_release(d);
+}
+
 static const struct pci_id virtio_ids[] = { PCI_ID(VIRTIO_VENDOR, PCI_ANY), { 0 } };
-PCI_DRIVER(virtio, .name = "virtio-pci", .ids = virtio_ids, .probe = virtio_pci_probe);
+PCI_DRIVER(virtio, .name = "virtio-pci", .ids = virtio_ids, .probe = virtio_pci_probe, .remove = virtio_pci_remove);

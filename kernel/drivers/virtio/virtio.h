@@ -4,7 +4,8 @@
  *
  * The life of a device (Virtio 1.2, 3.1.1): virtio.c resets it and finds the
  * driver of its kind; the driver negotiates features, asks pci_irq_alloc for
- * vectors, sets its queues up, then says virtio_ready.
+ * vectors, sets its queues up, then says virtio_ready. Its end is the driver's
+ * remove: handlers off, virtio_stop, then queues and vectors back.
  */
 #pragma once
 #include "drivers/pci/pci.h"
@@ -53,12 +54,17 @@ struct virtio_transport {
 	bool queue_size_fixed;
 	/* Tell the device where the queue lies, and its vector; sets vq->notify. -errno */
 	int (*queue_start)(struct virtio_device *d, struct virtqueue *vq, u16 vector);
+	/* Unmap its registers and free it. */
+	void (*release)(struct virtio_device *d);
 };
 
 struct virtio_device {
 	const struct virtio_transport *transport;
 	struct pci_device *pci;
 	u32 id;				/* VIRTIO_ID_* */
+	const struct virtio_driver *driver;
+	u32 number;
+	struct list_node node;		/* all of them, by number [bus.lock of PCI] */
 	char name[16];			/* "virtio0" */
 	u64 features;			/* negotiated */
 	bool modern;
@@ -70,6 +76,9 @@ struct virtio_driver {
 	const char *name;
 	/* The device is reset and acknowledged. Thread context; 0 or -errno. */
 	int (*probe)(struct virtio_device *d);
+	/* As pci_driver's; the device is stopped when it returns. NULL: the driver cannot let go; the device is stopped, and
+	 * what the driver has of it stays its own for ever. */
+	void (*remove)(struct virtio_device *d);
 };
 #define VIRTIO_DRIVER(nm, ...) static const struct virtio_driver virtio_driver_##nm kept section(".virtio_drivers") \
 	aligned(8) = { __VA_ARGS__ }
@@ -84,10 +93,13 @@ void virtio_config_read(struct virtio_device *d, u32 at, void *dst, u32 n);
 int virtio_queue_setup(struct virtio_device *d, struct virtqueue *vq, u16 index, u16 vector, u16 indirect_max);
 /* DRIVER_OK: the queues are live. */
 void virtio_ready(struct virtio_device *d);
-/* Reset, and wait until it is done: the device touches no queue any more. -ETIMEDOUT. Thread context. */
+/* Reset, and wait until it is done: the device touches no queue any more. -ETIMEDOUT; -ENODEV: it was pulled, and touches
+ * none either. Thread context. */
 int virtio_reset(struct virtio_device *d);
 /* The first steps of its life: reset, and it is seen and has a driver (3.1.1). -ETIMEDOUT. Thread context. */
 int virtio_begin(struct virtio_device *d);
+/* The same for one that is given up: if it does not end its reset, the bus is taken from it. Its memory is ours again. */
+void virtio_stop(struct virtio_device *d);
 /* Give the device up: FAILED (2.1). */
 void virtio_fail(struct virtio_device *d);
 

@@ -5,7 +5,7 @@
  *
  * sources: fw/acpi*.c fw/aml*.c dev/device.c
  * sources: drivers/intc/gicv3.c drivers/intc/gicv3_lpi.c drivers/intc/gicv2m.c
- * sources: drivers/pci/ecam.c drivers/pci/scan.c drivers/pci/bar.c drivers/pci/irq.c drivers/pci/msix.c drivers/pci/msi.c
+ * sources: bus/bus.c drivers/pci/bus.c drivers/pci/ecam.c drivers/pci/scan.c drivers/pci/bar.c drivers/pci/irq.c drivers/pci/msix.c drivers/pci/msi.c
  * sources: drivers/pci/intx.c drivers/virtio/virtio.c drivers/virtio/pci_legacy.c drivers/virtio/pci_modern.c
  * sources: drivers/virtio/virtqueue.c drivers/virtio/virtqueue_packed.c drivers/net/virtio_net*.c drivers/net/nic.c
  * sources: irq/irq.c irq/affinity.c irq/domain.c irq/polled.c irq/msi.c net/napi.c net/pkt.c core/trace.c
@@ -19,7 +19,7 @@
 #include "arch/arm64/upcall.h"
 #include "dev/device.h"
 #include "drivers/intc/gicv3.h"
-#include "drivers/pci/pci.h"
+#include "drivers/pci/pci_all.h"
 #include "drivers/virtio/virtqueue.h"
 #include "mm/dma.h"
 #include "net/napi_internal.h"
@@ -378,11 +378,12 @@ int netif_register(struct netif *n)
 	return 0;
 }
 
+void netif_unregister(struct netif *n) { }
+void netif_put(struct netif *n) { }
 void netif_carrier(struct netif *n, bool on) { }
 void netif_tx_wake(struct netif *n, u32 queue) { }
 void netif_txqs_use(struct netif *n, u32 count) { }
 void netif_rx(struct netif *n, struct pkt *p) { pkt_queue_push(&received, p); }
-void pci_sysfs_register(void) { }
 void netif_announce(struct netif *n) { }
 void multicast_for_each(struct netif *n, void (*fn)(void *arg, const u8 mac[6]), void *arg) { }
 int gicv3_its_cpu_open(void) { return 0; }

@@ -90,7 +90,7 @@ void pci_irq_free(struct pci_device *d) { d->irq_count = 0; }
 void pci_irq_detach(struct pci_device *d, u32 i, void *arg) { model.handler[i] = NULL; }
 void pci_irq_enable(struct pci_device *d, u32 i) { }
 void pci_irq_describe(struct pci_device *d, char *buf, size_t size) { *buf = '\0'; }
-size_t pci_sysfs_path(const struct pci_device *d, char *path, size_t size) { return *path = '\0', 0; }
+size_t bus_device_path(const struct bus_device *d, char *path, size_t size) { return *path = '\0', 0; }
 
 int pci_irq_attach(struct pci_device *d, u32 i, irq_handler handler, void *arg, const char *name)
 {

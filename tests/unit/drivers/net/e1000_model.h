@@ -269,7 +269,7 @@ void multicast_for_each(struct netif *nif, void (*fn)(void *arg, const u8 mac[ET
 static void prepare(u16 device, enum pci_irq_type type)
 {
 	card = (struct card){ .eeprom = { 0x5452, 0x0100, 0x0302 } };
-	pci = (struct pci_device){ .name = "0000:00:01.0", .device = device, .config = config_space };
+	pci = (struct pci_device){ .dev.name = "0000:00:01.0", .device = device, .config = config_space };
 	config_space[PCI_COMMAND] = PCI_COMMAND_MASTER;	/* firmware left it so */
 	*reg(E1000_RCTL) = RCTL_EN;
 	lines_begin(type, type == PCI_IRQ_MSIX ? 3 : type != PCI_IRQ_NONE, 0);
@@ -297,12 +297,10 @@ static struct e1000 *begin(u16 device, enum pci_irq_type type)
 
 static void end(void)
 {
-	if (stack.nif && driver()->nic.up)
-		stack.nif->ops->stop(stack.nif);
 	host_run();
 	stack_end();
 	if (stack.nif)
-		e1000_release(driver());
+		e1000_remove(&pci);
 	host_mmio_remove(&registers);
 	pkt_drain_caches();
 }

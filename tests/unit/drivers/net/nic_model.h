@@ -153,6 +153,19 @@ int netif_register(struct netif *nif)
 	return 0;
 }
 
+void netif_unregister(struct netif *nif)
+{
+	if (container_of(nif, struct nic, nif)->up)
+		nif->ops->stop(nif);
+	net_quiesce();
+}
+
+void netif_put(struct netif *nif)
+{
+	stack.nif = NULL;
+	nif->ops->release(nif);
+}
+
 void netif_carrier(struct netif *nif, bool on)
 {
 	stack.carrier_changes += on != stack.carrier;

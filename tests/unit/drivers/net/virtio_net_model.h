@@ -254,13 +254,14 @@ int virtio_queue_setup(struct virtio_device *d, struct virtqueue *vq, u16 index,
 }
 
 void virtio_ready(struct virtio_device *d) { card.live = true; }
-int virtio_reset(struct virtio_device *d) { card.live = false; return 0; }
+void virtio_stop(struct virtio_device *d) { card.live = false; }
 
 int virtio_begin(struct virtio_device *d)
 {
 	card.begun++;
 	memset(card.vq, 0, sizeof(card.vq));
-	return virtio_reset(d);
+	virtio_stop(d);
+	return 0;
 }
 
 static struct { u32 count; u8 mac[500][ETH_ALEN]; } groups;
@@ -307,15 +308,9 @@ static struct virtio_net *begin(u64 features)
 
 static void end(struct virtio_net *v)
 {
-	if (v->nic.up)
-		stack.nif->ops->stop(stack.nif);
 	host_run();
 	stack_end();
-	for (u32 i = 0; i < v->pairs; i++) {
-		virtio_net_tx_free(&v->queues[i]);
-		virtio_net_rx_free(&v->queues[i]);
-	}
-	virtio_net_release(v);
+	virtio_net_remove(&device);
 	host_mmio_remove(&notify_region);
 	pkt_drain_caches();
 }

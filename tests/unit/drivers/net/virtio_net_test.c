@@ -597,7 +597,7 @@ TEST(no_memory_at_probe_leaves_nothing_behind)
 		device = (struct virtio_device){ .transport = &card_transport, .pci = &pci, .name = "virtio0", .modern = true };
 		host_alloc_fail(nth);
 		if (virtio_net_probe(&device) == 0) {
-			virtio_net_release(device.driver_data);
+			virtio_net_remove(&device);
 			break;
 		}
 		EXPECT_EQ(host_alloc_live(), live);

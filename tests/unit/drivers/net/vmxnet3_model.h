@@ -302,7 +302,7 @@ void multicast_for_each(struct netif *nif, void (*fn)(void *arg, const u8 mac[ET
 static void prepare(enum pci_irq_type type)
 {
 	card = (struct card){ .revisions = 7, .link = 1, .perm_mac = { 0x52, 0x54, 0x00, 0x01, 0x02, 0x03 } };
-	pci = (struct pci_device){ .name = "0000:00:01.0", .config = config_space };
+	pci = (struct pci_device){ .dev.name = "0000:00:01.0", .config = config_space };
 	config_space[PCI_COMMAND] = PCI_COMMAND_MASTER;	/* firmware left it so */
 	lines_begin(type, type == PCI_IRQ_MSIX ? 3 : type != PCI_IRQ_NONE, 0);
 	bus.level = type == PCI_IRQ_INTX ? card_level : NULL;
@@ -330,12 +330,10 @@ static struct vmxnet3 *begin(enum pci_irq_type type)
 
 static void end(void)
 {
-	if (stack.nif && driver()->nic.up)
-		stack.nif->ops->stop(stack.nif);
 	host_run();
 	stack_end();
 	if (stack.nif)
-		vmxnet3_release(driver());
+		vmxnet3_remove(&pci);
 	host_mmio_remove(&registers);
 	host_mmio_remove(&control_registers);
 	pkt_drain_caches();

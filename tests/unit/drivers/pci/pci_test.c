@@ -2,8 +2,8 @@
  * PCI over a model of configuration space: finding devices behind bridges, sizing and placing their
  * ranges, and the ladder of interrupts, with devices as they should be and as they should not.
  *
- * sources: drivers/pci/scan.c drivers/pci/bar.c drivers/pci/msix.c drivers/pci/msi.c drivers/pci/intx.c
- * sources: irq/irq.c irq/affinity.c irq/domain.c irq/polled.c irq/msi.c core/trace.c
+ * sources: bus/bus.c drivers/pci/bus.c drivers/pci/scan.c drivers/pci/bar.c drivers/pci/msix.c drivers/pci/msi.c
+ * sources: drivers/pci/intx.c irq/irq.c irq/affinity.c irq/domain.c irq/polled.c irq/msi.c core/trace.c
  */
 #include <errno.h>
 #include "unit.h"
@@ -13,11 +13,11 @@
 /* The words that its parameter takes reach it through another. */
 #include "drivers/pci/irq.c"
 #include "mm/slab.h"
+#include "drivers/pci/pci_all.h"
 
 struct platform platform = { .cpu_count = 1 };
 const struct pci_driver _pci_drivers_start[1];
 extern const struct pci_driver _pci_drivers_end[1] __attribute__((alias("_pci_drivers_start")));
-void pci_sysfs_register(void) { }
 
 #define ECAM		0x600000000000ull
 #define IO_SIZE		0x10000
@@ -286,7 +286,7 @@ TEST(functions_and_buses_are_found)
 	EXPECT_EQ(c->config[0x19], 2);
 	EXPECT_EQ(c->config[0x1a], 2);
 	REQUIRE(device_of(deep));
-	EXPECT_STR(device_of(deep)->name, "0000:02:1f.0");
+	EXPECT_STR(device_of(deep)->dev.name, "0000:02:1f.0");
 	EXPECT_EQ(device_of(deep)->class, 0x020000u);
 	end();
 }

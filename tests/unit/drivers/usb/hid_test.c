@@ -53,7 +53,7 @@ int usb_listen(struct usb_function *f, u32 n)
 
 void usb_work(struct usb_function *f, u32 bits) { worked |= bits; }
 
-static struct pci_device pci = { .name = "0000:00:02.0" };
+static struct pci_device pci = { .dev.name = "0000:00:02.0" };
 static struct xhci controller = { .pci = &pci };
 static char maker[] = "Maker", thing[] = "Thing";
 static struct usb_device usb = { .hc = &controller, .name = "1-4.2", .manufacturer = maker, .product = thing };

@@ -48,16 +48,6 @@ int pci_irq_attach(struct pci_device *d, u32 i, irq_handler fn, void *arg, const
 	return 0;
 }
 
-static void xhci_remove(struct pci_device *d)
-{
-	struct xhci *h = d->driver_data;
-
-	atomic_store(&h->stopping, true);
-	xhci_wake(h);
-	wait_event(&ended, atomic_load(&h->stopped));
-	xhci_release(h);
-}
-
 /* ---- setting up ------------------------------------------------------------------------------------- */
 
 static struct pci_device pci;
@@ -73,7 +63,7 @@ static void fresh(void)
 	memset(&hc, 0, sizeof(hc));
 	hc_reset();
 	board = keyboard();
-	pci = (struct pci_device){ .name = "0000:00:02.0", .config = config_space,
+	pci = (struct pci_device){ .dev.name = "0000:00:02.0", .config = config_space,
 				   .ranges = { { .size = REGS_SIZE } } };
 	host_mmio_add(&regs);
 }
