@@ -24,8 +24,10 @@ u32 irq_cpu_slots(void);	/* entries of irq->counts */
 /* irq.c: as irq_handle, but nothing was raised and nothing is counted. Softirq context. */
 void irq_run_handlers(struct irq *irq);
 
-/* polled.c: a line that is made; one whose last handler went, process context. */
+/* polled.c: a line that is made; one from which a handler went: that does not run when this returns, and with the last one
+ * the polling ends; one that goes. Process context. */
 void irq_poll_init(struct irq *irq);
+void irq_poll_wait(struct irq *irq);
 void irq_poll_end(struct irq *irq);
 /* An interrupt on a line on which one was not known lately. Hard interrupt context. */
 void irq_count_unknown(struct irq *irq, bool known);

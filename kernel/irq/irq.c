@@ -170,7 +170,7 @@ void irq_detach(struct irq *irq, void *arg)
 {
 	struct irq_action *a, **at;
 	u64 flags = spin_lock_irqsave(&irq->lock);
-	bool end;
+	bool polled;
 
 	for (at = &irq->actions; (a = *at) && a->arg != arg; at = &a->next)
 		;
@@ -181,10 +181,10 @@ void irq_detach(struct irq *irq, void *arg)
 			irq->domain->ops->mask(irq);
 		}
 	}
-	end = irq->polled && !irq->actions;
+	polled = irq->polled;
 	spin_unlock_irqrestore(&irq->lock, flags);
-	if (end)
-		irq_poll_end(irq);
+	if (polled)
+		irq_poll_wait(irq);
 	irq_wait_handlers();
 	kfree(a);
 }

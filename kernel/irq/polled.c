@@ -52,6 +52,21 @@ void irq_poll_end(struct irq *irq)
 	timer_cancel_sync(&irq->poll);
 }
 
+void irq_poll_wait(struct irq *irq)
+{
+	u64 flags;
+
+	timer_cancel_sync(&irq->poll);
+	flags = spin_lock_irqsave(&irq->lock);
+	irq->polled = irq->polled && irq->actions;
+	if (irq->polled)
+		timer_set(&irq->poll, clock_ns() + POLL_NS);
+	spin_unlock_irqrestore(&irq->lock, flags);
+	/* It set itself again while it ended. */
+	if (!READ_ONCE(irq->polled))
+		timer_cancel_sync(&irq->poll);
+}
+
 /* Shut it. A private line is the calling CPU's, whose timer or error it is: nothing is gained by a look at it. */
 static void shut(struct irq *irq)
 {
