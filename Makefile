@@ -175,8 +175,9 @@ $B/guest.cpio: tools/mkinitramfs tools/lib/cpio.py $(GUEST)
 
 DESKTOP := $B/pkg/.desktop
 DRM     := $B/pkg/libdrm-dev/usr
-DCFLAGS  = -std=gnu11 -O2 -g -Wall -Wextra -Werror -static -s -I$(DRM)/include -I$(DRM)/include/libdrm
-DLIBS    = -L$(DRM)/lib/aarch64-linux-gnu -ldrm -lm
+STB     := $B/pkg/libstb-dev/usr
+DCFLAGS  = -std=gnu11 -O2 -g -Wall -Wextra -Werror -static -s -I$(DRM)/include -I$(DRM)/include/libdrm -I$(STB)/include
+DLIBS    = -L$(DRM)/lib/aarch64-linux-gnu -L$(STB)/lib/aarch64-linux-gnu -ldrm -lstb -lm
 
 $(DESKTOP): tools/setup
 	$(Q)tools/setup desktop
@@ -187,6 +188,17 @@ $(PROBE): tools/linux-probe/virgl_multi_texture_test.c Makefile | $(DESKTOP)
 	$(call say,DCC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(KCC) $(DCFLAGS) -o $@ $< $(DLIBS)
+
+# user/libwin, and the programs over it: those that tests draw with.
+LIBWIN := $(patsubst user/%.c,$B/gpu/obj/%.o,$(wildcard user/libwin/*.c))
+$B/gpu/obj/%.o: user/%.c Makefile | $(DESKTOP)
+	$(call say,DCC,$<)
+	$(call compile,$(KCC) $(DCFLAGS) -Iuser)
+$B/gpu/draw: tests/gpu/guest/draw.c $(LIBWIN) Makefile | $(DESKTOP)
+	$(call say,DCC,$<)
+	$(Q)$(KCC) $(DCFLAGS) -Iuser -o $@ $< $(LIBWIN) $(DLIBS)
+-include $(LIBWIN:%.o=%.d)
+GPU_PROGRAMS := $(PROBE) $B/gpu/draw
 
 # ---- what people call -------------------------------------------------------
 
@@ -211,7 +223,7 @@ $B/.floors: tools/check-floors docs/floors.md $(KSRC) $(shell find kernel -name 
 run: $(IMAGES)
 	$(Q)tools/run $(if $(GPU),--gpu $(GPU)) $(RUNFLAGS)
 
-tests-ready: all debug swpan $B/guest.cpio $(PROBE)
+tests-ready: all debug swpan $B/guest.cpio $(GPU_PROGRAMS)
 	$(Q)tools/setup test
 test: tests-ready
 	$(Q)tests/run

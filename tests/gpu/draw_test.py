@@ -1,0 +1,283 @@
+#!/usr/bin/env python3
+"""user/libwin: each drawing call's pixels, by the GPU and by the CPU, against pictures made from geometry alone."""
+import base64
+import gzip
+import os
+
+import golden
+from gputest import host_errors, linux_kernel, machine, main, qemu
+
+DRAW = qemu.built("gpu", "draw")
+FONT = "DejaVuSansMono.ttf"
+FONT_FILE = qemu.built("pkg", "fonts-dejavu-core", "usr", "share", "fonts", "truetype", "dejavu", FONT)
+# A smoothed edge may be off by so much, of 255: how far the usual ways to smooth lie from each other.
+EDGE, GLYPH_EDGE = 28, 16
+SCREEN = 320, 240     # small, for all of it is compared
+
+
+class Drawing:
+    """A booted machine that draws: calls for build/gpu/draw gathered in a script, and what it left in files."""
+
+    def __init__(self, vm, how):
+        self.vm, self.how = vm, how
+
+    def run(self, script, status=0):
+        lines = [line.strip() for line in script.strip().split("\n")]
+        # The console's line holds 4,000 characters.
+        self.vm.run(": >/tmp/script")
+        while lines:
+            part, lines = lines[:40], lines[40:]
+            quoted = " ".join("'" + line + "'" for line in part)
+            self.vm.run(f"printf '%s\\n' {quoted} >>/tmp/script")
+        out, got = self.vm.sh(f"/bin/draw {self.how} </tmp/script", 300)
+        assert got == status, out
+        return out
+
+    def pixels(self, path):
+        return gzip.decompress(base64.b64decode(self.vm.run(f"gzip -c {path} | base64")))
+
+    def check(self, picture, path, edge=EDGE, alpha=True):
+        wrong = picture.differences(self.pixels(path), edge, alpha)
+        assert not wrong, f"{self.how}, {path}: {len(wrong)} pixels differ:\n" + "\n".join(wrong[:20])
+
+
+def drawing(gpu, ways):
+    """All of the below on a machine with this card; ways: {how to draw: which}."""
+    with open(FONT_FILE, "rb") as f:
+        files = {f"fonts/{FONT}": f.read()}
+    device = {"2d": "virtio-gpu-device", "virgl": "virtio-gpu-gl-device"}[gpu]
+    size = [word for side, n in zip("xy", SCREEN) for word in ("-global", f"{device}.{side}res={n}")]
+    with machine(gpu=gpu, programs=[DRAW], files=files, kernel=linux_kernel(), args=size) as vm:
+        vm.boot()
+        for how, drawings in ways.items():
+            for each in drawings:
+                each(Drawing(vm, how))
+        assert not host_errors(vm), host_errors(vm)
+
+
+def shapes(d):
+    by = "gpu" if d.how == "gpu" else "software"
+    out = d.run("""
+        new 0 60 50
+        read 0 /tmp/empty
+        begin 0
+        clear ff204060
+        rect 5 6 20 10 ffff8000
+        rect 15 10 20 12 8000ff40
+        rect -5 40 15 20 ffffffff
+        rect 40.5 5 10.25 8 ff00ffff
+        end 0
+        read 0 /tmp/rects
+        begin 0
+        clear 80ff0000
+        circle 20 20 12 ff00ff00
+        circle 40.3 24.7 8.6 800000ff
+        circle 58 48 6 ffffffff
+        end 0
+        read 0 /tmp/circles
+        begin 0
+        clear ff000000
+        line 5 5 50 5 3 ffff0000
+        line 8.5 12 8.5 44 1 ff00ff00
+        line 15 10 52 45 4 800080ff
+        line 52 12 20 40 1.5 ffffff00
+        line 30 45 30 45 5 ffff00ff
+        end 0
+        read 0 /tmp/lines
+        begin 0
+        clear 00000000
+        round 4 3 40 30 8 ffc02040
+        round 20 20 38 26 4.5 6000ff00
+        end 0
+        read 0 /tmp/rounded
+        """)
+    assert out == f"drawn by {by}\n", out
+    p = golden.Picture(60, 50)
+    d.check(p, "/tmp/empty")
+    p.clear(0xff204060)
+    p.rect(5, 6, 20, 10, 0xffff8000)
+    p.rect(15, 10, 20, 12, 0x8000ff40)
+    p.rect(-5, 40, 15, 20, 0xffffffff)
+    p.rect(40.5, 5, 10.25, 8, 0xff00ffff)
+    d.check(p, "/tmp/rects")
+    p.clear(0x80ff0000)
+    p.circle(20, 20, 12, 0xff00ff00)
+    p.circle(40.3, 24.7, 8.6, 0x800000ff)
+    p.circle(58, 48, 6, 0xffffffff)
+    d.check(p, "/tmp/circles")
+    p.clear(0xff000000)
+    p.line(5, 5, 50, 5, 3, 0xffff0000)
+    p.line(8.5, 12, 8.5, 44, 1, 0xff00ff00)
+    p.line(15, 10, 52, 45, 4, 0x800080ff)
+    p.line(52, 12, 20, 40, 1.5, 0xffffff00)
+    p.line(30, 45, 30, 45, 5, 0xffff00ff)
+    d.check(p, "/tmp/lines")
+    p.clear(0)
+    p.rounded(4, 3, 40, 30, 8, 0xffc02040)
+    p.rounded(20, 20, 38, 26, 4.5, 0x6000ff00)
+    d.check(p, "/tmp/rounded")
+
+
+def images(d):
+    """An image, itself scaled, over and under others; a picture that was drawn is an image, too."""
+    d.run("""
+        new 0 64 48
+        new 1 16 12
+        new 2 20 20
+        pattern 1
+        begin 2
+        clear 00000000
+        circle 10 10 8 ff8080ff
+        end 2
+        begin 0
+        clear ff101010
+        image 1 3 4 16 12
+        image 1 24 2 32 24
+        image 2 10 10 20 20
+        rect 12 30 20 10 ff00ff00
+        image 1 20 32 16 12
+        image 2 50 35 20 20
+        end 0
+        read 0 /tmp/images
+        read 1 /tmp/pattern
+        """)
+    pattern, circle, p = golden.Picture(16, 12), golden.Picture(20, 20), golden.Picture(64, 48)
+    pattern.pattern()
+    d.check(pattern, "/tmp/pattern", edge=0)
+    circle.circle(10, 10, 8, 0xff8080ff)
+    p.clear(0xff101010)
+    p.image(pattern, 3, 4, 16, 12)
+    p.image(pattern, 24, 2, 32, 24)
+    p.image(circle, 10, 10, 20, 20)
+    p.rect(12, 30, 20, 10, 0xff00ff00)
+    p.image(pattern, 20, 32, 16, 12)
+    p.image(circle, 50, 35, 20, 20)
+    d.check(p, "/tmp/images")
+
+
+def text(d):
+    """Text, before and after some hundred large glyphs have grown the atlas and gone round in it."""
+    words = "Hag|_-"
+    out = d.run(f"""
+        new 0 90 60
+        font 0 24 /fonts/{FONT}
+        font 1 13.5 /fonts/{FONT}
+        font 2 160 /fonts/{FONT}
+        begin 0
+        clear ffffffff
+        text 0 3 24 ff000000 {words}
+        text 1 4.4 45 80ff0000 {words}
+        end 0
+        read 0 /tmp/before
+        begin 0
+        glyphs 2 8192 600
+        clear ffffffff
+        text 1 4.4 45 80ff0000 {words}
+        text 0 3 24 ff000000 {words}
+        end 0
+        read 0 /tmp/after
+        drop 2
+        """)
+    font = golden.Font(FONT_FILE)
+    p = golden.Picture(90, 60)
+    p.clear(0xffffffff)
+    end = p.text(font, 24, 3, 24, words, 0xff000000)
+    p.text(font, 13.5, 4.4, 45, words, 0x80ff0000)
+    d.check(p, "/tmp/before", edge=GLYPH_EDGE)
+    assert f"text ends at {end:.3f}, width {end - 3:.3f}\n" in out, out
+    # By other software than the one under test: nothing was lost and nothing is where something else was.
+    d.check(p, "/tmp/after", edge=GLYPH_EDGE)
+    assert d.pixels("/tmp/before") == d.pixels("/tmp/after")
+
+
+def bad_text(d):
+    """What is no UTF-8 is U+FFFD, and what the font has not is its sign for that: each has a glyph's width."""
+    d.vm.run(r"printf 'new 0 10 10\nfont 0 20 /fonts/%s\nbegin 0\ntext 0 0 9 ff000000 a\377\300\200\355\240\200z\n' "
+             f"{FONT} >/tmp/script; printf 'text 0 0 9 ff000000 \\303' >>/tmp/script")
+    out = d.vm.run(f"/bin/draw {d.how} </tmp/script")
+    advance = golden.Font(FONT_FILE)
+    width = advance.glyph("a")[1] * 20 / (advance.ascent - advance.descent)
+    assert out.splitlines()[1:] == [f"text ends at {width * 8:.3f}, width {width * 8:.3f}",
+                                    f"text ends at {width:.3f}, width {width:.3f}"], out
+
+
+def errors(d):
+    for script, told in (("font 0 20 /fonts/none.ttf", "No such file or directory"), ("font 0 20 /bin/draw", "Invalid argument"),
+                         ("font 0 0 /fonts/x", "Invalid argument"), ("new 0 0 5", "Invalid argument"),
+                         ("new 0 20000 5", "Invalid argument"), ("new 0 5 5\nbegin 0\nbegin 0", "Device or resource busy"),
+                         ("new 0 5 5\nnew 1 5 5\nbegin 0\nend 0\nend 1", "Invalid argument"),
+                         ("new 0 5 5\nbegin 0\nimage 0 0 0 5 5\nend 0", "Invalid argument"),
+                         ("new 0 5 5\nbegin 0\nread 0 /tmp/x", "Device or resource busy")):
+        out = d.run(script, status=1)
+        assert out.splitlines()[-1].startswith(f"line {len(script.splitlines())}: ") and out.endswith(f": {told}\n"), out
+
+
+def many(d):
+    """More quads than a batch and more pictures than a stream has places for, in one frame."""
+    pictures = range(1, 75)
+    lines = [f"new {n} 4 4" for n in pictures]
+    for n in pictures:
+        lines += [f"begin {n}", f"clear ff{n:02x}{255 - n:02x}80", f"end {n}"]
+    lines += ["new 0 60 50", "begin 0", "clear ff000000"]
+    p = golden.Picture(60, 50)
+    p.clear(0xff000000)
+    for i in range(600):
+        x, y, colour = i % 60, i // 60 * 2, 0xff000000 | (i * 7 & 255) << 16 | (i * 13 & 255) << 8 | (i & 255)
+        lines.append(f"rect {x} {y} 1 1 {colour:08x}")
+        p.rect(x, y, 1, 1, colour)
+    for n in pictures:
+        x, y = n % 15 * 4, 25 + n // 15 * 4
+        lines.append(f"image {n} {x} {y} 4 4")
+        p.rect(x, y, 4, 4, 0xff000080 | n << 16 | (255 - n) << 8)
+    d.run("\n".join(lines + ["end 0", "read 0 /tmp/many"]))
+    d.check(p, "/tmp/many")
+
+
+def screen(d):
+    """The display's picture, read back, and on a card without 3D as the display shows it."""
+    shown = d.vm.dir + "/shot.ppm"
+    d.vm.run("rm -f /tmp/go; mkfifo /tmp/go")
+    d.vm.run(f"/bin/draw {d.how} </tmp/go >/tmp/said 2>&1 & exec 7>/tmp/go; printf 'screen 0\\nnew 1 40 30\\nbegin 1\\n"
+             "clear ffc0ff00\\nend 1\\nbegin 0\\nclear ff203040\\nrect 50 30 150 120 ffff0000\\nimage 1 180 140 40 30\\n"
+             "end 0\\nread 0 /tmp/screen\\nnew 79 1 1\\nread 79 /tmp/done\\n' >&7")
+    d.vm.run("until [ -s /tmp/done ]; do kill -0 $! || { cat /tmp/said; exit 1; }; usleep 10000; done")
+    p = golden.Picture(*SCREEN)
+    p.clear(0xff203040)
+    for x, y, w, h, colour in ((50, 30, 150, 120, 0xffff0000), (180, 140, 40, 30, 0xffc0ff00)):
+        for py in range(y, y + h):
+            p.pixels[py][x:x + w] = [golden.premultiplied(colour)] * w
+    d.check(p, "/tmp/screen", alpha=False)
+    if d.how == "any":
+        d.vm.qmp("screendump", filename=shown)
+        with open(shown, "rb") as f:
+            raw = f.read().removeprefix(b"P6\n%d %d\n255\n" % SCREEN)
+        bgrx = bytearray(4 * SCREEN[0] * SCREEN[1])
+        for i in range(3):
+            bgrx[i::4] = raw[2 - i::3]
+        wrong = p.differences(bytes(bgrx), 0, alpha=False)
+        assert not wrong, wrong[:10]
+    d.vm.run("exec 7>&-; wait $!; rm -f /tmp/done")
+
+
+ALL = shapes, images, text, bad_text, many, screen, errors
+
+
+def test_by_the_gpu():
+    drawing("virgl", {"gpu": ALL, "software": (shapes, screen)})
+
+
+def test_by_the_cpu():
+    """A card without 3D is drawn to by the CPU without being asked to."""
+    drawing("2d", {"any": ALL})
+
+
+def test_a_path_that_is_not_there():
+    """Who asks for the GPU alone on a card without one is told; and so is everybody without a card."""
+    with machine(gpu="2d", programs=[DRAW], kernel=linux_kernel()) as vm:
+        vm.boot()
+        assert vm.sh("/bin/draw gpu </dev/null") == ("open: No such device\n", 1)
+        assert vm.sh("mv /dev/dri/card0 /dev/card; /bin/draw any </dev/null") == ("open: No such device\n", 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+/*
+ * The display, through KMS: the first connected connector in its preferred mode, and a picture on it.
+ *
+ * A frame is shown by telling the card that the buffer is new: for virtio-gpu that is a flush, in the order of
+ * the commands that drew it, so one buffer is enough and nothing of a frame half drawn is ever seen.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <xf86drm.h>
+#include <xf86drmMode.h>
+
+#include "libwin.h"
+
+struct display {
+	uint32_t        connector, crtc;
+	drmModeModeInfo mode;
+};
+
+/* A CRTC that can drive this connector, 0 if there is none. */
+static uint32_t find_crtc(int fd, const drmModeRes *all, const drmModeConnector *c)
+{
+	uint32_t crtc = 0;
+
+	for (int i = 0; i < c->count_encoders && !crtc; i++) {
+		drmModeEncoder *e = drmModeGetEncoder(fd, c->encoders[i]);
+		for (int bit = 0; e && bit < all->count_crtcs && !crtc; bit++)
+			if (e->possible_crtcs & 1u << bit)
+				crtc = all->crtcs[bit];
+		drmModeFreeEncoder(e);
+	}
+	return crtc;
+}
+
+/* KMS lists the preferred mode first. */
+static bool try_connector(int fd, const drmModeRes *all, const drmModeConnector *c, struct display *d)
+{
+	if (!c || c->connection != DRM_MODE_CONNECTED || c->count_modes == 0)
+		return false;
+	*d = (struct display) { c->connector_id, find_crtc(fd, all, c), c->modes[0] };
+	return d->crtc != 0;
+}
+
+static int find_display(int fd, struct display *d)
+{
+	drmModeRes *all = drmModeGetResources(fd);
+	bool found = false;
+
+	if (!all)
+		return errno == ENOMEM ? -ENOMEM : -ENODEV;
+	for (int i = 0; i < all->count_connectors && !found; i++) {
+		drmModeConnector *c = drmModeGetConnector(fd, all->connectors[i]);
+		found = try_connector(fd, all, c, d);
+		drmModeFreeConnector(c);
+	}
+	drmModeFreeResources(all);
+	return found ? 0 : -ENODEV;
+}
+
+int kms_display_size(struct win_device *device, int *width, int *height)
+{
+	struct display d;
+	int error = find_display(device->fd, &d);
+
+	if (error)
+		return error;
+	*width = d.mode.hdisplay;
+	*height = d.mode.vdisplay;
+	return 0;
+}
+
+int kms_show(struct win *win)
+{
+	struct texture *t = &win->texture;
+	int fd = t->device->fd;
+	struct display d;
+	int error = find_display(fd, &d);
+
+	if (error)
+		return error;
+	if (d.mode.hdisplay != t->width || d.mode.vdisplay != t->height)
+		return -EAGAIN;     /* it was resized meanwhile */
+	if (drmModeAddFB(fd, (uint32_t)t->width, (uint32_t)t->height, 24, 32, t->pitch, t->bo, &win->framebuffer))
+		return -errno;
+	win->crtc = d.crtc;
+	return drmModeSetCrtc(fd, d.crtc, win->framebuffer, 0, 0, &d.connector, 1, &d.mode) ? -errno : 0;
+}
+
+int kms_flush(struct win *win)
+{
+	drmModeClip all = { 0, 0, (uint16_t)win->texture.width, (uint16_t)win->texture.height };
+
+	return drmModeDirtyFB(win->texture.device->fd, win->framebuffer, &all, 1) ? -errno : 0;
+}
+
+void kms_hide(struct win *win)
+{
+	drmModeRmFB(win->texture.device->fd, win->framebuffer);
+}

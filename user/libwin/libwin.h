@@ -1,0 +1,113 @@
+/*
+ * What the parts of libwin share: the one shape that all drawing calls are made of, textures, and what a path of
+ * drawing, virgl.c or software.c, has to do. draw.c turns calls into quads; font.c keeps the atlas of glyphs.
+ */
+#ifndef LIBWIN_LIBWIN_H
+#define LIBWIN_LIBWIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "win.h"
+
+struct atlas;
+struct virgl;
+
+enum texture_kind {
+	TEXTURE_COLOUR,     /* 0xAARRGGBB, multiplied by alpha: may be drawn into and from */
+	TEXTURE_SCREEN,     /* 0x__RRGGBB: may be drawn into and shown */
+	TEXTURE_COVERAGE,   /* a byte of alpha: is drawn from alone */
+};
+
+struct texture {
+	struct win_device *device;
+	enum texture_kind  kind;
+	int                width, height;
+	void              *pixels;      /* software's pixels, or the mapped pages behind the GPU's (NULL: not mapped) */
+	size_t             bytes;
+	uint32_t           bo;          /* the buffer's GEM handle; 0 for software's that is not shown */
+	uint32_t           pitch;       /* bytes a row */
+	uint32_t           resource;    /* the GPU's: the host's name of it, and the context's of how it is used */
+	uint32_t           surface, view;
+};
+
+/*
+ * A box with rounded corners, turned, filled with a colour and perhaps a texture: a rectangle has no radius, a circle
+ * nothing else, a line is a long one. Its coverage of a pixel is taken from the distance of the pixel's centre.
+ */
+struct quad {
+	float          x, y;                /* its middle */
+	float          axis_x, axis_y;      /* which way its own x points: a unit vector */
+	float          half_x, half_y;      /* from the middle to the edges */
+	float          radius;
+	float          colour[4];           /* red, green, blue, alpha; multiplied by alpha */
+	const struct texture *texture;      /* NULL: the colour alone */
+	float          left, top, right, bottom;    /* the part of the texture that lies on the box, in texels */
+};
+
+/* A path of drawing. Errors are negative errnos. */
+struct path {
+	/* The texture's pixels are transparent, or no matter for one that only the atlas writes. */
+	int (*texture_create)(struct texture *t);
+	void (*texture_destroy)(struct texture *t);
+	/* Have t->pixels; bring all pixels there; bring them away from there. */
+	int (*texture_map)(struct texture *t);
+	int (*texture_read)(struct texture *t);
+	int (*texture_write)(struct texture *t);
+	/* A part of a TEXTURE_COVERAGE, from rows of width bytes. May be called within a frame: what was drawn before sees the old. */
+	int (*texture_update)(struct texture *t, int x, int y, int width, int height, const uint8_t *bytes);
+	int (*frame_begin)(struct texture *target);
+	int (*clear)(struct texture *target, const float colour[4]);
+	int (*draw)(struct texture *target, const struct quad *q);
+	int (*frame_end)(struct texture *target);
+};
+
+struct win_device {
+	int                fd;
+	const struct path *path;
+	struct virgl      *virgl;       /* virgl.c's; NULL when the CPU draws */
+	struct atlas      *atlas;       /* font.c's; NULL until there is a font */
+	struct win        *drawing;     /* whose frame is open */
+};
+
+struct win {
+	struct texture texture;
+	int            error;           /* the first of this frame */
+	uint32_t       framebuffer;     /* the display's: KMS's names, 0 for other pictures */
+	uint32_t       crtc;
+};
+
+/* virgl.c: -ENODEV if the card has no VirGL. */
+int virgl_open(struct win_device *device);
+void virgl_close(struct win_device *device);
+extern const struct path virgl_path;
+
+/* software.c */
+extern const struct path software_path;
+
+/* kms.c: the display's size, showing a texture of that size, telling of new pixels, and the end of it. */
+int kms_display_size(struct win_device *device, int *width, int *height);
+int kms_show(struct win *win);
+int kms_flush(struct win *win);
+void kms_hide(struct win *win);
+
+/* draw.c: 0xAARRGGBB as four numbers, multiplied by alpha. */
+void colour_floats(uint32_t colour, float numbers[4]);
+
+/* A glyph in the atlas, and where it lies from the pen on the base line, in pixels. */
+struct glyph {
+	const struct texture *texture;
+	int                   atlas_x, atlas_y, width, height;  /* nothing to draw if width is 0 */
+	int                   left, top;
+	float                 advance;
+	int                   error;                            /* why it is not in the atlas */
+};
+
+/*
+ * font.c: take the next code point of the text and bring its glyph into the atlas; false at the text's end. What
+ * was found before stays in the atlas only until the next call: it is to be given to the path at once.
+ */
+bool font_next_glyph(struct win_font *font, const char **text, struct glyph *glyph);
+void atlas_destroy(struct win_device *device);
+
+#endif
