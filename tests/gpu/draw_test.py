@@ -5,7 +5,7 @@ import gzip
 import os
 
 import golden
-from gputest import host_errors, linux_kernel, machine, main, qemu
+from gputest import host_errors, machine, main, qemu
 
 DRAW = qemu.built("gpu", "draw")
 FONT = "DejaVuSansMono.ttf"
@@ -47,7 +47,7 @@ def drawing(gpu, ways):
         files = {f"fonts/{FONT}": f.read()}
     device = {"2d": "virtio-gpu-device", "virgl": "virtio-gpu-gl-device"}[gpu]
     size = [word for side, n in zip("xy", SCREEN) for word in ("-global", f"{device}.{side}res={n}")]
-    with machine(gpu=gpu, programs=[DRAW], files=files, kernel=linux_kernel(), args=size) as vm:
+    with machine(gpu=gpu, programs=[DRAW], files=files, args=size) as vm:
         vm.boot()
         for how, drawings in ways.items():
             for each in drawings:
@@ -202,14 +202,17 @@ def bad_text(d):
 
 
 def errors(d):
-    for script, told in (("font 0 20 /fonts/none.ttf", "No such file or directory"), ("font 0 20 /bin/draw", "Invalid argument"),
+    for script, told in (("font 0 20 /fonts/none.ttf", "No such file or directory"),
+                         ("font 0 20 /bin/draw", "Invalid argument"),
                          ("font 0 0 /fonts/x", "Invalid argument"), ("new 0 0 5", "Invalid argument"),
-                         ("new 0 20000 5", "Invalid argument"), ("new 0 5 5\nbegin 0\nbegin 0", "Device or resource busy"),
+                         ("new 0 20000 5", "Invalid argument"),
+                         ("new 0 5 5\nbegin 0\nbegin 0", "Device or resource busy"),
                          ("new 0 5 5\nnew 1 5 5\nbegin 0\nend 0\nend 1", "Invalid argument"),
                          ("new 0 5 5\nbegin 0\nimage 0 0 0 5 5\nend 0", "Invalid argument"),
                          ("new 0 5 5\nbegin 0\nread 0 /tmp/x", "Device or resource busy")):
         out = d.run(script, status=1)
-        assert out.splitlines()[-1].startswith(f"line {len(script.splitlines())}: ") and out.endswith(f": {told}\n"), out
+        last = out.splitlines()[-1]
+        assert last.startswith(f"line {len(script.splitlines())}: ") and last.endswith(f": {told}"), out
 
 
 def many(d):
@@ -238,8 +241,8 @@ def screen(d):
     shown = d.vm.dir + "/shot.ppm"
     d.vm.run("rm -f /tmp/go; mkfifo /tmp/go")
     d.vm.run(f"/bin/draw {d.how} </tmp/go >/tmp/said 2>&1 & exec 7>/tmp/go; printf 'screen 0\\nnew 1 40 30\\nbegin 1\\n"
-             "clear ffc0ff00\\nend 1\\nbegin 0\\nclear ff203040\\nrect 50 30 150 120 ffff0000\\nimage 1 180 140 40 30\\n"
-             "end 0\\nread 0 /tmp/screen\\nnew 79 1 1\\nread 79 /tmp/done\\n' >&7")
+             "clear ffc0ff00\\nend 1\\nbegin 0\\nclear ff203040\\nrect 50 30 150 120 ffff0000\\n"
+             "image 1 180 140 40 30\\nend 0\\nread 0 /tmp/screen\\nnew 79 1 1\\nread 79 /tmp/done\\n' >&7")
     d.vm.run("until [ -s /tmp/done ]; do kill -0 $! || { cat /tmp/said; exit 1; }; usleep 10000; done")
     p = golden.Picture(*SCREEN)
     p.clear(0xff203040)
@@ -273,7 +276,7 @@ def test_by_the_cpu():
 
 def test_a_path_that_is_not_there():
     """Who asks for the GPU alone on a card without one is told; and so is everybody without a card."""
-    with machine(gpu="2d", programs=[DRAW], kernel=linux_kernel()) as vm:
+    with machine(gpu="2d", programs=[DRAW]) as vm:
         vm.boot()
         assert vm.sh("/bin/draw gpu </dev/null") == ("open: No such device\n", 1)
         assert vm.sh("mv /dev/dri/card0 /dev/card; /bin/draw any </dev/null") == ("open: No such device\n", 1)

@@ -1,9 +1,9 @@
 """What a picture must look like, worked out from geometry alone: nothing of user/libwin is used or imitated here.
 
 A shape is a function that says of a point whether it lies inside. How much of a pixel a shape covers is counted on a
-grid of points in that pixel; a glyph is its font file's outline, whose area in a pixel is worked out by clipping. A Picture
-holds premultiplied red, green, blue and alpha, from 0 to 1, blended source over destination, and knows of each pixel
-whether an edge went through it, where a drawing library may smooth in its own way.
+grid of points in that pixel; a glyph is its font file's outline, whose area in a pixel is worked out by clipping. A
+Picture holds premultiplied red, green, blue and alpha, from 0 to 1, blended source over destination, and knows of
+each pixel whether an edge went through it, where a drawing library may smooth in its own way.
 """
 import math
 import struct
@@ -47,7 +47,8 @@ class Picture:
         return 0 <= x < self.width and 0 <= y < self.height
 
     def rect(self, x, y, width, height, colour):
-        self.shape(lambda px, py: x <= px < x + width and y <= py < y + height, (x, y, x + width, y + height), colour, False)
+        box = (x, y, x + width, y + height)
+        self.shape(lambda px, py: x <= px < x + width and y <= py < y + height, box, colour, False)
 
     def rounded(self, x, y, width, height, radius, colour):
         def inside(px, py):
@@ -96,7 +97,7 @@ class Picture:
         return x
 
     def pattern(self):
-        """The rule of tests/gpu/guest/draw.c: red tells of x, green of y, blue of both; the lower half is transparent."""
+        """The rule of tests/gpu/guest/draw.c: red is of x, green of y, blue of both; the lower half is transparent."""
         for y in range(self.height):
             for x in range(self.width):
                 rgb = (x * 5 & 255, y * 7 & 255, (x ^ y) * 3 & 255)
@@ -106,7 +107,7 @@ class Picture:
                     self.pixels[y][x] = tuple([c / 255 for c in rgb] + [1.0])
 
     def differences(self, raw, edge, alpha=True):
-        """Where raw, 0xAARRGGBB in little-endian bytes, is another picture: by more than 2 of 255, by edge on an edge."""
+        """Where raw, little-endian 0xAARRGGBB, is another picture: by more than 2 of 255, by edge on an edge."""
         assert len(raw) == 4 * self.width * self.height, (len(raw), self.width, self.height)
         wrong = []
         for y in range(self.height):
@@ -158,14 +159,14 @@ def areas(contours):
 
 
 class Font:
-    """A TrueType file's outlines, advances and line heights (Apple's and Microsoft's specification: cmap, glyf, hmtx)."""
+    """A TrueType file's outlines, advances and line heights (OpenType's specification: cmap, glyf, hmtx)."""
 
     def __init__(self, path):
         with open(path, "rb") as f:
             self.data = f.read()
         count = self.u16(4)
-        self.tables = {self.data[12 + 16 * i:16 + 16 * i].decode(): struct.unpack(">I", self.data[20 + 16 * i:24 + 16 * i])[0]
-                       for i in range(count)}
+        entries = [struct.unpack_from(">4sIII", self.data, 12 + 16 * i) for i in range(count)]
+        self.tables = {name.decode(): offset for name, _, offset, _ in entries}
         self.ascent, self.descent = self.s16(self.tables["hhea"] + 4), self.s16(self.tables["hhea"] + 6)
         self.long_metrics = self.u16(self.tables["hhea"] + 34)
         self.long_offsets = self.u16(self.tables["head"] + 50)
@@ -201,8 +202,10 @@ class Font:
 
     def outline(self, index):
         loca = self.tables["loca"]
-        at, end = (struct.unpack_from(">I", self.data, loca + 4 * (index + i))[0] for i in (0, 1)) if self.long_offsets else \
-            (2 * self.u16(loca + 2 * (index + i)) for i in (0, 1))
+        if self.long_offsets:
+            at, end = struct.unpack_from(">II", self.data, loca + 4 * index)
+        else:
+            at, end = (2 * self.u16(loca + 2 * (index + i)) for i in (0, 1))
         if at == end:
             return []
         at += self.tables["glyf"]

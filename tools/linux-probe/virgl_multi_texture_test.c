@@ -459,7 +459,7 @@ static bool wait_resource(const struct resource *r)
 	return drmIoctl(card, DRM_IOCTL_VIRTGPU_WAIT, &call) == 0;
 }
 
-/* Create it on the host, with the guest's pages behind it, mapped here and filled with a colour that is used nowhere. */
+/* Create it on the host, with the guest's pages behind it, mapped and filled with a colour that is used nowhere. */
 static bool create_resource(struct resource *r)
 {
 	uint32_t bytes = r->target == TARGET_BUFFER ? 1 : 4;

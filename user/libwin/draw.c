@@ -16,7 +16,10 @@
 
 #include "libwin.h"
 
-enum { LONGEST_SIDE = 16384, CARDS = 64 };  /* the largest texture of any GPU that is met; minors that DRM gives cards */
+enum {
+	LONGEST_SIDE = 16384,   /* pixels: the largest texture of any GPU that is met */
+	CARDS = 64,             /* minors that DRM gives to cards */
+};
 
 /* ---- devices ---------------------------------------------------------------- */
 

@@ -176,7 +176,7 @@ static int evict_shelf(struct atlas *a, int height)
 	return oldest;
 }
 
-/* A place in the atlas, made by growing it or by giving up what was not drawn for long. The shelf's index, or an error. */
+/* A place in the atlas, made by growing it or giving up what was not drawn for long: the shelf's index, or an error. */
 static int place(struct atlas *a, int width, int height)
 {
 	int shelf = find_shelf(a, width, height), error;
@@ -280,12 +280,22 @@ static struct cached *load(struct atlas *a, struct win_font *font, uint32_t code
 	return c;
 }
 
+/* How many bytes follow this first byte of a code point in UTF-8; -1 if it is none. */
+static int bytes_after(unsigned char first)
+{
+	if (first < 0x80)
+		return 0;
+	if (first < 0xc2 || first > 0xf4)
+		return -1;
+	return first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
+}
+
 /* The next code point of UTF-8, 0 at the end; a byte that is part of none counts as U+FFFD. */
 static uint32_t next_code(const char **text)
 {
 	static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
 	const unsigned char *at = (const unsigned char *)*text;
-	int more = *at < 0x80 ? 0 : *at >= 0xc2 && *at < 0xe0 ? 1 : *at >= 0xe0 && *at < 0xf0 ? 2 : *at >= 0xf0 && *at < 0xf5 ? 3 : -1;
+	int more = bytes_after(*at);
 	uint32_t code;
 
 	if (more == 0) {

@@ -82,7 +82,6 @@ int kms_show(struct win *win)
 		return -EAGAIN;     /* it was resized meanwhile */
 	if (drmModeAddFB(fd, (uint32_t)t->width, (uint32_t)t->height, 24, 32, t->pitch, t->bo, &win->framebuffer))
 		return -errno;
-	win->crtc = d.crtc;
 	return drmModeSetCrtc(fd, d.crtc, win->framebuffer, 0, 0, &d.connector, 1, &d.mode) ? -errno : 0;
 }
 

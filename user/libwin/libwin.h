@@ -54,7 +54,7 @@ struct path {
 	int (*texture_map)(struct texture *t);
 	int (*texture_read)(struct texture *t);
 	int (*texture_write)(struct texture *t);
-	/* A part of a TEXTURE_COVERAGE, from rows of width bytes. May be called within a frame: what was drawn before sees the old. */
+	/* A part of a TEXTURE_COVERAGE, from rows of width bytes; within a frame, what was drawn before has the old. */
 	int (*texture_update)(struct texture *t, int x, int y, int width, int height, const uint8_t *bytes);
 	int (*frame_begin)(struct texture *target);
 	int (*clear)(struct texture *target, const float colour[4]);
@@ -73,8 +73,7 @@ struct win_device {
 struct win {
 	struct texture texture;
 	int            error;           /* the first of this frame */
-	uint32_t       framebuffer;     /* the display's: KMS's names, 0 for other pictures */
-	uint32_t       crtc;
+	uint32_t       framebuffer;     /* the display's: KMS's name of it, 0 for other pictures */
 };
 
 /* virgl.c: -ENODEV if the card has no VirGL. */

@@ -166,7 +166,7 @@ static bool is_plain(const struct quad *q)
 		top == floorf(top) && 2 * q->half_x == floorf(2 * q->half_x) && 2 * q->half_y == floorf(2 * q->half_y);
 }
 
-/* [from, to) within [0, size): the pixels that reach from the middle this far, and half a pixel for the smoothed edge. */
+/* [from, to) within [0, size): pixels that are within reach of the middle, and half a pixel for the smoothed edge. */
 static void span(float middle, float reach, int size, int *from, int *to)
 {
 	*from = (int)fminf(fmaxf(floorf(middle - reach - 0.5f), 0), (float)size);
@@ -195,6 +195,6 @@ static int draw(struct texture *target, const struct quad *q)
 
 const struct path software_path = {
 	.texture_create = texture_create, .texture_destroy = texture_destroy, .texture_map = texture_stay,
-	.texture_read = texture_stay, .texture_write = texture_stay, .texture_update = texture_update, .frame_begin = texture_stay, .clear = clear,
-	.draw = draw, .frame_end = texture_stay,
+	.texture_read = texture_stay, .texture_write = texture_stay, .texture_update = texture_update,
+	.frame_begin = texture_stay, .clear = clear, .draw = draw, .frame_end = texture_stay,
 };

@@ -1,9 +1,9 @@
 /*
  * libwin: pictures drawn on the GPU through VirGL, or by the CPU where there is none, with the same calls.
  *
- * A program opens the graphics card, makes pictures (a window's contents, an image, the display itself) and draws frames
- * into them. What is drawn is gathered and sent in one piece by win_end_frame(). On a card with VirGL nothing of a frame
- * is touched by the CPU; on any other the same calls draw into memory, and the display shows a dumb buffer.
+ * A program opens the graphics card, makes pictures (a window's contents, an image, the display itself) and draws
+ * frames into them. What is drawn is gathered and sent in one piece by win_end_frame(). On a card with VirGL nothing
+ * of a frame is touched by the CPU; on any other the same calls draw into memory, and the display shows a dumb buffer.
  *
  * Coordinates are pixels from the upper left corner, y downwards; a pixel's centre lies at one half. Edges that do not
  * fall between pixels are smoothed. Colours are 0xAARRGGBB, not multiplied by their alpha, in the calls; pixels that

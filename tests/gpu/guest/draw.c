@@ -135,7 +135,8 @@ static bool drawing(const char *word, const char *rest)
 
 int main(int argc, char **argv)
 {
-	enum win_drawing how = argc < 2 || !strcmp(argv[1], "any") ? WIN_ANY : !strcmp(argv[1], "gpu") ? WIN_GPU : WIN_SOFTWARE;
+	const char *asked = argc > 1 ? argv[1] : "any";
+	enum win_drawing how = !strcmp(asked, "any") ? WIN_ANY : !strcmp(asked, "gpu") ? WIN_GPU : WIN_SOFTWARE;
 	int error = win_open(&device, argc > 2 ? argv[2] : NULL, how), number = 0;
 	char line[1024], word[16];
 
