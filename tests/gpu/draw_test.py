@@ -3,9 +3,10 @@
 import base64
 import gzip
 import os
+import re
 
 import golden
-from gputest import host_errors, machine, main, qemu
+from gputest import host_errors, machine, main, only_ours, qemu
 
 DRAW = qemu.built("gpu", "draw")
 FONT = "DejaVuSansMono.ttf"
@@ -272,6 +273,27 @@ def test_by_the_gpu():
 def test_by_the_cpu():
     """A card without 3D is drawn to by the CPU without being asked to."""
     drawing("2d", {"any": ALL})
+
+
+def counters(vm):
+    return {name: int(value) for name, value in re.findall(r"(?m)^(\w+):?\s+(\d+)", vm.run("cat /proc/gpu"))}
+
+
+def test_the_cpu_copies_nothing():
+    """A frame with text and windows on the display is a stream and a flush: the kernel moves none of its pixels."""
+    only_ours()     # /proc/gpu
+    with open(FONT_FILE, "rb") as f:
+        files = {f"fonts/{FONT}": f.read()}
+    with machine(programs=[DRAW], files=files) as vm:
+        vm.boot()
+        before = counters(vm)
+        frame = "\n".join(["begin 1", "clear ff808080", "text 0 5 30 ff000000 Window", "end 1",
+                           "begin 0", "clear ff203040", "circle 300 300 50 ffffffff", "image 1 10 10 200 100", "end 0"])
+        Drawing(vm, "gpu").run(f"screen 0\nnew 1 200 100\nfont 0 20 /fonts/{FONT}\n" + "\n".join([frame] * 5))
+        after = counters(vm)
+        assert after["submits"] - before["submits"] >= 10 and after["flushes"] > before["flushes"], (before, after)
+        assert (after["transfers"], after["bytes"]) == (before["transfers"], before["bytes"]), (before, after)
+        assert not host_errors(vm), host_errors(vm)
 
 
 def test_a_path_that_is_not_there():
