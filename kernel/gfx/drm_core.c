@@ -173,6 +173,14 @@ static long auth_magic(struct drm_file *f, void *arg)
 /* There is no interrupt for a vertical blank to wait for, and no sync object: as Linux says for this device. */
 static long unsupported(struct drm_file *f, void *arg) { return -EOPNOTSUPP; }
 
+/* No table of colours either. */
+static long no_gamma(struct drm_file *f, void *arg)
+{
+	const struct drm_mode_crtc_lut *l = arg;
+
+	return drm_part_find(f->dev, l->crtc_id, DRM_CRTC) < 0 ? -ENOENT : -ENOSYS;
+}
+
 const struct drm_ioctl drm_core_ioctls[] = {
 	DRM_IOCTL_DEF(VERSION, DRM_RENDER_ALLOW, version),
 	DRM_IOCTL_DEF(GET_CAP, DRM_RENDER_ALLOW, get_cap),
@@ -195,6 +203,8 @@ const struct drm_ioctl drm_core_ioctls[] = {
 	DRM_IOCTL_DEF(SYNCOBJ_QUERY, DRM_RENDER_ALLOW, unsupported),
 	DRM_IOCTL_DEF(SYNCOBJ_TRANSFER, DRM_RENDER_ALLOW, unsupported),
 	DRM_IOCTL_DEF(SYNCOBJ_TIMELINE_SIGNAL, DRM_RENDER_ALLOW, unsupported),
+	DRM_IOCTL_DEF(MODE_GETGAMMA, 0, no_gamma),
+	DRM_IOCTL_DEF(MODE_SETGAMMA, DRM_MASTER, no_gamma),
 	DRM_IOCTL_DEF(MODE_ATOMIC, DRM_MASTER, unsupported),
 	{ 0 }
 };

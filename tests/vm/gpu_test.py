@@ -3,15 +3,19 @@
 import glob
 import os
 import re
+import socket
+import struct
+import tempfile
 
-from vmtest import Skip, Vm, main, only_ours, _read
+from vmtest import LIMIT, Skip, Vm, main, only_ours, _read
 
 MODULES = ("drm", "drm_kms_helper", "drm_shmem_helper", "virtio_dma_buf", "virtio-gpu")
 WIDTH, HEIGHT = 640, 480
 
 
-def machine(device=f"virtio-gpu-pci,xres={WIDTH},yres={HEIGHT}", **options):
-    return Vm(net="none", guest=True, args=["-device", device + ",id=gpu"], modules=MODULES, **options)
+def machine(device=f"virtio-gpu-pci,xres={WIDTH},yres={HEIGHT}", vnc=None, **options):
+    args = ["-device", device + ",id=gpu", *(["-vnc", f"unix:{vnc}"] if vnc else [])]
+    return Vm(net="none", guest=True, args=args, modules=MODULES, **options)
 
 
 def virgl(**options):
@@ -63,9 +67,9 @@ def counts(vm):
 def feed(vm, *seeds):
     """Start gpushow and wait for its first picture; following(vm) is the next one."""
     vm.run("[ -e /tmp/keys ] || mkfifo /tmp/keys /tmp/shown")
-    size = vm.run(f"/bin/gpushow {' '.join(seeds)} </tmp/keys >/tmp/shown 2>/dev/console & "
-                  "exec 9>/tmp/keys 8</tmp/shown; read -r line <&8; echo $line")
-    assert size == f"shown {WIDTH}x{HEIGHT}\n", size
+    out = vm.run(f"/bin/gpushow {' '.join(seeds)} </tmp/keys >/tmp/shown 2>/dev/console & "
+                 "exec 9>/tmp/keys 8</tmp/shown; read -r line <&8; echo $line")
+    assert out == f"shown {WIDTH}x{HEIGHT}\n", out
 
 
 def following(vm):
@@ -102,6 +106,50 @@ def checks(vm, program):
     out, status = vm.sh(f"/bin/{program}", 600)
     assert status == 0 and ", 0 failed" in out.splitlines()[-1], "\n".join(
         line for line in out.splitlines() if not line.startswith("ok ")) + "\n" + said(vm)
+
+
+class Viewer:
+    """Somebody who looks at the display by VNC, and makes his window another size (RFC 6143; ExtendedDesktopSize)."""
+
+    def __init__(self, path):
+        self.s = socket.socket(socket.AF_UNIX)
+        self.s.settimeout(LIMIT)
+        self.s.connect(path)
+        self.read(12)
+        self.s.sendall(b"RFB 003.008\n")
+        self.read(self.read(1)[0])
+        self.s.sendall(b"\x01")         # no password
+        self.read(4)
+        self.s.sendall(b"\x01")         # others may look, too
+        self.read(struct.unpack(">20xI", self.read(24))[0])
+        self.s.sendall(struct.pack(">BxHii", 2, 2, 0, -308))
+
+    def read(self, n):
+        data = b""
+        while len(data) < n:
+            part = self.s.recv(n - len(data))
+            assert part, "the viewer was sent away"
+            data += part
+        return data
+
+    def resize(self, width, height):
+        self.s.sendall(struct.pack(">BxHHBxIHHHHI", 251, width, height, 1, 0, 0, 0, width, height, 0))
+
+
+def test_the_display_changes():
+    """Its new size is the preferred mode, in its EDID and in /sys, and can be shown; what is shown meanwhile stays."""
+    with tempfile.TemporaryDirectory() as at, machine(vnc=f"{at}/vnc") as vm:
+        vm.boot()
+        feed(vm, "1", "u800x600", "2")
+        modes = "cat /sys/class/drm/card0-Virtual-1/modes"
+        assert vm.run(modes).startswith(f"{WIDTH}x{HEIGHT}\n"), vm.run(modes)
+        viewer = Viewer(f"{at}/vnc")
+        viewer.resize(800, 600)
+        following(vm)
+        assert vm.run(modes).startswith("800x600\n"), vm.run(modes)
+        same(screen(vm), picture(1))
+        following(vm)
+        same(screen(vm), picture(2, 800, 600))
 
 
 def test_drawing():

@@ -33,11 +33,14 @@ static inline int screen_find(int fd, struct screen *s)
 	struct drm_mode_card_res r = { .connector_id_ptr = (uintptr_t)&s->connector, .crtc_id_ptr = (uintptr_t)&s->crtc,
 				       .encoder_id_ptr = (uintptr_t)&s->encoder, .count_connectors = 1, .count_crtcs = 1,
 				       .count_encoders = 1 };
-	struct drm_mode_get_connector c = { .modes_ptr = (uintptr_t)modes, .count_modes = 256 };
+	struct drm_mode_get_connector c = { .modes_ptr = (uintptr_t)modes };
 
 	if (ioctl(fd, DRM_IOCTL_MODE_GETRESOURCES, &r))
 		return -1;
 	c.connector_id = s->connector;
+	if (ioctl(fd, DRM_IOCTL_MODE_GETCONNECTOR, &c))		/* with no room for modes: look at the monitor anew */
+		return -1;
+	c = (struct drm_mode_get_connector){ .modes_ptr = (uintptr_t)modes, .count_modes = 256, .connector_id = s->connector };
 	if (ioctl(fd, DRM_IOCTL_MODE_GETCONNECTOR, &c) || !c.count_modes || c.count_modes > 256)
 		return -1;
 	s->mode = modes[0];

@@ -1,7 +1,7 @@
 /*
  * Shows pictures: gpushow SEED...; sets the preferred mode with the picture of the first seed, prints "shown WxH", and
  * with each line of standard input flips to the next. An argument dSEED draws a part anew (32,16 to 96,48) and says
- * so by DIRTYFB; off darkens the display.
+ * so by DIRTYFB; off darkens the display; uWxH waits until that is the preferred mode, which the next seed sets.
  */
 #include "drm.h"
 
@@ -28,30 +28,56 @@ static int flip(int fd, uint32_t crtc, uint32_t fb)
 	return page_flip(fd, crtc, fb, DRM_MODE_PAGE_FLIP_EVENT, 0) || read(fd, &e, sizeof(e)) != sizeof(e);
 }
 
+static int buffers_make(int fd, struct buffer b[2], const struct screen *s)
+{
+	for (int i = 0; i < 2; i++)
+		if (buffer_make(fd, &b[i], s->mode.hdisplay, s->mode.vdisplay))
+			return -1;
+	return 0;
+}
+
+/* Look at the monitor until its preferred mode has that size: when the host changes it is for the test to say. */
+static int mode_wait(int fd, struct screen *s, const char *size)
+{
+	char now[32];
+
+	for (;;) {
+		if (screen_find(fd, s))
+			return -1;
+		snprintf(now, sizeof(now), "%ux%u", s->mode.hdisplay, s->mode.vdisplay);
+		if (!strcmp(now, size))
+			return 0;
+		usleep(20000);
+	}
+}
+
 int main(int argc, char **argv)
 {
-	int fd = open(CARD, O_RDWR), at = 0;
+	int fd = open(CARD, O_RDWR), at = 0, fresh = 1;
 	struct buffer b[2];
 	struct screen s;
 	char line[16];
 
 	if (fd < 0 || screen_find(fd, &s))
 		return fail(CARD);
-	for (int i = 0; i < 2; i++)
-		if (buffer_make(fd, &b[i], s.mode.hdisplay, s.mode.vdisplay))
-			return fail("buffer");
+	if (buffers_make(fd, b, &s))
+		return fail("buffer");
 	for (int i = 1; i < argc; i++) {
 		unsigned seed = atoi(argv[i] + (argv[i][0] == 'd'));
 		int err;
 
 		if (!strcmp(argv[i], "off")) {
 			err = crtc_set(fd, &s, 0);
+		} else if (argv[i][0] == 'u') {
+			err = mode_wait(fd, &s, argv[i] + 1) || buffers_make(fd, b, &s);
+			fresh = 1;
 		} else if (argv[i][0] == 'd') {
 			err = redraw(fd, &b[at], seed);
 		} else {
 			at = !at;
 			picture_draw(&b[at], seed);
-			err = i == 1 ? crtc_set(fd, &s, b[at].fb) : flip(fd, s.crtc, b[at].fb);
+			err = fresh ? crtc_set(fd, &s, b[at].fb) : flip(fd, s.crtc, b[at].fb);
+			fresh = 0;
 		}
 		if (err)
 			return fail(argv[i]);
