@@ -19,6 +19,7 @@
 #include "fs/poll_events.h"
 #include "gfx/drm.h"
 #include "mm/slab.h"
+#include "net/netlink.h"
 #include "sched/cred.h"
 
 #define EVENT_SPACE	4096u		/* bytes of events that nobody has read yet, as on Linux */
@@ -340,7 +341,22 @@ int gpu_fence_wait(struct gpu_device *gpu, u64 fence, u64 deadline)
 	return READ_ONCE(gpu->gone) ? -ENODEV : err;
 }
 
+/* As udev hears of it: a word each, with its NUL. */
 void gpu_displays_changed(struct gpu_device *gpu)
 {
-	atomic_add(&gpu->drm->changes, 1);
+	static u32 count;		/* [a] */
+	struct drm_device *dev = gpu->drm;
+	char text[512];
+	u32 n, number = atomic_add(&count, 1);
+
+	if (!dev)
+		return;			/* it is being registered: nobody could listen */
+	atomic_add(&dev->changes, 1);
+	n = scnprintf(text, sizeof(text), "change@/%s/drm/card%u\nACTION=change\nDEVPATH=/%s/drm/card%u\nSUBSYSTEM=drm\n"
+		      "HOTPLUG=1\nMAJOR=%u\nMINOR=%u\nDEVNAME=dri/card%u\nDEVTYPE=drm_minor\nSEQNUM=%u\n", gpu->sysfs,
+		      dev->number, gpu->sysfs, dev->number, DRM_MAJOR, dev->number, dev->number, number);
+	for (u32 i = 0; i < n; i++)
+		if (text[i] == '\n')
+			text[i] = '\0';
+	netlink_uevent(text, n);
 }

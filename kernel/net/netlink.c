@@ -1,6 +1,6 @@
 /*
  * Netlink sockets (netlink(7)), of NETLINK_ROUTE and NETLINK_SOCK_DIAG: requests, acknowledgements, dumps, and groups
- * of listeners. A program's sendmsg runs its requests at once; the answers wait in the socket's queue. A dump is made
+ * of listeners; those of NETLINK_KOBJECT_UEVENT only listen. A program's sendmsg runs its requests at once; the answers wait in the socket's queue. A dump is made
  * piece by piece as it is read, so that its length does not matter.
  *
  * Lock keys: [N] netlink_lock (bh kind, before the sockets' own); [D] the socket's dump mutex.
@@ -290,6 +290,8 @@ static int request_run(struct netlink_socket *k, const struct nlmsghdr *h)
 	u32 base = h->nlmsg_type & ~3u, what = h->nlmsg_type & 3;
 	const struct netlink_kind *diag;
 
+	if (k->i.s.protocol == NETLINK_KOBJECT_UEVENT)
+		return -EOPNOTSUPP;
 	if (k->i.s.protocol == NETLINK_SOCK_DIAG) {
 		diag = netlink_diag_kind(&r);
 		return is_err(diag) ? (int)ptr_err(diag) : request_get(k, diag, &r);
@@ -326,23 +328,17 @@ static void requests_run(struct netlink_socket *k, const u8 *data, u32 len)
 	}
 }
 
-void netlink_announce(u32 group, bool (*fill)(struct netlink_out *o, const void *arg), const void *arg)
+/* A copy for each member of the group. */
+static void members_tell(u32 protocol, u32 group, struct pkt *p)
 {
 	struct netlink_socket *k;
-	struct netlink_out o;
 	struct pkt *copy;
 
-	if (list_empty(&sockets) || !out_start(&o, 0, 0, 0))
-		return;
-	if (!fill(&o, arg)) {
-		pkt_free(o.pkt);
-		return;
-	}
 	spin_lock_bh(&netlink_lock);
 	list_for_each(k, &sockets, node) {
-		if (!(k->groups >> (group - 1) & 1) || k->i.s.protocol != NETLINK_ROUTE)
+		if (!(k->groups >> (group - 1) & 1) || k->i.s.protocol != protocol)
 			continue;
-		copy = pkt_copy(o.pkt, 0);
+		copy = pkt_copy(p, 0);
 		spin_lock(&k->i.s.lock);
 		if (!copy || !inet_rx_queue(&k->i, copy)) {
 			atomic_store(&k->i.s.error, ENOBUFS);	/* the listener must look for itself */
@@ -352,7 +348,30 @@ void netlink_announce(u32 group, bool (*fill)(struct netlink_out *o, const void 
 		spin_unlock(&k->i.s.lock);
 	}
 	spin_unlock_bh(&netlink_lock);
+}
+
+void netlink_announce(u32 group, bool (*fill)(struct netlink_out *o, const void *arg), const void *arg)
+{
+	struct netlink_out o;
+
+	if (list_empty(&sockets) || !out_start(&o, 0, 0, 0))
+		return;
+	if (fill(&o, arg))
+		members_tell(NETLINK_ROUTE, group, o.pkt);
 	pkt_free(o.pkt);
+}
+
+void netlink_uevent(const char *message, u32 len)
+{
+	struct pkt *p = list_empty(&sockets) ? NULL : pkt_alloc(0);
+
+	if (!p)
+		return;
+	if (len <= pkt_tailroom(p)) {
+		memcpy(pkt_put(p, len), message, len);
+		members_tell(NETLINK_KOBJECT_UEVENT, 1, p);
+	}
+	pkt_free(p);
 }
 
 /* ---- the socket's operations ---------------------------------------------- */
@@ -476,8 +495,11 @@ static s64 netlink_recvmsg(struct socket *s, struct socket_msg *m)
 	if (take < len)
 		m->out_flags |= MSG_TRUNC;
 	err = pkt_copy_to_uio(p, 0, &m->uio, take);
-	if (m->name)
+	if (m->name) {
 		netlink_getname(s, m->name, &m->name_len, true);
+		/* Listeners tell the kernel's own messages from others' by the group. */
+		((struct sockaddr_nl *)m->name)->nl_groups = s->protocol == NETLINK_KOBJECT_UEVENT;
+	}
 	m->control_len = 0;
 	pkt_free(p);
 	if (err)
@@ -557,7 +579,7 @@ static int netlink_create(u16 type, u16 protocol, struct socket **out)
 
 	if (type != SOCK_RAW && type != SOCK_DGRAM)
 		return -ESOCKTNOSUPPORT;
-	if (protocol != NETLINK_ROUTE && protocol != NETLINK_SOCK_DIAG)
+	if (protocol != NETLINK_ROUTE && protocol != NETLINK_SOCK_DIAG && protocol != NETLINK_KOBJECT_UEVENT)
 		return -EPROTONOSUPPORT;
 	k = kzalloc(sizeof(*k));
 	if (!k)

@@ -137,7 +137,7 @@ class Viewer:
 
 
 def test_the_display_changes():
-    """Its new size is the preferred mode, in its EDID and in /sys, and can be shown; what is shown meanwhile stays."""
+    """Who listens hears of it; the new size is the preferred mode, and can be shown; what is shown meanwhile stays."""
     with tempfile.TemporaryDirectory() as at, machine(vnc=f"{at}/vnc") as vm:
         vm.boot()
         feed(vm, "1", "u800x600", "2")

@@ -4,6 +4,8 @@
  * so by DIRTYFB; off darkens the display; uWxH waits until that is the preferred mode, which the next seed sets.
  */
 #include "drm.h"
+#include <linux/netlink.h>
+#include <sys/socket.h>
 
 static int fail(const char *what)
 {
@@ -36,19 +38,46 @@ static int buffers_make(int fd, struct buffer b[2], const struct screen *s)
 	return 0;
 }
 
-/* Look at the monitor until its preferred mode has that size: when the host changes it is for the test to say. */
-static int mode_wait(int fd, struct screen *s, const char *size)
+/* A socket that hears of devices' changes; -1. */
+static int listener(void)
+{
+	struct sockaddr_nl me = { .nl_family = AF_NETLINK, .nl_groups = 1 };
+	int s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
+
+	return s < 0 || bind(s, (struct sockaddr *)&me, sizeof(me)) ? -1 : s;
+}
+
+/* Is it the kernel's message of a change of the display? */
+static int is_hotplug(int from)
+{
+	char text[4096];
+	struct sockaddr_nl who;
+	socklen_t len = sizeof(who);
+	int n = recvfrom(from, text, sizeof(text) - 1, 0, (struct sockaddr *)&who, &len), drm = 0, hotplug = 0;
+
+	if (n < 0 || who.nl_pid || who.nl_groups != 1)
+		return 0;
+	text[n] = 0;
+	for (char *at = text; at < text + n; at += strlen(at) + 1) {
+		drm |= !strcmp(at, "SUBSYSTEM=drm");
+		hotplug |= !strcmp(at, "HOTPLUG=1");
+	}
+	return drm && hotplug && !strncmp(text, "change@/devices/", 16);
+}
+
+/* Hear of changes until the monitor's preferred mode has that size. */
+static int mode_wait(int fd, int changes, struct screen *s, const char *size)
 {
 	char now[32];
 
-	for (;;) {
+	do {
+		while (!is_hotplug(changes))
+			;
 		if (screen_find(fd, s))
 			return -1;
 		snprintf(now, sizeof(now), "%ux%u", s->mode.hdisplay, s->mode.vdisplay);
-		if (!strcmp(now, size))
-			return 0;
-		usleep(20000);
-	}
+	} while (strcmp(now, size));
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -57,7 +86,10 @@ int main(int argc, char **argv)
 	struct buffer b[2];
 	struct screen s;
 	char line[16];
+	int changes = listener();
 
+	if (changes < 0)
+		return fail("listener");
 	if (fd < 0 || screen_find(fd, &s))
 		return fail(CARD);
 	if (buffers_make(fd, b, &s))
@@ -69,7 +101,7 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[i], "off")) {
 			err = crtc_set(fd, &s, 0);
 		} else if (argv[i][0] == 'u') {
-			err = mode_wait(fd, &s, argv[i] + 1) || buffers_make(fd, b, &s);
+			err = mode_wait(fd, changes, &s, argv[i] + 1) || buffers_make(fd, b, &s);
 			fresh = 1;
 		} else if (argv[i][0] == 'd') {
 			err = redraw(fd, &b[at], seed);
