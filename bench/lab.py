@@ -44,6 +44,10 @@ PLAIN = "virtio-net-pci," + ",".join(f"{f}=off" for f in (
 
 SERVERS = ("tcp-sink 5001", "tcp-source 5002", "tcp-echo 5003", "udp-echo 5004", "udp-ack 5005 32",
            "udp-count 5006", "httpd 8080 1024")
+# Of each four, for as many connections at once.
+STREAMS = 4
+SERVERS_EACH = tuple(s for i in range(STREAMS)
+                     for s in (f"tcp-sink {5100 + i}", f"tcp-source {5200 + i}", f"httpd {5300 + i} 1024"))
 
 
 class Failed(Exception):
@@ -104,7 +108,8 @@ def _initramfs():
     for name, path in _modules(CARD_MODULES):
         with open(path, "rb") as f:
             a.file(name, f.read(), 0o755)
-    for path, content in ((INITRD["cpio"], data), (INITRD["gzip"], gzip.compress(data, 9, mtime=0)), (INITRD["cards"], a.bytes())):
+    for path, content in ((INITRD["cpio"], data), (INITRD["gzip"], gzip.compress(data, 9, mtime=0)),
+                          (INITRD["cards"], a.bytes())):
         with open(path + ".new", "wb") as f:
             f.write(content)
         os.rename(path + ".new", path)
@@ -164,24 +169,26 @@ def _canonical(key):
 
 class Guest(Vm):
     """A kernel ("linux" or "dunlin") with a network of its own. plugin: "", "count", "io" or "blocks".
-    queues: so many CPUs, and pairs of queues of a virtio card."""
+    queues: so many CPUs, and pairs of queues of a virtio card; it also runs SERVERS_EACH. QEMU then runs the CPUs
+    in turns, for the plugin's counters are of one thread."""
 
-    def __init__(self, kernel, initrd="gzip", cpu="cortex-a76", nic="virtio-net-pci", plugin="", append="", queues=1):
+    def __init__(self, kernel, initrd="gzip", cpu="cortex-a76", nic="virtio-net-pci", plugin="", append="", queues=None):
         self.name, self.counters = kernel, None
-        self.net = Net(queues=queues)
-        if queues > 1:
+        self.net = Net(queues=queues or 1)
+        self.servers = (*SERVERS, *(SERVERS_EACH if queues else ()))
+        if queues and queues > 1:
             nic += f",mq=on,vectors={2 * queues + 2}"
         try:
-            args = []
+            args = ["-accel", "tcg,thread=single"] if queues else []
             if plugin:
                 self.counters = Counters(os.path.join(self.net.dir, "counters"))
                 mode = {"count": "", "io": ",io=on", "blocks": ",blocks=on"}[plugin]
                 ram = f"ram=0x40000000-{0x40000000 + MEMORY:#x}"
-                args = ["-plugin", f"{PLUGIN},out={self.counters.path},{ram}{mode}"]
+                args += ["-plugin", f"{PLUGIN},out={self.counters.path},{ram}{mode}"]
             self.began = time.monotonic()
             super().__init__(f"quiet ip=off BENCH_IP={self.net.guest_ip} {append}".strip(), initrd=[INITRD[initrd]],
                              ns=self.net, args=args, debug=False, kernel=KERNELS[kernel], cpu=cpu, nic=nic,
-                             smp=queues, mem=f"{MEMORY >> 20}M")
+                             smp=queues or 1, mem=f"{MEMORY >> 20}M")
         except BaseException:
             self.net.close()
             raise
@@ -204,7 +211,7 @@ class Guest(Vm):
         """The guest's servers and the web server for the guest; the address resolution done. A server that
         cannot be started fails the rows that want it, not this."""
         self.net.nginx()
-        for s in SERVERS:
+        for s in self.servers:
             said, status = self.sh(f"nbench -d {s}")
             if status:
                 print(f"    {self.name}: nbench {s}: {said.strip()}", file=sys.stderr)

@@ -5,6 +5,7 @@ how many were done. Its cost is a slope, (instructions of 4n - instructions of n
 what is fixed or goes on anyway cancels out. The kernels take turns at every repetition, so that
 a busy machine disturbs both.
 """
+import concurrent.futures
 import fnmatch
 import os
 import re
@@ -88,6 +89,16 @@ def tcp_tx(g, n):
     return g.peer(f"tcp-recv IP 5002 {n}")["bytes"]
 
 
+def each(command, port, done):
+    """lab.STREAMS peers at once, a server of the guest's each: together n units."""
+    def work(g, n):
+        with concurrent.futures.ThreadPoolExecutor(lab.STREAMS) as pool:
+            jobs = [pool.submit(g.peer, f"{command.replace('PORT', str(port + i))} {-(-n // lab.STREAMS)}")
+                    for i in range(lab.STREAMS)]
+            return sum(job.result()[done] for job in jobs)
+    return work
+
+
 def asked(work):
     """A unit of what a program asks of its kernel: bench/sbench.c."""
     return lambda g, n: values(g.run(f"sbench {work} {n}", 180))["ok"]
@@ -126,13 +137,20 @@ CALLS = {
     "futex_rr": (asked("futex"), "Futex round trip between threads", "round trip", 2000, HALF),
 }
 STREAMS = {"tcp_rx": (tcp_rx, "received", 8 << 20), "tcp_tx": (tcp_tx, "sent", 8 << 20)}
+# With 1, 2 and 4 pairs of queues and CPUs.
+EACH = {
+    "tcp_rx": (each("tcp-send IP PORT", 5100, "bytes"), "TCP byte received, 4 streams", "byte", 8 << 20, HALF),
+    "tcp_tx": (each("tcp-recv IP PORT", 5200, "bytes"), "TCP byte sent, 4 streams", "byte", 8 << 20, HALF),
+    "http": (each("http-load IP PORT 4", 5300, "ok"), "HTTP request served, 4 servers, 16 connections", "request", 2000, THIRD),
+}
 CARDS = ("e1000", "e1000e", "vmxnet3")
 QUEUES = (1, 2, 4)
 OTHER = ["boot_gzip", "boot_cpio", "memory", "image", "http_steady",
          "tcp_rx_plain", "tcp_tx_plain", "tcp_rx_offload", "tcp_tx_offload", "rate_rx_a76", "rate_tx_a76",
          "rate_rx_a72", "rate_tx_a72", "dns_p50", "get_p50", "idle_irqs", "idle_insns", "timer_polls",
          "livelock", "livelock_wall", "livelock_all", "livelock_all_wall",
-         "userland_ms", *(f"tcp_{way}_{card}" for card in CARDS for way in ("rx", "tx"))]
+         "userland_ms", *(f"tcp_{way}_{card}" for card in CARDS for way in ("rx", "tx")),
+         *(f"{kind}{work}_q{q}" for q in QUEUES for kind in ("", "irq_", "bell_", "mmio_") for work in EACH)]
 
 
 LIVELOCK = [k for k in OTHER if k.startswith("livelock")]
@@ -432,6 +450,43 @@ def card_rows(b):
                           HALF if s == "tcp_rx" else None)
 
 
+def queue_rows(b):
+    """Several CPUs, each with a pair of queues: instructions, and interrupts, doorbells and writes to any device's registers
+    a frame."""
+    counts = {"irq": ("Interrupts", "", lambda g: g.nic_interrupts()),
+              "bell": ("Doorbells", "io", lambda g: writes(g, "virtio-pci-notify")),
+              "mmio": ("Writes to registers", "io", lambda g: sum(g.counters.io().values()))}
+    for q in QUEUES:
+        on = f"{q} queue{'s' * (q > 1)}"
+        kind = {"nic": lab.PLAIN, "queues": q}
+        if b.wants(*(f"{w}_q{q}" for w in EACH)):
+            with Pair(b, plugin="count", **kind) as p:
+                for w, (work, title, unit, n, need) in EACH.items():
+                    if b.wants(f"{w}_q{q}"):
+                        n = b.n(n)
+                        p.each(lambda g: work(g, n), 1)
+                        b.add(f"{w}_q{q}", f"{title}, {on}", f"instructions/{unit}",
+                              results(p.each(slope(work, n), b.reps), lambda r: r[0], kernel=lambda r: r[1]), need)
+        for c, (name, plugin, count) in counts.items():
+            if b.wants(*(f"{c}_{w}_q{q}" for w in EACH)):
+                with Pair(b, plugin=plugin, **kind) as p:
+                    for w, (work, title, _, n, _) in EACH.items():
+                        if b.wants(f"{c}_{w}_q{q}"):
+                            b.add(f"{c}_{w}_q{q}", f"{name} a frame: {title}, {on}", f"{name.lower()}/frame",
+                                  results(p.each(a_frame(work, count, b.n(n)), b.reps)), 1.05)
+
+
+def a_frame(work, count, n):
+    """A measure for each(): how much of what is counted a frame on the wire costs."""
+    def measure(g):
+        work(g, max(1, n // 10))
+        before = count(g)
+        with Window(g) as w:
+            work(g, n)
+        return (count(g) - before) / (w.frames["received"] + w.frames["sent"])
+    return measure
+
+
 def wall_rows(b):
     for cpu in ("cortex-a76", "cortex-a72"):
         if b.wants(f"rate_rx_{cpu[-3:]}", f"rate_tx_{cpu[-3:]}"):
@@ -491,13 +546,7 @@ def io_rows(b):
                 work, title, n = works[key]
                 n = b.n(n)
 
-                def measure(g):
-                    work(g, max(1, n // 10))
-                    before = count(g)
-                    with Window(g) as w:
-                        work(g, n)
-                    return (count(g) - before) / (w.frames["received"] + w.frames["sent"])
-                runs = (plain if key in STREAMS else default).each(measure, b.reps)
+                runs = (plain if key in STREAMS else default).each(a_frame(work, count, n), b.reps)
                 b.add(f"{kind}_{key}", f"{name.capitalize()} a frame: {title}", f"{name}/frame", results(runs), 1.05)
 
 
@@ -575,7 +624,7 @@ def polls_row(b):
               note=f"beside {irqs} message interrupts and {packets} received frames")
 
 
-GROUPS = (boot_rows, cost_rows, call_rows, stream_rows, card_rows, wall_rows, io_rows, polls_row)
+GROUPS = (boot_rows, cost_rows, call_rows, stream_rows, card_rows, queue_rows, wall_rows, io_rows, polls_row)
 
 
 def measure_all(b):
