@@ -4,7 +4,7 @@
  *
  * The guest does not take part, so any kernel is measured the same way: read, let it do N units
  * of work, read again, divide. A halted CPU (WFI) executes nothing and costs nothing. For
- * one virtual CPU. A translation block counts in full when it is entered: what follows a page
+ * one virtual CPU, or several that QEMU runs in turns. A translation block counts in full when it is entered: what follows a page
  * fault in the middle of a block is counted twice, which is under one per cent.
  *
  * Arguments

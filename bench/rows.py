@@ -141,7 +141,8 @@ STREAMS = {"tcp_rx": (tcp_rx, "received", 8 << 20), "tcp_tx": (tcp_tx, "sent", 8
 EACH = {
     "tcp_rx": (each("tcp-send IP PORT", 5100, "bytes"), "TCP byte received, 4 streams", "byte", 8 << 20, HALF),
     "tcp_tx": (each("tcp-recv IP PORT", 5200, "bytes"), "TCP byte sent, 4 streams", "byte", 8 << 20, HALF),
-    "http": (each("http-load IP PORT 4", 5300, "ok"), "HTTP request served, 4 servers, 16 connections", "request", 2000, THIRD),
+    "http": (each("http-load IP PORT 4", 5300, "ok"), "HTTP request served, 4 servers, 16 connections", "request", 2000,
+             THIRD),
 }
 CARDS = ("e1000", "e1000e", "vmxnet3")
 QUEUES = (1, 2, 4)
@@ -451,8 +452,8 @@ def card_rows(b):
 
 
 def queue_rows(b):
-    """Several CPUs, each with a pair of queues: instructions, and interrupts, doorbells and writes to any device's registers
-    a frame."""
+    """Several CPUs, each with a pair of queues: instructions, and interrupts, doorbells and writes to any device's
+    registers a frame."""
     counts = {"irq": ("Interrupts", "", lambda g: g.nic_interrupts()),
               "bell": ("Doorbells", "io", lambda g: writes(g, "virtio-pci-notify")),
               "mmio": ("Writes to registers", "io", lambda g: sum(g.counters.io().values()))}

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A card with several pairs of queues: each takes traffic on its own CPU, flows stay in order, and the number may change."""
+"""A card with several pairs of queues: each takes traffic on its CPU, flows stay in order, their number may change."""
 import concurrent.futures
 import hashlib
 import re
@@ -148,8 +148,8 @@ def test_number_is_changed_under_traffic():
         assert vm.run("nettool channels eth0") == "max 0 0 0 4 now 0 0 0 4\n"
         vm.run("(n=0; while [ ! -e /tmp/stop ] || [ $n -lt 100 ]; do for c in 1 4 2 3; do "
                "nettool channels eth0 $c >/dev/null || exit 1; n=$((n + 1)); done; done) & changer=$!")
-        tag = vm.start("for i in 1 2 3 4 5 6 7 8; do (for k in 1 2 3; do wget -q -O - http://10.77.0.1/page | sha256sum; done) & "
-                       "pids=\"$pids $!\"; done; wait $pids")
+        tag = vm.start("for i in 1 2 3 4 5 6 7 8; do "
+                       "(for k in 1 2 3; do wget -q -O - http://10.77.0.1/page | sha256sum; done) & pids=\"$pids $!\"; done; wait $pids")
         served(net, vm, 24)
         out, status = vm.finish(tag, 300)
         assert status == 0 and out.split()[::2] == [SUM] * 24, out

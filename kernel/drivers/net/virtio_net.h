@@ -77,7 +77,8 @@ struct virtio_net {
 	struct virtio_net_queue *queues; /* the pairs */
 	u32 pairs;			/* that we have; nic.nif.txq_count of them are in use */
 	u32 max_pairs;			/* that the card has */
-	u32 rss_types, rss_table;	/* what it can hash, entries that its table can have; 0: it spreads in its own way [config] */
+	u32 rss_types, rss_table;	/* what it can hash (0: it spreads in its own way), entries that its table can have
+					 * [config; rss_types read anywhere] */
 
 	struct mutex ctrl_mutex;	/* held over commands, and where nic.up changes */
 	struct virtqueue ctrl;		/* size 0: there is none [ctrl_mutex] */

@@ -2,9 +2,9 @@
  * virtio-net, several pairs of queues: how many there are and are in use, which CPU each is for, and what the card is
  * told of it by the control queue. virtio_net.c calls in at probe, ethtool's setting comes by the interface.
  *
- * There are as many pairs as the card and the CPUs and the vectors allow; all of them have their rings and poll contexts,
- * for the number in use can change while the interface is up. The card spreads what it receives by a hash of addresses
- * and ports that we set up (RSS), or in its own way.
+ * There are as many pairs as the card and the CPUs and the vectors allow; all of them have their rings and poll
+ * contexts, for the number in use can change while the interface is up. The card spreads what it receives by a hash of
+ * addresses and ports that we set up (RSS), or in its own way.
  *
  * Source: Virtio 1.2, 5.1.6.5.5 to 5.1.6.5.7.
  */
@@ -43,7 +43,7 @@ u32 virtio_net_pairs_offered(struct virtio_device *d, u64 offered)
 
 /* ---- what the card is told ------------------------------------------------------------------------ */
 
-/* The hash's key, and a table that spreads its values over the first pairs: bytes of the command's data. [ctrl_mutex] */
+/* The hash's key, and a table that spreads its values over the first pairs: bytes of data. [ctrl_mutex] */
 static u32 rss_fill(struct virtio_net *v, u8 *data, u32 pairs)
 {
 	struct rss_head *h = (struct rss_head *)data;

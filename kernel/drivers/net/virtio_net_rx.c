@@ -126,9 +126,9 @@ static always_inline int virtio_net_add_buffer(struct virtio_net_queue *q, struc
 }
 
 /*
- * The card had no buffer here. One that spreads as it was told takes frames from several sources, one a pair, and a frame
- * that found no buffer holds its source up: QEMU goes on with that when the source's own pair is told of buffers, not this
- * one.
+ * The card had no buffer here. One that spreads as it was told takes frames from several sources, one a pair, and a
+ * frame that found no buffer holds its source up: QEMU goes on with that when the source's own pair is told of buffers,
+ * not this one.
  */
 static noinline void virtio_net_kick_others(const struct virtio_net_queue *q)
 {
