@@ -179,7 +179,7 @@ STB     := $B/pkg/libstb-dev/usr
 DCFLAGS  = -std=gnu11 -O2 -g -Wall -Wextra -Werror -static -s -I$(DRM)/include -I$(DRM)/include/libdrm -I$(STB)/include
 DLIBS    = -L$(DRM)/lib/aarch64-linux-gnu -L$(STB)/lib/aarch64-linux-gnu -ldrm -lstb -lm
 
-$(DESKTOP): tools/setup
+$(DESKTOP): tools/setup | $(READY)
 	$(Q)tools/setup desktop
 	$(Q)touch $@
 
