@@ -18,9 +18,13 @@
 
 struct platform platform = { .model = "", .bootargs = "" };
 
+#define KEY_POWER	116	/* the binding's linux,code */
+#define PL061_PINS	8u
+#define GPIO_ACTIVE_LOW	1u
+
 enum dt_kind {
 	DT_MEMORY, DT_CHOSEN, DT_CPU, DT_PSCI, DT_GICV2, DT_GICV3, DT_V2M, DT_ITS, DT_TIMER, DT_UART, DT_RTC, DT_PCI,
-	DT_FRAMEBUFFER,
+	DT_FRAMEBUFFER, DT_KEYS,
 	DT_KINDS
 };
 
@@ -35,6 +39,7 @@ static const struct { const char *compatible; enum dt_kind kind; } dt_matches[] 
 	{ "arm,pl011", DT_UART },
 	{ "arm,pl031", DT_RTC },
 	{ "simple-framebuffer", DT_FRAMEBUFFER },
+	{ "gpio-keys", DT_KEYS },
 	{ "pci-host-ecam-generic", DT_PCI },
 	{ "arm,psci-1.0", DT_PSCI },
 	{ "arm,psci-0.2", DT_PSCI },
@@ -439,6 +444,40 @@ static int read_framebuffer(struct dt_scan *s, const struct dt_node *n)
 	return 0;
 }
 
+/* A pin of the PL061 that the cells (controller, pin, flags) name. */
+static void power_key(struct dt_scan *s, const void *dtb, const fdt32_t *pin)
+{
+	struct dt_node n = { .fdt = dtb, .at = -1, .depth = -1 };
+
+	while (dt_node_next(&n)) {
+		if (dt_phandle(&n) != fdt32_to_cpu(pin[0]))
+			continue;
+		if (fdt_node_check_compatible(dtb, n.at, "arm,pl061") || fdt32_to_cpu(pin[1]) >= PL061_PINS ||
+		    !dt_reg(&n, 0, &platform.power_key.reg) ||
+		    !dt_interrupt(&n, 0, s->gic_phandle, &platform.power_key.intid, &platform.power_key.trigger))
+			return;
+		platform.power_key.pin = fdt32_to_cpu(pin[1]);
+		platform.power_key.active_low = fdt32_to_cpu(pin[2]) & GPIO_ACTIVE_LOW;
+		platform.power_key.present = true;
+		return;
+	}
+}
+
+/* Keys on pins: of interest is the one that turns the machine off. */
+static int read_keys(struct dt_scan *s, const struct dt_node *n)
+{
+	for (int at = fdt_first_subnode(n->fdt, n->at); at >= 0 && !platform.power_key.present;
+	     at = fdt_next_subnode(n->fdt, at)) {
+		struct dt_node key = { .fdt = n->fdt, .at = at };
+		u32 count;
+		const fdt32_t *pin = dt_cells(&key, "gpios", &count);
+
+		if (dt_u32(&key, "linux,code", 0) == KEY_POWER && count == 3)
+			power_key(s, n->fdt, pin);
+	}
+	return 0;
+}
+
 /* ranges of a PCI host: three cells of PCI address (the first: kind in bits 25:24, prefetchable in bit 30), the CPU's, the size. */
 static int pci_windows(const struct dt_node *n, struct platform_pci *p)
 {
@@ -578,7 +617,7 @@ static int (*const dt_readers[DT_KINDS])(struct dt_scan *, const struct dt_node 
 	[DT_MEMORY] = read_memory, [DT_CHOSEN] = read_chosen, [DT_CPU] = read_cpu, [DT_PSCI] = read_psci,
 	[DT_GICV2] = read_gicv2, [DT_GICV3] = read_gicv3, [DT_V2M] = read_v2m, [DT_ITS] = read_its,
 	[DT_TIMER] = read_timer, [DT_UART] = read_uart, [DT_RTC] = read_rtc, [DT_PCI] = read_pci,
-	[DT_FRAMEBUFFER] = read_framebuffer,
+	[DT_FRAMEBUFFER] = read_framebuffer, [DT_KEYS] = read_keys,
 };
 
 /* Note every node that we know and that is enabled. */

@@ -48,6 +48,8 @@ struct platform {
 	struct { bool present, hvc; } psci;
 	/* An interrupt that says that somebody wants the machine off. With a register: if it then has a bit of mask. */
 	struct { bool present; u32 intid; enum irq_trigger trigger; struct platform_range reg; u64 mask; } power_button;
+	/* The same as a pin of a PL061. */
+	struct { bool present, active_low; u8 pin; u32 intid; enum irq_trigger trigger; struct platform_range reg; } power_key;
 	struct platform_pci *pci; u32 pci_count;
 	/* From UEFI; all 0 when something else booted us. */
 	struct { u64 rsdp, smbios, system_table; } efi;

@@ -58,6 +58,9 @@ void mounts_make(void);
 void mounts_end(void);
 /* Make descriptors 0-2 a terminal, below /dev; false: it cannot be opened. */
 bool terminal_open(const char *name);
+/* button.c: SIGIO comes when a power button may have been pressed; was it? */
+void power_watch(void);
+bool power_pressed(void);
 bool console_is_screen(void);
 void hostname_set(void);
 void loopback_up(void);

@@ -4,7 +4,7 @@
  *
  * The table is busybox's, and so are the signals: SIGUSR1 halts, SIGUSR2 powers off, SIGTERM
  * reboots, SIGHUP reads the table again, SIGINT (ctrl-alt-del) and SIGQUIT run what it says for
- * them. Without a table there is a login shell on the console. If tools/run left commands to run,
+ * them; the machine's power button turns it off. Without a table there is a login shell on the console. If tools/run left commands to run,
  * there is nothing but these.
  *
  * All signals are blocked but while init sleeps for them, in event_wait(): so an idle machine has no
@@ -41,7 +41,7 @@ static void signal_taken(int sig)
 
 static void signals_take(void)
 {
-	static const int list[] = { SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 };
+	static const int list[] = { SIGCHLD, SIGHUP, SIGINT, SIGIO, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 };
 	struct sigaction action = { .sa_handler = signal_taken };
 
 	sigemptyset(&awaited);
@@ -76,6 +76,10 @@ void event_wait(uint64_t until)
 		break;
 	case SIGUSR1:
 		machine_end(RB_HALT_SYSTEM);
+		break;
+	case SIGIO:
+		if (power_pressed())
+			machine_end(RB_POWER_OFF);
 		break;
 	case SIGUSR2:
 		machine_end(RB_POWER_OFF);
@@ -113,6 +117,7 @@ int main(void)
 	hostname_set();
 	loopback_up();
 	window_set();
+	power_watch();
 	commands_run();
 	inittab_load();
 	services_run(SYSINIT, true, 0);

@@ -18,7 +18,7 @@ int child_status;
 
 void session_begin(const char *terminal, bool login)
 {
-	static const int taken[] = { SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 };
+	static const int taken[] = { SIGCHLD, SIGHUP, SIGINT, SIGIO, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 };
 	sigset_t none;
 
 	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
