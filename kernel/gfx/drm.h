@@ -13,8 +13,8 @@
  *   drm_sync.c     fences as file descriptors
  *   sysfs.c        /sys/class/drm and /proc/gpu
  *
- * Lock keys: [F] a file's lock, [K] the device's, taken inside it; [D] gpu.h's; [e] a file's event lock; [S] set when it
- * is made. User memory is touched with none of them held: a fault on it may take a vnode's lock, and mmap comes here
+ * Lock keys: [F] a file's lock, [K] the device's, taken inside it; [D] gpu.h's; [e] a file's event lock; [S] set when
+ * it is made. User memory is touched with none of them held: a fault on it may take a vnode's lock, and mmap comes here
  * with one.
  */
 #pragma once

@@ -134,8 +134,10 @@ static s64 drm_read(struct file *file, struct uio *u, u64 *pos)
 	s64 done = 0;
 
 	while (list_empty(&f->events)) {
-		int err = file->flags & O_NONBLOCK ? -EAGAIN : wait_event_interruptible(&f->wait, !list_empty(&f->events));
+		int err = -EAGAIN;
 
+		if (!(file->flags & O_NONBLOCK))
+			err = wait_event_interruptible(&f->wait, !list_empty(&f->events));
 		if (err)
 			return err;
 	}
@@ -352,8 +354,8 @@ void gpu_displays_changed(struct gpu_device *gpu)
 	if (!dev)
 		return;			/* it is being registered: nobody could listen */
 	atomic_add(&dev->changes, 1);
-	n = scnprintf(text, sizeof(text), "change@/%s/drm/card%u\nACTION=change\nDEVPATH=/%s/drm/card%u\nSUBSYSTEM=drm\n"
-		      "HOTPLUG=1\nMAJOR=%u\nMINOR=%u\nDEVNAME=dri/card%u\nDEVTYPE=drm_minor\nSEQNUM=%u\n", gpu->sysfs,
+	n = scnprintf(text, sizeof(text), "change@/%s/drm/card%u\nACTION=change\nDEVPATH=/%s/drm/card%u\n"
+		      "SUBSYSTEM=drm\nHOTPLUG=1\nMAJOR=%u\nMINOR=%u\nDEVNAME=dri/card%u\nDEVTYPE=drm_minor\nSEQNUM=%u\n", gpu->sysfs,
 		      dev->number, gpu->sysfs, dev->number, DRM_MAJOR, dev->number, dev->number, number);
 	for (u32 i = 0; i < n; i++)
 		if (text[i] == '\n')

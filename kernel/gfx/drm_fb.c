@@ -38,7 +38,7 @@ static int geometry_check(const struct drm_mode_fb_cmd2 *c, const struct gpu_obj
 {
 	if (c->pitches[0] < c->width * BYTES || c->pitches[0] % BYTES)
 		return -EINVAL;
-	/* What a 3D resource's pages hold is between the program and the host; a dumb buffer is shown as it lies there. */
+	/* What a 3D resource's pages hold is between the program and the host; a dumb buffer is shown as it is. */
 	if (o->dumb && (c->pitches[0] != o->pitch || c->offsets[0] + (u64)c->height * c->pitches[0] > o->size))
 		return -EINVAL;
 	return 0;
@@ -51,8 +51,8 @@ static long fb_add(struct drm_file *f, const struct drm_mode_fb_cmd2 *c, u32 *id
 	struct gpu_object *o;
 	int err;
 
-	if (c->flags & ~(u32)DRM_MODE_FB_INTERLACED || !c->handles[0] || c->handles[1] || c->handles[2] || c->handles[3] ||
-	    c->width < DRM_SIZE_MIN || c->width > DRM_SIZE_MAX || c->height < DRM_SIZE_MIN || c->height > DRM_SIZE_MAX)
+	if (c->flags & ~(u32)DRM_MODE_FB_INTERLACED || !c->handles[0] || c->handles[1] || c->handles[2] ||
+	    c->handles[3] || c->width < DRM_SIZE_MIN || c->width > DRM_SIZE_MAX || c->height < DRM_SIZE_MIN || c->height > DRM_SIZE_MAX)
 		return -EINVAL;
 	/* Both errors are Linux's for this device; others of its devices have them the other way round. */
 	if (c->pixel_format != DRM_FORMAT_XRGB8888 && c->pixel_format != DRM_FORMAT_ARGB8888)
@@ -161,8 +161,8 @@ static long get_fb(struct drm_file *f, void *arg)
 
 	if (fb_copy(f->dev, c->fb_id, &fb))
 		return -ENOENT;
-	*c = (struct drm_mode_fb_cmd){ .fb_id = fb.id, .width = fb.width, .height = fb.height, .pitch = fb.pitch, .bpp = 32,
-		.depth = fb.format == DRM_FORMAT_ARGB8888 ? 32 : 24, .handle = handle_of(f, fb.object) };
+	*c = (struct drm_mode_fb_cmd){ .fb_id = fb.id, .width = fb.width, .height = fb.height, .pitch = fb.pitch,
+		.bpp = 32, .depth = fb.format == DRM_FORMAT_ARGB8888 ? 32 : 24, .handle = handle_of(f, fb.object) };
 	gpu_object_put(fb.object);
 	return 0;
 }
@@ -174,8 +174,8 @@ static long get_fb2(struct drm_file *f, void *arg)
 
 	if (fb_copy(f->dev, c->fb_id, &fb))
 		return -ENOENT;
-	*c = (struct drm_mode_fb_cmd2){ .fb_id = fb.id, .width = fb.width, .height = fb.height, .pixel_format = fb.format,
-		.pitches = { fb.pitch }, .offsets = { fb.offset }, .handles = { handle_of(f, fb.object) } };
+	*c = (struct drm_mode_fb_cmd2){ .fb_id = fb.id, .width = fb.width, .height = fb.height,
+		.pixel_format = fb.format, .pitches = { fb.pitch }, .offsets = { fb.offset }, .handles = { handle_of(f, fb.object) } };
 	gpu_object_put(fb.object);
 	return 0;
 }

@@ -150,8 +150,8 @@ static long create_dumb(struct drm_file *f, void *arg)
 	struct gpu_object *o;
 	int err;
 
-	if (!d->width || !d->height || d->bpp != 32 || pitch >> 32 || __builtin_mul_overflow(pitch, (u64)d->height, &size) ||
-	    size >> 32)
+	if (!d->width || !d->height || d->bpp != 32 || pitch >> 32 ||
+	    __builtin_mul_overflow(pitch, (u64)d->height, &size) || size >> 32)
 		return -EINVAL;
 	o = gpu_object_new(f->dev->gpu, size, &shape);
 	if (is_err(o))

@@ -22,7 +22,9 @@ enum { PROP_EDID = 1, PROP_DPMS, PROP_LINK_STATUS, PROP_NON_DESKTOP, PROP_TYPE, 
 struct enum_name { u64 value; const char *name; };
 static const struct enum_name dpms_names[] = { { 0, "On" }, { 1, "Standby" }, { 2, "Suspend" }, { 3, "Off" } };
 static const struct enum_name link_names[] = { { 0, "Good" }, { 1, "Bad" } };
-static const struct enum_name type_names[] = { { 0, "Overlay" }, { PLANE_PRIMARY, "Primary" }, { PLANE_CURSOR, "Cursor" } };
+static const struct enum_name type_names[] = {
+	{ 0, "Overlay" }, { PLANE_PRIMARY, "Primary" }, { PLANE_CURSOR, "Cursor" },
+};
 
 static const struct { const char *name; u32 flags; const struct enum_name *names; u32 count; } properties[PROP_LAST] = {
 	[PROP_EDID] = { "EDID", DRM_MODE_PROP_BLOB | DRM_MODE_PROP_IMMUTABLE },
@@ -327,7 +329,8 @@ static long get_plane_resources(struct drm_file *f, void *arg)
 static long get_plane(struct drm_file *f, void *arg)
 {
 	struct drm_mode_get_plane *r = arg;
-	int n = drm_part_find(f->dev, r->plane_id, DRM_PRIMARY), cursor = drm_part_find(f->dev, r->plane_id, DRM_CURSOR);
+	int n = drm_part_find(f->dev, r->plane_id, DRM_PRIMARY);
+	int cursor = drm_part_find(f->dev, r->plane_id, DRM_CURSOR);
 	u32 format = n < 0 ? DRM_FORMAT_ARGB8888 : DRM_FORMAT_XRGB8888;
 	struct drm_crtc *c;
 	bool shown;

@@ -301,7 +301,8 @@ static int cursor_set(struct drm_device *dev, u32 n, const struct drm_mode_curso
 		c->cursor_x = r->x;
 		c->cursor_y = r->y;
 	}
-	err = dev->gpu->ops->cursor(dev->gpu, n, c->cursor_x, c->cursor_y, picture, picture ? o : c->cursor, r->hot_x, r->hot_y);
+	err = dev->gpu->ops->cursor(dev->gpu, n, c->cursor_x, c->cursor_y, picture, picture ? o : c->cursor,
+				     r->hot_x, r->hot_y);
 	if (!err && picture) {
 		if (c->cursor)
 			gpu_object_put(c->cursor);

@@ -124,8 +124,9 @@ static long sync_info(struct sync *s, u64 arg)
 
 static long sync_ioctl(struct file *file, u32 cmd, u64 arg)
 {
-	return cmd == SYNC_IOC_MERGE ? sync_merge(file->priv, arg) : cmd == SYNC_IOC_FILE_INFO ? sync_info(file->priv, arg) :
-	       -ENOTTY;
+	if (cmd == SYNC_IOC_MERGE)
+		return sync_merge(file->priv, arg);
+	return cmd == SYNC_IOC_FILE_INFO ? sync_info(file->priv, arg) : -ENOTTY;
 }
 
 static void sync_release(struct file *file)

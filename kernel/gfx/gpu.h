@@ -62,8 +62,8 @@ struct gpu_transfer { struct gpu_box box; u64 offset; u32 level, stride, layer_s
 
 /* Counters of /proc/gpu [a] */
 enum gpu_count {
-	GPU_SUBMITS, GPU_FLUSHES, GPU_TRANSFERS, GPU_BYTES, GPU_SCANOUTS, GPU_CURSORS, GPU_FENCES_WAITED, GPU_INTERRUPTS,
-	GPU_COMMANDS, GPU_KICKS, GPU_ERRORS, GPU_COUNTS,
+	GPU_SUBMITS, GPU_FLUSHES, GPU_TRANSFERS, GPU_BYTES, GPU_SCANOUTS, GPU_CURSORS, GPU_FENCES_WAITED,
+	GPU_INTERRUPTS, GPU_COMMANDS, GPU_KICKS, GPU_ERRORS, GPU_COUNTS,
 };
 
 /*
@@ -73,7 +73,7 @@ enum gpu_count {
 struct gpu_ops {
 	/* Make the resource and back it. */
 	int (*object_start)(struct gpu_object *o, const struct gpu_shape *shape);
-	/* The last reference is gone: end the resource, then gpu_object_free. Does not sleep; locks of mappings are held. */
+	/* The last reference is gone: end the resource, then gpu_object_free. Does not sleep; mappings' locks are held. */
 	void (*object_end)(struct gpu_object *o);
 	int (*context_create)(struct gpu_device *dev, u32 context, const char *name);
 	void (*context_destroy)(struct gpu_device *dev, u32 context);
@@ -87,9 +87,9 @@ struct gpu_ops {
 	/* Show a part of the resource; o NULL: nothing. */
 	int (*scanout)(struct gpu_device *dev, u32 scanout, const struct gpu_object *o, const struct gpu_rect *r);
 	int (*flush)(struct gpu_device *dev, const struct gpu_object *o, const struct gpu_rect *r);
-	/* Place the pointer; picture: also change it to that of o (NULL: none) with its hot spot. Tells the host itself. */
-	int (*cursor)(struct gpu_device *dev, u32 scanout, s32 x, s32 y, bool picture, const struct gpu_object *o, u32 hot_x,
-		      u32 hot_y);
+	/* Place the pointer; picture: also change it to that of o (NULL: none) with its hot spot. Needs no kick. */
+	int (*cursor)(struct gpu_device *dev, u32 scanout, s32 x, s32 y, bool picture, const struct gpu_object *o,
+		      u32 hot_x, u32 hot_y);
 	/* n bytes of capset i, waited for. -ETIMEDOUT, -EIO. */
 	int (*capset)(struct gpu_device *dev, u32 i, u32 version, void *to, u32 n);
 	void (*kick)(struct gpu_device *dev);
@@ -129,7 +129,11 @@ void gpu_displays_changed(struct gpu_device *dev);
 /* How much of what a device gave as an EDID is one. Any context. */
 u32 gpu_edid_length(const u8 *edid, u32 size);
 
-static inline bool gpu_fence_is_done(const struct gpu_device *dev, u64 fence) { return atomic_load(&dev->fence_done) >= fence; }
+static inline bool gpu_fence_is_done(const struct gpu_device *dev, u64 fence)
+{
+	return atomic_load(&dev->fence_done) >= fence;
+}
+
 /* 0; -ETIMEDOUT at the deadline (clock_ns); -ERESTARTSYS; -ENODEV: the device is gone. Process context. */
 int gpu_fence_wait(struct gpu_device *dev, u64 fence, u64 deadline);
 

@@ -27,9 +27,10 @@ static struct gpu_device *first;	/* whose counters are shown [S] */
 static void gpu_show(struct text_out *t)
 {
 	static const char *const names[GPU_COUNTS] = {
-		[GPU_SUBMITS] = "submits", [GPU_FLUSHES] = "flushes", [GPU_TRANSFERS] = "transfers", [GPU_BYTES] = "bytes",
-		[GPU_SCANOUTS] = "scanouts", [GPU_CURSORS] = "cursors", [GPU_FENCES_WAITED] = "fences_waited",
-		[GPU_INTERRUPTS] = "interrupts", [GPU_COMMANDS] = "commands", [GPU_KICKS] = "kicks", [GPU_ERRORS] = "errors",
+		[GPU_SUBMITS] = "submits", [GPU_FLUSHES] = "flushes", [GPU_TRANSFERS] = "transfers",
+		[GPU_BYTES] = "bytes", [GPU_SCANOUTS] = "scanouts", [GPU_CURSORS] = "cursors", [GPU_FENCES_WAITED] = "fences_waited",
+		[GPU_INTERRUPTS] = "interrupts", [GPU_COMMANDS] = "commands", [GPU_KICKS] = "kicks",
+		[GPU_ERRORS] = "errors",
 	};
 	struct drm_device *dev = first->drm;
 	u32 objects = 0, contexts = 0, framebuffers = 0;
@@ -182,7 +183,8 @@ static void node_add(struct writer *w, const char *kind, u32 minor)
 	snprintf(dir, sizeof(dir), "%s/drm/%s%u", sys, kind, minor);
 	snprintf(text, sizeof(text), "%u:%u", DRM_MAJOR, minor);
 	text_add(w, path_make(w, "%s/dev", dir), text);
-	snprintf(text, sizeof(text), "MAJOR=%u\nMINOR=%u\nDEVNAME=dri/%s%u\nDEVTYPE=drm_minor", DRM_MAJOR, minor, kind, minor);
+	snprintf(text, sizeof(text), "MAJOR=%u\nMINOR=%u\nDEVNAME=dri/%s%u\nDEVTYPE=drm_minor", DRM_MAJOR, minor, kind,
+		 minor);
 	text_add(w, path_make(w, "%s/uevent", dir), text);
 	link_add(w, path_make(w, "%s/subsystem", dir), "class/drm");
 	link_add(w, path_make(w, "%s/device", dir), sys);
@@ -200,7 +202,8 @@ int drm_sysfs_add(struct drm_device *dev)
 	w->dev = dev;
 	if (!dev->number)
 		text_add(w, path_make(w, "class/drm/version"), "drm 1.1.0 20060810");
-	text_add(w, path_make(w, "%s/uevent", dev->gpu->sysfs), "DRIVER=virtio_gpu\nMODALIAS=virtio:d00000010v00001AF4");
+	text_add(w, path_make(w, "%s/uevent", dev->gpu->sysfs),
+		 "DRIVER=virtio_gpu\nMODALIAS=virtio:d00000010v00001AF4");
 	link_add(w, path_make(w, "%s/subsystem", dev->gpu->sysfs), "bus/virtio");
 	node_add(w, "card", dev->number);
 	node_add(w, "renderD", DRM_RENDER_MINOR + dev->number);

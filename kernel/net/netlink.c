@@ -1,7 +1,7 @@
 /*
  * Netlink sockets (netlink(7)), of NETLINK_ROUTE and NETLINK_SOCK_DIAG: requests, acknowledgements, dumps, and groups
- * of listeners; those of NETLINK_KOBJECT_UEVENT only listen. A program's sendmsg runs its requests at once; the answers wait in the socket's queue. A dump is made
- * piece by piece as it is read, so that its length does not matter.
+ * of listeners; those of NETLINK_KOBJECT_UEVENT only listen. A program's sendmsg runs its requests at once; the answers
+ * wait in the socket's queue. A dump is made piece by piece as it is read, so that its length does not matter.
  *
  * Lock keys: [N] netlink_lock (bh kind, before the sockets' own); [D] the socket's dump mutex.
  */

@@ -70,8 +70,8 @@ void netlink_init(void);
 /* To the members of a group: a message that fill makes. Process context. */
 void netlink_announce(u32 group, bool (*fill)(struct netlink_out *o, const void *arg), const void *arg);
 
-/* A change of a device, to whoever listens (NETLINK_KOBJECT_UEVENT): "change@/devices/..." and words such as "ACTION=change",
- * each with its NUL, len bytes in all. Process context. */
+/* A change of a device, to whoever listens (NETLINK_KOBJECT_UEVENT): "change@/devices/..." and words such as
+ * "ACTION=change", each with its NUL, len bytes in all. Process context. */
 void netlink_uevent(const char *message, u32 len);
 
 /* IFF_* of an interface, as ioctl and rtnetlink show them. */

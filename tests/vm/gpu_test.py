@@ -25,8 +25,8 @@ def virgl(**options):
             raise Skip("QEMU has no VirGL here: qemu-system-gui is missing")
     os.environ.pop("DISPLAY", None)
     os.environ.update(SDL_VIDEODRIVER="offscreen", LIBGL_ALWAYS_SOFTWARE="1", LP_NUM_THREADS="0")
-    return Vm(net="none", guest=True, args=["-device", "virtio-gpu-gl-pci,id=gpu", "-display", "sdl,gl=on"], modules=MODULES,
-              **options)
+    return Vm(net="none", guest=True, args=["-device", "virtio-gpu-gl-pci,id=gpu", "-display", "sdl,gl=on"],
+              modules=MODULES, **options)
 
 
 def said(vm):
@@ -156,8 +156,8 @@ def test_drawing():
     """What VirGL draws is right, by fences and without; no context made an error but the one that is meant to."""
     with virgl() as vm:
         vm.boot()
-        checks(vm, "virgl what_the_host_offers a_texture_is_filled what_is_sent_comes_back fences streams_that_cannot_be "
-                   "another_program_draws_into_it many_frames programs_that_die")
+        checks(vm, "virgl what_the_host_offers a_texture_is_filled what_is_sent_comes_back fences "
+                   "streams_that_cannot_be another_program_draws_into_it many_frames programs_that_die")
         assert "context error" not in said(vm), said(vm)
         checks(vm, "virgl nobody_draws_into_anothers")
         assert "context error" in said(vm), said(vm)

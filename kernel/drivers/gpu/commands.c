@@ -21,7 +21,8 @@
 
 static struct gpu_le_rect le_rect(const struct gpu_rect *r)
 {
-	return (struct gpu_le_rect){ cpu_to_le32(r->x), cpu_to_le32(r->y), cpu_to_le32(r->width), cpu_to_le32(r->height) };
+	return (struct gpu_le_rect){ cpu_to_le32(r->x), cpu_to_le32(r->y), cpu_to_le32(r->width),
+				     cpu_to_le32(r->height) };
 }
 
 /* A command once there is room for it: err_ptr -ENOMEM, and what gpu_room_wait gives. */
@@ -201,8 +202,8 @@ static int transfer(struct gpu_device *dev, u32 context, const struct gpu_object
 				   transfer_3d);
 		if (is_err(c))
 			return ptr_err(c);
-		c->request.transfer_3d.box = (struct gpu_le_box){ cpu_to_le32(b->x), cpu_to_le32(b->y), cpu_to_le32(b->z),
-			cpu_to_le32(b->w), cpu_to_le32(b->h), cpu_to_le32(b->d) };
+		c->request.transfer_3d.box = (struct gpu_le_box){ cpu_to_le32(b->x), cpu_to_le32(b->y),
+			cpu_to_le32(b->z), cpu_to_le32(b->w), cpu_to_le32(b->h), cpu_to_le32(b->d) };
 		c->request.transfer_3d.offset = cpu_to_le64(t->offset);
 		c->request.transfer_3d.resource = cpu_to_le32(o->id);
 		c->request.transfer_3d.level = cpu_to_le32(t->level);

@@ -250,7 +250,8 @@ void gpu_command_send(struct virtio_gpu *g, struct gpu_command *c, u64 *fence)
 		c->h.flags = cpu_to_le32(FLAG_FENCE);
 	}
 	g->urgent += c->urgent;
-	if (g->dev.gone) {
+	/* One that lied keeps what it has until it was reset: what comes meanwhile waits in the backlog for that. */
+	if (g->reset) {
 		command_done(g, c, -ENODEV);
 		any = true;
 	} else if (g->backlog || ring_add(g, c)) {
@@ -316,6 +317,7 @@ void gpu_queue_fail(struct virtio_gpu *g)
 		command_done(g, c, -ENODEV);
 	}
 	g->backlog_end = &g->backlog;
+	g->reset = true;
 	atomic_store(&g->dev.fence_done, ~0ull);
 	spin_unlock_irqrestore(&g->control_lock, flags);
 	waiters_wake(g);

@@ -150,10 +150,12 @@ static int queues_setup(struct virtio_gpu *g)
 {
 	struct virtio_device *d = g->device;
 	bool msix = d->pci->irq_type == PCI_IRQ_MSIX, own = d->pci->irq_count == VECTORS;
-	int err = virtio_queue_setup(d, &g->control, QUEUE_CONTROL, !msix ? VIRTIO_NO_VECTOR : own ? VECTOR_CONTROL : 0, 0);
+	u16 control = !msix ? VIRTIO_NO_VECTOR : own ? VECTOR_CONTROL : 0;
+	u16 cursor = !msix ? VIRTIO_NO_VECTOR : own ? VECTOR_CURSOR : 0;
+	int err = virtio_queue_setup(d, &g->control, QUEUE_CONTROL, control, 0);
 
 	if (!err)
-		err = virtio_queue_setup(d, &g->cursor, QUEUE_CURSOR, !msix ? VIRTIO_NO_VECTOR : own ? VECTOR_CURSOR : 0, 0);
+		err = virtio_queue_setup(d, &g->cursor, QUEUE_CURSOR, cursor, 0);
 	if (err)
 		return err;
 	if (msix && !d->transport->set_config_vector(d, VECTOR_CONFIG))

@@ -22,8 +22,8 @@ enum {
 	CMD_GET_DISPLAY_INFO = 0x0100, CMD_RESOURCE_CREATE_2D, CMD_RESOURCE_UNREF, CMD_SET_SCANOUT, CMD_RESOURCE_FLUSH,
 	CMD_TRANSFER_TO_HOST_2D, CMD_RESOURCE_ATTACH_BACKING, CMD_RESOURCE_DETACH_BACKING, CMD_GET_CAPSET_INFO,
 	CMD_GET_CAPSET, CMD_GET_EDID,
-	CMD_CTX_CREATE = 0x0200, CMD_CTX_DESTROY, CMD_CTX_ATTACH_RESOURCE, CMD_CTX_DETACH_RESOURCE, CMD_RESOURCE_CREATE_3D,
-	CMD_TRANSFER_TO_HOST_3D, CMD_TRANSFER_FROM_HOST_3D, CMD_SUBMIT_3D,
+	CMD_CTX_CREATE = 0x0200, CMD_CTX_DESTROY, CMD_CTX_ATTACH_RESOURCE, CMD_CTX_DETACH_RESOURCE,
+	CMD_RESOURCE_CREATE_3D, CMD_TRANSFER_TO_HOST_3D, CMD_TRANSFER_FROM_HOST_3D, CMD_SUBMIT_3D,
 	CMD_UPDATE_CURSOR = 0x0300, CMD_MOVE_CURSOR,
 	RESP_OK_NODATA = 0x1100, RESP_OK_DISPLAY_INFO, RESP_OK_CAPSET_INFO, RESP_OK_CAPSET, RESP_OK_EDID,
 	RESP_ERR_UNSPEC = 0x1200, RESP_ERR_OUT_OF_MEMORY, RESP_ERR_INVALID_SCANOUT_ID, RESP_ERR_INVALID_RESOURCE_ID,
@@ -55,7 +55,10 @@ union gpu_request {
 	struct { le32 scanout, padding; } edid;
 };
 
-struct gpu_resp_displays { struct gpu_header h; struct { struct gpu_le_rect r; le32 enabled, flags; } modes[GPU_SCANOUTS_MAX]; };
+struct gpu_resp_displays {
+	struct gpu_header h;
+	struct { struct gpu_le_rect r; le32 enabled, flags; } modes[GPU_SCANOUTS_MAX];
+};
 struct gpu_resp_capset_info { struct gpu_header h; le32 id, version, size, padding; };
 struct gpu_resp_edid { struct gpu_header h; le32 size, padding; u8 edid[GPU_EDID_SIZE]; };
 
@@ -92,11 +95,12 @@ struct virtio_gpu {
 	u64 fence_last;			/* given out [q] */
 	u64 fence_wanted;		/* somebody waits for this one or a sooner one [q] */
 	struct gpu_object *dead;	/* the host has let go of them [q] */
-	struct gpu_cursor *cursors;	/* an entry for each place of the cursor queue: the host's while it holds it [c] */
+	struct gpu_cursor *cursors;	/* an entry for each place of the queue: the host's while it holds it [c] */
 	u32 cursors_used;		/* that were ever given to it [c] */
 	struct wait_queue room;		/* for room in either ring */
 	struct work reap, change, fail;
 	bool failing;			/* fail was queued, once [a] */
+	bool reset;			/* the host touches nothing any more [q] */
 	u32 warned;			/* error answers that were logged [q] */
 };
 

@@ -31,8 +31,8 @@ static inline int screen_find(int fd, struct screen *s)
 {
 	static struct drm_mode_modeinfo modes[256];
 	struct drm_mode_card_res r = { .connector_id_ptr = (uintptr_t)&s->connector, .crtc_id_ptr = (uintptr_t)&s->crtc,
-				       .encoder_id_ptr = (uintptr_t)&s->encoder, .count_connectors = 1, .count_crtcs = 1,
-				       .count_encoders = 1 };
+				       .encoder_id_ptr = (uintptr_t)&s->encoder, .count_connectors = 1,
+				       .count_crtcs = 1, .count_encoders = 1 };
 	struct drm_mode_get_connector c = { .modes_ptr = (uintptr_t)modes };
 
 	if (ioctl(fd, DRM_IOCTL_MODE_GETRESOURCES, &r))
@@ -40,7 +40,8 @@ static inline int screen_find(int fd, struct screen *s)
 	c.connector_id = s->connector;
 	if (ioctl(fd, DRM_IOCTL_MODE_GETCONNECTOR, &c))		/* with no room for modes: look at the monitor anew */
 		return -1;
-	c = (struct drm_mode_get_connector){ .modes_ptr = (uintptr_t)modes, .count_modes = 256, .connector_id = s->connector };
+	c = (struct drm_mode_get_connector){ .modes_ptr = (uintptr_t)modes, .count_modes = 256,
+					     .connector_id = s->connector };
 	if (ioctl(fd, DRM_IOCTL_MODE_GETCONNECTOR, &c) || !c.count_modes || c.count_modes > 256)
 		return -1;
 	s->mode = modes[0];
@@ -89,7 +90,8 @@ static inline int page_flip(int fd, uint32_t crtc, uint32_t fb, uint32_t flags, 
 /* The colour of a place in picture `seed`: what the test on the host makes, too. */
 static inline uint32_t picture(uint32_t seed, uint32_t x, uint32_t y)
 {
-	return ((x * 3 + seed * 50) & 255) << 16 | ((y * 5 + seed) & 255) << 8 | ((x / 16 + y / 16) % 2 ? 255 : seed & 255);
+	return ((x * 3 + seed * 50) & 255) << 16 | ((y * 5 + seed) & 255) << 8 |
+		((x / 16 + y / 16) % 2 ? 255 : seed & 255);
 }
 
 static inline void picture_draw(struct buffer *b, uint32_t seed)

@@ -237,7 +237,8 @@ CHECK(planes)
 	SAME(ioctl(fd, DRM_IOCTL_MODE_GETPLANERESOURCES, &r), 0);
 	SAME(r.count_planes, 2);
 	for (int i = 0; i < 2; i++) {
-		struct drm_mode_get_plane p = { .plane_id = ids[i], .format_type_ptr = (uintptr_t)&format, .count_format_types = 1 };
+		struct drm_mode_get_plane p = { .plane_id = ids[i], .format_type_ptr = (uintptr_t)&format,
+						.count_format_types = 1 };
 
 		SAME(ioctl(fd, DRM_IOCTL_MODE_GETPLANE, &p), 0);
 		SAME(p.possible_crtcs, 1);
@@ -271,7 +272,8 @@ CHECK(dumb_buffers)
 	p[0] = 1;
 	p[d.size / 4 - 1] = 2;
 	EXPECT(mmap(NULL, d.size + 4096, PROT_READ, MAP_SHARED, fd, m.offset) == MAP_FAILED && errno == EINVAL);
-	EXPECT(mmap(NULL, d.size, PROT_READ, MAP_SHARED, fd, m.offset + ((uint64_t)1 << 44)) == MAP_FAILED && errno == EINVAL);
+	EXPECT(mmap(NULL, d.size, PROT_READ, MAP_SHARED, fd, m.offset + ((uint64_t)1 << 44)) == MAP_FAILED &&
+	       errno == EINVAL);
 	EXPECT(mmap(NULL, d.size, PROT_READ, MAP_PRIVATE, fd, m.offset) == MAP_FAILED && errno == EINVAL);
 	EXPECT(mmap(NULL, d.size, PROT_READ, MAP_SHARED, other, m.offset) == MAP_FAILED && errno == EACCES);
 	gone.handle = d.handle;
@@ -344,7 +346,8 @@ CHECK(buffers_as_descriptors)
 	struct drm_prime_handle p = { .flags = DRM_CLOEXEC | DRM_RDWR }, back = { 0 };
 	char control[CMSG_SPACE(sizeof(int))], byte = 0;
 	struct iovec io = { &byte, 1 };
-	struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = control,
+			    .msg_controllen = sizeof(control) };
 	struct cmsghdr *c;
 	uint32_t *seen;
 	pid_t pid;
@@ -549,8 +552,8 @@ CHECK(a_pointer)
 {
 	int fd = open_card();
 	struct drm_mode_create_dumb d = { .width = 64, .height = 64, .bpp = 32 };
-	struct drm_mode_cursor2 c = { .flags = DRM_MODE_CURSOR_BO | DRM_MODE_CURSOR_MOVE, .width = 64, .height = 64, .x = 100,
-				      .y = 50, .hot_x = 1, .hot_y = 2 };
+	struct drm_mode_cursor2 c = { .flags = DRM_MODE_CURSOR_BO | DRM_MODE_CURSOR_MOVE, .width = 64, .height = 64,
+				      .x = 100, .y = 50, .hot_x = 1, .hot_y = 2 };
 	struct drm_mode_cursor one = { .flags = DRM_MODE_CURSOR_MOVE };
 	struct buffer b;
 	struct screen s;

@@ -27,8 +27,8 @@ static int open_render(void)
 static void texture_make(int fd, struct texture *t)
 {
 	struct drm_virtgpu_resource_create r = {
-		.target = TARGET_2D, .format = FORMAT_BGRA, .bind = BIND_RENDER_TARGET, .width = SIZE, .height = SIZE, .depth = 1,
-		.array_size = 1, .size = SIZE * SIZE * 4,
+		.target = TARGET_2D, .format = FORMAT_BGRA, .bind = BIND_RENDER_TARGET, .width = SIZE, .height = SIZE,
+		.depth = 1, .array_size = 1, .size = SIZE * SIZE * 4,
 	};
 	struct drm_virtgpu_map m = { 0 };
 
@@ -106,7 +106,8 @@ CHECK(what_the_host_offers)
 	int value = -1, fd = open_render();
 	struct drm_virtgpu_getparam p = { VIRTGPU_PARAM_3D_FEATURES, (uintptr_t)&value };
 	unsigned char caps[4096] = { 0 };
-	struct drm_virtgpu_get_caps c = { .cap_set_id = 2, .cap_set_ver = 1, .addr = (uintptr_t)caps, .size = sizeof(caps) };
+	struct drm_virtgpu_get_caps c = { .cap_set_id = 2, .cap_set_ver = 1, .addr = (uintptr_t)caps,
+					  .size = sizeof(caps) };
 	struct drm_virtgpu_context_init n = { 0 };
 	struct drm_virtgpu_resource_create_blob b = { .blob_mem = VIRTGPU_BLOB_MEM_GUEST, .size = 4096 };
 
@@ -173,7 +174,8 @@ CHECK(fences)
 	SAME(submit(fd, &e, 1, &t, RED), 0);
 	first = e.fence_fd;
 	EXPECT(first >= 0);
-	in = (struct drm_virtgpu_execbuffer){ .flags = VIRTGPU_EXECBUF_FENCE_FD_IN | VIRTGPU_EXECBUF_FENCE_FD_OUT, .fence_fd = first };
+	in = (struct drm_virtgpu_execbuffer){ .flags = VIRTGPU_EXECBUF_FENCE_FD_IN | VIRTGPU_EXECBUF_FENCE_FD_OUT,
+					      .fence_fd = first };
 	SAME(submit(fd, &in, 2, &t, GREEN), 0);
 	EXPECT(in.fence_fd >= 0 && in.fence_fd != first);
 	m.fd2 = in.fence_fd;

@@ -55,7 +55,10 @@ void virtio_config_read(struct virtio_device *d, u32 at, void *to, u32 n)
 
 static void config_write32(struct virtio_device *d, u32 at, u32 value) { model.events &= ~value; }
 static bool set_config_vector(struct virtio_device *d, u16 vector) { return true; }
-static const struct virtio_transport transport = { .config_write32 = config_write32, .set_config_vector = set_config_vector };
+static const struct virtio_transport transport = {
+	.config_write32 = config_write32,
+	.set_config_vector = set_config_vector,
+};
 
 int virtio_negotiate(struct virtio_device *d, u64 wanted)
 {
