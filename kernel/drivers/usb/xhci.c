@@ -222,7 +222,11 @@ static int reset(struct xhci *h)
 		return err;
 	op_write(h, OP_COMMAND, op_read(h, OP_COMMAND) | COMMAND_RESET);
 	err = await(h->op + OP_COMMAND, COMMAND_RESET, 0, 10 * NSEC_PER_SEC);
-	return err ? err : await(h->op + OP_STATUS, STATUS_NOT_READY, 0, 10 * NSEC_PER_SEC);
+	if (!err)
+		err = await(h->op + OP_STATUS, STATUS_NOT_READY, 0, 10 * NSEC_PER_SEC);
+	if (!err)
+		pci_enable(h->pci);
+	return err;
 }
 
 static void write64(u8 *at, u64 v)
@@ -355,7 +359,9 @@ static int xhci_probe(struct pci_device *d)
 	wait_queue_init(&h->wait, "xhci.wait");
 	list_init(&h->devices);
 	h->regs_size = MIN(d->ranges[0].size, REGISTERS_MAX);
+	/* Firmware may have left it running: it reaches memory only once it is reset. */
 	pci_enable(d);
+	pci_write16(d, PCI_COMMAND, pci_read16(d, PCI_COMMAND) & ~PCI_COMMAND_MASTER);
 	if (h->regs_size >= CAP_RUNTIME + 4)
 		h->regs = pci_map(d, 0, 0, h->regs_size);
 	if (h->regs)

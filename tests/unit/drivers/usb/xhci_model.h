@@ -392,7 +392,7 @@ static void half(u64 *reg, bool high, u32 v)
 static void command_written(u32 v)
 {
 	if (v & COMMAND_RESET) {
-		EXPECT(hc.status & STATUS_HALTED);
+		EXPECT(hc.status & STATUS_HALTED && !(config_space[PCI_COMMAND] & PCI_COMMAND_MASTER));
 		hc_reset();
 		return;
 	}
@@ -400,6 +400,7 @@ static void command_written(u32 v)
 	hc.status = v & COMMAND_RUN ? hc.status & ~STATUS_HALTED : hc.status | STATUS_HALTED;
 	if (v & COMMAND_RUN) {
 		EXPECT(!(hc.status & STATUS_NOT_READY) && hc.dcbaa && hc.crcr && hc.erst);
+		EXPECT(config_space[PCI_COMMAND] & PCI_COMMAND_MASTER);
 		hc.commands = (struct place){ hc.crcr & ~63ull, hc.crcr & 1 };
 		EXPECT(!hc.scratch || ((u64 **)hc.dcbaa)[0][2]);
 	}
