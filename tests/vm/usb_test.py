@@ -125,6 +125,23 @@ def test_plugged_and_pulled():
         gone(vm)
 
 
+def test_unbound_and_bound():
+    """A controller without its driver has no devices; with it again all are there, and work."""
+    with machine("usb-kbd", "usb-hub,port=2", "usb-mouse,port=2.1") as vm:
+        vm.boot()
+        there(vm, KEYBOARD, MOUSE)
+        driver = "/sys/bus/pci/drivers/xhci_hcd"
+        name = vm.run(f"cd {driver} && ls -d 0000:*").strip()
+        for _ in range(3):
+            vm.run(f"echo {name} >{driver}/unbind")
+            assert "QEMU" not in vm.run("cat /proc/bus/input/devices")
+            assert vm.run("ls /sys/bus/usb/devices") == ""
+            vm.run(f"echo {name} >{driver}/bind")
+            there(vm, KEYBOARD, MOUSE)
+            a_keyboard(vm)
+            a_mouse(vm)
+
+
 class Leds:
     """A keyboard's LEDs as QEMU tells its viewers of them: RFB with the pseudo-encoding of LED states."""
     ENCODING = -261
