@@ -76,19 +76,35 @@ struct futex_bucket *futex_bucket_of(const struct futex_key *k)
 
 /* ---- waking ---- */
 
-/* Unhook and wake. The waiter's memory may be gone as soon as woken is set. */
-static void waiter_wake(struct futex_waiter *w)
+/*
+ * Who is to be woken once the bucket's lock is given back: on another CPU they would come at once, and wait for it. As
+ * many as most calls wake; the others have to wait for the lock.
+ */
+struct wakes { struct thread *threads[4]; u32 count; };
+
+static void wakes_do(struct wakes *l)
+{
+	for (u32 i = 0; i < l->count; i++) {
+		thread_wake(l->threads[i]);
+		thread_put(l->threads[i]);
+	}
+	l->count = 0;
+}
+
+/* Unhook, to be woken. The waiter's memory may be gone as soon as woken is set. */
+static void waiter_wake(struct futex_waiter *w, struct wakes *l)
 {
 	struct thread *t = w->thread;
 
+	if (l->count == ARRAY_SIZE(l->threads))
+		wakes_do(l);
 	thread_get(t);
+	l->threads[l->count++] = t;
 	list_remove(&w->node);
 	atomic_store(&w->woken, 1u);
-	thread_wake(t);
-	thread_put(t);
 }
 
-static int wake_locked(struct futex_bucket *b, const struct futex_key *k, u32 count, u32 bitset)
+static int wake_locked(struct futex_bucket *b, const struct futex_key *k, u32 count, u32 bitset, struct wakes *l)
 {
 	struct futex_waiter *w, *next;
 	int woken = 0;
@@ -99,7 +115,7 @@ static int wake_locked(struct futex_bucket *b, const struct futex_key *k, u32 co
 		if (futex_key_equal(&w->key, k) && (w->bitset & bitset)) {
 			if (unlikely(futex_is_pi(w)))
 				return -EINVAL;
-			waiter_wake(w);
+			waiter_wake(w, l);
 			woken++;
 		}
 	}
@@ -109,6 +125,7 @@ static int wake_locked(struct futex_bucket *b, const struct futex_key *k, u32 co
 int futex_wake(u64 address, bool shared, u32 count, u32 bitset)
 {
 	struct futex_key k;
+	struct wakes l = { .count = 0 };
 	struct futex_bucket *b;
 	int r;
 
@@ -119,8 +136,9 @@ int futex_wake(u64 address, bool shared, u32 count, u32 bitset)
 		return r;
 	b = futex_bucket_of(&k);
 	spin_lock(&b->lock);
-	r = wake_locked(b, &k, count, bitset);
+	r = wake_locked(b, &k, count, bitset, &l);
 	spin_unlock(&b->lock);
+	wakes_do(&l);
 	futex_key_drop(&k);
 	return r;
 }
@@ -313,6 +331,7 @@ int futex_requeue(u64 from, u64 to, bool shared, u32 wake, u32 requeue, const u3
 {
 	struct futex_key k1, k2;
 	struct futex_waiter *w, *next;
+	struct wakes l = { .count = 0 };
 	struct futex_bucket *b1, *b2;
 	u32 value;
 	int r, done;
@@ -339,7 +358,7 @@ int futex_requeue(u64 from, u64 to, bool shared, u32 wake, u32 requeue, const u3
 		r = -EAGAIN;
 		goto out;
 	}
-	done = wake_locked(b1, &k1, wake, FUTEX_BITSET_MATCH_ANY);
+	done = wake_locked(b1, &k1, wake, FUTEX_BITSET_MATCH_ANY, &l);
 	list_for_each_safe(w, next, &b1->waiters, node) {
 		if (!requeue || done < 0)
 			break;
@@ -355,6 +374,7 @@ int futex_requeue(u64 from, u64 to, bool shared, u32 wake, u32 requeue, const u3
 			futex_hang_over(w, &k2, b2);
 	}
 	futex_unlock_two(b1, b2);
+	wakes_do(&l);
 	r = done;
 out:
 	futex_key_drop(&k1);
@@ -418,6 +438,7 @@ static bool op_compare(u32 op, u32 old)
 int futex_wake_op(u64 a1, u64 a2, bool shared, u32 wake1, u32 wake2, u32 op)
 {
 	struct futex_key k1, k2;
+	struct wakes l = { .count = 0 };
 	struct futex_bucket *b1, *b2;
 	u32 old;
 	int r;
@@ -439,13 +460,14 @@ int futex_wake_op(u64 a1, u64 a2, bool shared, u32 wake1, u32 wake2, u32 op)
 		if (r)
 			goto out;
 	}
-	r = wake_locked(b1, &k1, wake1, FUTEX_BITSET_MATCH_ANY);
+	r = wake_locked(b1, &k1, wake1, FUTEX_BITSET_MATCH_ANY, &l);
 	if (r >= 0 && op_compare(op, old)) {
-		int more = wake_locked(b2, &k2, wake2, FUTEX_BITSET_MATCH_ANY);
+		int more = wake_locked(b2, &k2, wake2, FUTEX_BITSET_MATCH_ANY, &l);
 
 		r = more < 0 ? more : r + more;
 	}
 	futex_unlock_two(b1, b2);
+	wakes_do(&l);
 out:
 	futex_key_drop(&k1);
 	futex_key_drop(&k2);

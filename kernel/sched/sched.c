@@ -355,8 +355,11 @@ static inline void kick(struct run_queue *q)
 		sched_ops.kick_cpu(q->cpu);
 }
 
-/* t is runnable and in no queue: into this one, and before the running thread if it is better. [lock] */
-static void join(struct run_queue *q, struct thread *t)
+/*
+ * t is runnable and in no queue: into this one, and before the running thread if it is better. True: its CPU must be
+ * kicked, but not before the lock is given back, for which it would only wait. [lock]
+ */
+static bool join(struct run_queue *q, struct thread *t)
 {
 	struct thread *c = q->current;
 
@@ -367,21 +370,26 @@ static void join(struct run_queue *q, struct thread *t)
 	else if (q->slice_end == ~0ull)
 		slice_arm(q, c, clock_ns());
 	else
-		return;
-	kick(q);
+		return false;
+	return true;
 }
 
 void rq_add(struct run_queue *q, struct thread *t)
 {
+	bool look;
+
 	rq_lock(q);
 	t->cpu = q->cpu;
 	t->state = THREAD_RUNNABLE;
-	join(q, t);
+	look = join(q, t);
 	rq_unlock(q);
+	if (look)
+		kick(q);
 }
 
-/* t slept, or was stopped: it runs where it did, or where there is room. [lock]; the lock of its queue is held after it. */
-static struct run_queue *wake_up(struct run_queue *q, struct thread *t)
+/* t slept, or was stopped: it runs where it did, or where there is room. [lock]; the lock of its queue is held after it. *look: as
+ * of join. */
+static struct run_queue *wake_up(struct run_queue *q, struct thread *t, bool *look)
 {
 	u32 cpu;
 
@@ -396,7 +404,7 @@ static struct run_queue *wake_up(struct run_queue *q, struct thread *t)
 		q = per_cpu(run_queue, cpu);
 		rq_lock(q);
 	}
-	join(q, t);
+	*look = join(q, t);
 	return q;
 }
 
@@ -412,12 +420,15 @@ static bool wake_from(struct thread *t, bool only_interruptible)
 	u64 flags = irq_save();
 	struct run_queue *q = rq_lock_of(t);
 	bool woken = t->state == THREAD_SLEEPING || (t->state == THREAD_SLEEPING_DEEP && !only_interruptible);
+	bool look = false;
 
 	if (woken)
-		q = wake_up(q, t);
-	else if (only_interruptible && t == q->current)
-		kick(q);		/* in user mode it would not look by itself */
+		q = wake_up(q, t, &look);
+	else
+		look = only_interruptible && t == q->current;	/* in user mode it would not look by itself */
 	rq_unlock(q);
+	if (look)
+		kick(q);
 	irq_restore(flags);
 	if (woken)
 		resched_if_plain();
@@ -451,9 +462,13 @@ void sched_wake_stopped(struct thread *t)
 	u64 flags = irq_save();
 	struct run_queue *q = rq_lock_of(t);
 
+	bool look = false;
+
 	if (t->state == THREAD_STOPPED)
-		q = wake_up(q, t);
+		q = wake_up(q, t, &look);
 	rq_unlock(q);
+	if (look)
+		kick(q);
 	irq_restore(flags);
 }
 
@@ -475,8 +490,8 @@ static void change(struct thread *t, s8 nice, u8 policy, u8 rt_priority)
 	if (queued)
 		rq_enqueue(q, t, false);
 	want_resched(q->current);
-	kick(q);
 	rq_unlock(q);
+	kick(q);
 	irq_restore(flags);
 }
 
