@@ -415,7 +415,8 @@ static inline void resched_if_plain(void)
 		preempt_ops.reschedule();
 }
 
-static bool wake_from(struct thread *t, bool only_interruptible)
+/* Its CPU is kicked, or noted where kicks is not NULL. */
+static inline bool wake_from(struct thread *t, bool only_interruptible, u64 *kicks)
 {
 	u64 flags = irq_save();
 	struct run_queue *q = rq_lock_of(t);
@@ -427,23 +428,36 @@ static bool wake_from(struct thread *t, bool only_interruptible)
 	else
 		look = only_interruptible && t == q->current;	/* in user mode it would not look by itself */
 	rq_unlock(q);
-	if (look)
+	if (look && !kicks)
 		kick(q);
+	else if (look && q->cpu != cpu_id())
+		*kicks |= 1ull << q->cpu;
 	irq_restore(flags);
 	if (woken)
 		resched_if_plain();
 	return woken;
 }
 
+bool thread_wake_later(struct thread *t, u64 *kicks)
+{
+	return wake_from(t, false, kicks);
+}
+
+void sched_kick(u64 kicks)
+{
+	for (; kicks; kicks &= kicks - 1)
+		sched_ops.kick_cpu(__builtin_ctzll(kicks));
+}
+
 bool thread_wake(struct thread *t)
 {
-	return wake_from(t, false);
+	return wake_from(t, false, NULL);
 }
 
 void thread_interrupt(struct thread *t)
 {
 	atomic_fetch_or(&t->work, WORK_SIGNAL);
-	wake_from(t, true);
+	wake_from(t, true, NULL);
 }
 
 void sched_enqueue_new(struct thread *t)

@@ -125,6 +125,10 @@ void thread_put(struct thread *t);	/* any context */
 
 /* Make it runnable if it sleeps. true if it did. Any context. */
 bool thread_wake(struct thread *t);
+/* The same for who holds a lock that t will want at once: a CPU that must look is noted in *kicks, for sched_kick when the
+ * lock is given back, with preemption off until then. Any context. */
+bool thread_wake_later(struct thread *t, u64 *kicks);
+void sched_kick(u64 kicks);
 /* The same, but only from THREAD_SLEEPING (a signal has come); sets WORK_SIGNAL. Any context. */
 void thread_interrupt(struct thread *t);
 /* Is there a reason for an interruptible wait to end? */

@@ -30,6 +30,7 @@ void wait_wake_events(struct wait_queue *q, u32 events, bool all)
 {
 	u64 flags = spin_lock_irqsave(&q->lock);
 	struct waiter *w, *next;
+	u64 kicks = 0;
 
 	list_for_each_safe(w, next, &q->waiters, node) {
 		bool took;
@@ -37,11 +38,19 @@ void wait_wake_events(struct wait_queue *q, u32 events, bool all)
 		if (w->wake)
 			took = w->wake(w, events);
 		else
-			took = thread_wake(w->thread);
+			took = thread_wake_later(w->thread, &kicks);
 		if (took && w->exclusive && !all)
 			break;
 	}
+	if (likely(!kicks)) {
+		spin_unlock_irqrestore(&q->lock, flags);
+		return;
+	}
+	/* Threads of other CPUs: they will want the lock. Nothing comes in between, or they would wait for it. */
+	preempt_disable();
 	spin_unlock_irqrestore(&q->lock, flags);
+	sched_kick(kicks);
+	preempt_enable();
 }
 
 void wait_wake_all(struct wait_queue *q)

@@ -137,6 +137,9 @@ void thread_set_state(enum thread_state s)
 	current()->state = s;
 }
 
+bool thread_wake_later(struct thread *t, u64 *kicks) { return thread_wake(t); }
+void sched_kick(u64 kicks) { }
+
 bool thread_wake(struct thread *t)
 {
 	if (t->state != THREAD_SLEEPING && t->state != THREAD_SLEEPING_DEEP)
