@@ -147,7 +147,8 @@ class Counters:
 
     def instructions(self):
         """(kernel's, user programs')"""
-        return self.words(1, 2)
+        one, each = self.words(1, 2), self.words(6, 8)
+        return one[0] + sum(each[::2]), one[1] + sum(each[1::2])
 
     def first_user(self):
         return self.words(3, 1)[0]
@@ -168,11 +169,11 @@ def _canonical(key):
 
 
 class Guest(Vm):
-    """A kernel ("linux" or "dunlin") with a network of its own. plugin: "", "count", "io" or "blocks".
-    queues: so many CPUs, and pairs of queues of a virtio card; it also runs SERVERS_EACH. QEMU then runs the CPUs
-    in turns, for the plugin's counters are of one thread."""
+    """A kernel ("linux" or "dunlin") with a network of its own. plugin: "", "count", "io", "blocks", or "cpus" for
+    CPUs that run at the same time. queues: so many CPUs, and pairs of queues of a virtio card; it also runs SERVERS_EACH.
+    QEMU then runs the CPUs in turns, for the plugin's other counters are of one thread. smp: so many CPUs without them."""
 
-    def __init__(self, kernel, initrd="gzip", cpu="cortex-a76", nic="virtio-net-pci", plugin="", append="", queues=None):
+    def __init__(self, kernel, initrd="gzip", cpu="cortex-a76", nic="virtio-net-pci", plugin="", append="", queues=None, smp=None):
         self.name, self.counters = kernel, None
         self.net = Net(queues=queues or 1)
         self.servers = (*SERVERS, *(SERVERS_EACH if queues else ()))
@@ -182,13 +183,13 @@ class Guest(Vm):
             args = ["-accel", "tcg,thread=single"] if queues else []
             if plugin:
                 self.counters = Counters(os.path.join(self.net.dir, "counters"))
-                mode = {"count": "", "io": ",io=on", "blocks": ",blocks=on"}[plugin]
+                mode = {"count": "", "io": ",io=on", "blocks": ",blocks=on", "cpus": ",cpus=on"}[plugin]
                 ram = f"ram=0x40000000-{0x40000000 + MEMORY:#x}"
                 args += ["-plugin", f"{PLUGIN},out={self.counters.path},{ram}{mode}"]
             self.began = time.monotonic()
             super().__init__(f"quiet ip=off BENCH_IP={self.net.guest_ip} {append}".strip(), initrd=[INITRD[initrd]],
                              ns=self.net, args=args, debug=False, kernel=KERNELS[kernel], cpu=cpu, nic=nic,
-                             smp=queues or 1, mem=f"{MEMORY >> 20}M")
+                             smp=smp or queues or 1, mem=f"{MEMORY >> 20}M")
         except BaseException:
             self.net.close()
             raise

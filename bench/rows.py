@@ -136,6 +136,15 @@ CALLS = {
     "thread": (asked("thread"), "pthread_create and join", "thread", 500, HALF),
     "futex_rr": (asked("futex"), "Futex round trip between threads", "round trip", 2000, HALF),
 }
+# On several CPUs; the last word: how many.
+PARALLEL = {
+    "ipi_rr": (asked("wake"), "Futex round trip between threads on two CPUs, each woken by an interrupt", "round trip", 2000, 1, 2),
+    "protect_1": (asked("protect1"), "mprotect of a page that was written, there and back, 1 thread", "pair", 4000, 1, 4),
+    "protect_2": (asked("protect2"), "The same with another thread on another CPU", "pair", 4000, 1, 4),
+    "protect_4": (asked("protect4"), "The same with three others", "pair", 4000, 1, 4),
+    "unmap_2": (asked("unmap2"), "mmap, write and munmap of a page, with another thread on another CPU", "page", 4000, 1, 4),
+    "unmap_4": (asked("unmap4"), "The same with three others", "page", 4000, 1, 4),
+}
 STREAMS = {"tcp_rx": (tcp_rx, "received", 8 << 20), "tcp_tx": (tcp_tx, "sent", 8 << 20)}
 # With 1, 2 and 4 pairs of queues and CPUs.
 EACH = {
@@ -401,6 +410,19 @@ def call_rows(b):
                       results(p.each(slope(work, n), b.reps), lambda r: r[0], kernel=lambda r: r[1]), need)
 
 
+def parallel_rows(b):
+    """What one CPU costs another: each CPU's instructions are counted by themselves, and added."""
+    for cpus in (2, 4):
+        works = {k: w for k, w in PARALLEL.items() if w[5] == cpus and b.wants(k)}
+        if not works:
+            continue
+        with Pair(b, plugin="cpus", serve=False, smp=str(cpus)) as p:
+            for key, (work, title, unit, n, need, _) in works.items():
+                p.each(lambda g: work(g, n), 1)
+                b.add(key, title, f"instructions/{unit}",
+                      results(p.each(slope(work, n), b.reps), lambda r: r[0], kernel=lambda r: r[1]), need)
+
+
 def each_rows(b, p, work, title, n, need):
     """A connection a request: at the start, and when 10,000 have come and gone."""
     if not b.wants("http_each", "http_steady"):
@@ -614,7 +636,7 @@ def livelock_rows(b, p):
 
 def names():
     """The rows' keys, as --only takes them."""
-    return [*WORKS, *CALLS, *OTHER, *(f"{kind}_{k}" for kind in ("irq", "bell") for k in (*WORKS, *STREAMS))]
+    return [*WORKS, *CALLS, *PARALLEL, *OTHER, *(f"{kind}_{k}" for kind in ("irq", "bell") for k in (*WORKS, *STREAMS))]
 
 
 def polls_row(b):
@@ -625,7 +647,8 @@ def polls_row(b):
               note=f"beside {irqs} message interrupts and {packets} received frames")
 
 
-GROUPS = (boot_rows, cost_rows, call_rows, stream_rows, card_rows, queue_rows, wall_rows, io_rows, polls_row)
+GROUPS = (boot_rows, cost_rows, call_rows, parallel_rows, stream_rows, card_rows, queue_rows, wall_rows, io_rows,
+          polls_row)
 
 
 def measure_all(b):

@@ -247,6 +247,93 @@ static void futex_round_trip(long n)
 	pthread_join(t, NULL);
 }
 
+static void pin(unsigned cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		die("sched_setaffinity");
+}
+
+static void *other_cpu(void *arg)
+{
+	pin(1);
+	return other_thread(arg);
+}
+
+/* As above, each on a CPU of its own that has nothing else to do: a wake is an interrupt there. */
+static void wake_round_trip(long n)
+{
+	pthread_t t;
+
+	pin(0);
+	if (pthread_create(&t, NULL, other_cpu, &n))
+		die("pthread_create");
+	turns(0, n);
+	pthread_join(t, NULL);
+}
+
+static int bystanders, done;
+
+static void *bystander(void *cpu)
+{
+	pin((unsigned)(uintptr_t)cpu);
+	__atomic_fetch_add(&bystanders, 1, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&done, __ATOMIC_ACQUIRE))
+		syscall(SYS_futex, &done, FUTEX_WAIT_PRIVATE, 0, NULL);
+	return NULL;
+}
+
+/* The work while threads of the same process have run on other CPUs and sleep there: their CPUs may know its pages. */
+static void beside(int threads, long n, void (*work)(long))
+{
+	pthread_t t[4];
+
+	pin(0);
+	for (int i = 1; i < threads; i++)
+		if (pthread_create(&t[i], NULL, bystander, (void *)(uintptr_t)i))
+			die("pthread_create");
+	while (__atomic_load_n(&bystanders, __ATOMIC_ACQUIRE) < threads - 1)
+		sched_yield();
+	work(n);
+	__atomic_store_n(&done, 1, __ATOMIC_RELEASE);
+	syscall(SYS_futex, &done, FUTEX_WAKE_PRIVATE, threads);
+	for (int i = 1; i < threads; i++)
+		pthread_join(t[i], NULL);
+}
+
+static void protect(long n)
+{
+	char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		die("mmap");
+	*p = 1;
+	while (n--)
+		if (mprotect(p, PAGE, PROT_READ) || mprotect(p, PAGE, PROT_READ | PROT_WRITE))
+			die("mprotect");
+}
+
+static void unmap(long n)
+{
+	while (n--) {
+		char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (p == MAP_FAILED)
+			die("mmap");
+		*p = 1;
+		munmap(p, PAGE);
+	}
+}
+
+static void protect_1(long n) { beside(1, n, protect); }
+static void protect_2(long n) { beside(2, n, protect); }
+static void protect_4(long n) { beside(4, n, protect); }
+static void unmap_2(long n) { beside(2, n, unmap); }
+static void unmap_4(long n) { beside(4, n, unmap); }
+
 static void nothing(long n)
 {
 	(void)n;
@@ -256,7 +343,8 @@ static const struct { const char *name; void (*fn)(long); } works[] = {
 	{ "null", null_call }, { "getpid", getpid_call }, { "fork-exit", fork_exit }, { "fork-exec", fork_exec },
 	{ "pipe", pipe_round_trip }, { "switch", context_switch }, { "fault", page_fault }, { "cow", cow_fault },
 	{ "mmap", mmap_munmap }, { "read", file_read }, { "signal", signal_delivery }, { "thread", thread_create },
-	{ "futex", futex_round_trip }, { "nothing", nothing },
+	{ "futex", futex_round_trip }, { "wake", wake_round_trip }, { "protect1", protect_1 }, { "protect2", protect_2 },
+	{ "protect4", protect_4 }, { "unmap2", unmap_2 }, { "unmap4", unmap_4 }, { "nothing", nothing },
 };
 
 int main(int argc, char **argv)
