@@ -146,20 +146,22 @@ static bool line_of(struct devices *d, const struct aml_object *source, const st
 	return false;
 }
 
-/* _PRT: rows of address (the slot above 16 bits of ones), pin from 0, link device and index. */
-static int read_prt(struct devices *d, struct aml_node *device, struct platform_pci *p)
+/* _PRT: rows of address (the slot above 16 bits of ones), pin from 0, link device and index. bus: where its rows are. */
+static int read_prt(struct devices *d, struct aml_node *device, struct platform_pci *p, const struct platform_pci_intx *bus)
 {
 	const struct aml_object *prt = aml_evaluate(d->aml, device, "_PRT", NULL, 0), *row;
+	struct platform_pci_intx *more;
 	u32 unknown = 0;
 
 	if (!prt || prt->type != AML_PACKAGE)
 		return 0;
-	p->intx = kcalloc(prt->length + 1, sizeof(*p->intx));
-	if (!p->intx)
+	more = krealloc(p->intx, p->intx_count * sizeof(*more), (p->intx_count + prt->length + 1) * sizeof(*more));
+	if (!more)
 		return -ENOMEM;
+	p->intx = more;
 	p->intx_slot_mask = 0x1f;
 	for (u32 i = 0; i < prt->length; i++) {
-		struct platform_pci_intx x = { .intid = 0 };
+		struct platform_pci_intx x = *bus;
 		struct aml_object **e;
 
 		row = prt->elements[i];
@@ -176,6 +178,49 @@ static int read_prt(struct devices *d, struct aml_node *device, struct platform_
 	if (unknown)
 		log_warn("ACPI: PCI: %u rows of _PRT name no line", unknown);
 	return 0;
+}
+
+/* The bridges from a host's root bus to the bus behind this device, by their addresses (6.1.1). False: it can't be told. */
+static bool bridges_to(struct devices *d, const struct aml_node *host, struct aml_node *n, struct platform_pci_intx *bus)
+{
+	u32 depth = 0;
+
+	for (const struct aml_node *up = n; up != host; up = up->parent)
+		depth++;
+	if (depth > PLATFORM_BRIDGES)
+		return false;
+	*bus = (struct platform_pci_intx){ .depth = depth };
+	for (; depth--; n = n->parent) {
+		u64 address = aml_integer(d->aml, n, "_ADR", ~0ull);
+
+		if (address >> 16 > 0x1f || (address & 0xffff) > 7)
+			return false;
+		bus->bridges[depth] = address >> 16 << 3 | (address & 7);
+	}
+	return true;
+}
+
+/* Wires of the host's root bus, and of buses behind bridges that have a _PRT of their own: others turn the wires. */
+static int read_wires(struct devices *d, struct aml_node *host, struct platform_pci *p)
+{
+	struct platform_pci_intx bus = { .depth = 0 };
+	int err = read_prt(d, host, p, &bus);
+
+	for (struct aml_node *n = host; !err && (n = aml_device_next(d->aml, n));) {
+		const struct aml_node *up = n->parent;
+
+		while (up && up != host)
+			up = up->parent;
+		if (!up)
+			break;			/* no longer inside it */
+		if (!aml_child(n, "_PRT") || !aml_device_present(d->aml, n))
+			continue;
+		if (bridges_to(d, host, n, &bus))
+			err = read_prt(d, n, p, &bus);
+		else
+			log_warn("ACPI: PCI: %.4s has wires, but no place that can be told: left out", (const char *)&n->name);
+	}
+	return err;
 }
 
 /* IORT; else the frame of messages that there is, as nothing else says who serves whom. */
@@ -249,7 +294,7 @@ static int read_host(struct devices *d, struct aml_node *device)
 	int err = read_windows(d, device, &p, &bus_last);
 
 	if (!err)
-		err = read_prt(d, device, &p);
+		err = read_wires(d, device, &p);
 	if (err) {
 		kfree(p.windows);
 		kfree(p.intx);

@@ -19,12 +19,16 @@ struct platform_msi_map { u32 rid_base, count, id_base; u64 ref; };
 
 /* A PCI host bridge: ECAM window, address windows, INTx routing, MSI mapping. */
 struct platform_pci_window { u64 cpu, pci, size; u8 kind; /* 1 I/O, 2 mem32, 3 mem64 */ bool prefetch; };
-struct platform_pci_intx { u32 devfn_mask_slot, pin, intid; enum irq_trigger trigger; };
+#define PLATFORM_BRIDGES	7u
+struct platform_pci_intx {
+	u32 devfn_mask_slot, pin, intid; enum irq_trigger trigger;
+	u8 depth, bridges[PLATFORM_BRIDGES];	/* the bus: behind these bridges, devfn by devfn from the root bus on */
+};
 struct platform_pci {
 	struct platform_range ecam;
 	u16 segment; u8 bus_first, bus_last;
 	struct platform_pci_window *windows; u32 window_count;
-	/* interrupt-map rows: (slot & intx_slot_mask, pin 1..4) -> line */
+	/* interrupt-map rows: (slot & intx_slot_mask, pin 1..4) -> line. The mask is the root bus's alone */
 	struct platform_pci_intx *intx; u32 intx_count; u32 intx_slot_mask;
 	/* msi-map or msi-parent, IORT: the first row that has the requester; none at all: firmware does not say */
 	struct platform_msi_map *msi; u32 msi_count;

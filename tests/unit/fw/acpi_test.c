@@ -347,6 +347,44 @@ TEST(the_shape_of_fusion_with_two_hosts)
 	forget();
 }
 
+/* Bridges with tables of their own, as VMware's and servers' firmware has them. */
+TEST(wires_behind_bridges)
+{
+	const struct platform_pci_intx *x;
+	struct bytes m, mcfg = { .used = 0 };
+
+	rom_begin();
+	madt_begin(&m);
+	madt_gicd(&m, 0x8000000, 2);
+	madt_gicc(&m, 0, 1, 0x8010000, 0, 0);
+	madt_add(&m);
+	mcfg_entry(&mcfg, 0x4010000000ull, 0, 0, 255);
+	mcfg_add(&mcfg);
+	fadt_add(asl_add("DSDT", 2, false, "Scope (\\_SB) {\n" HOST_HEAD("PCI0", "0") PRT_LINKS LINKS HOST_CRS
+		"Device (PE40) { Name (_ADR, 0x00150000) Name (_PRT, Package () { Package () { 0xFFFF, 0, 0, 70 }, Package () { 0xFFFF, 1, GSI1, 0 } })\n"
+		"  Device (S1) { Name (_ADR, 0x00020001) Method (_PRT) { Return (Package () { Package () { 0x0003FFFF, 3, 0, 71 } }) } } }\n"
+		"Device (GONE) { Name (_ADR, 0x00160000) Name (_STA, 0) Name (_PRT, Package () { Package () { 0xFFFF, 0, 0, 72 } }) }\n"
+		"Device (LOST) { Name (_PRT, Package () { Package () { 0xFFFF, 0, 0, 73 } }) }\n"
+		"}\nDevice (AFTR) { Name (_ADR, 0x00170000) Name (_PRT, Package () { Package () { 0xFFFF, 0, 0, 74 } }) } }"), 3);
+	root_add(true, false);
+	REQUIRE(platform_from_acpi(rsdp_at) == 0);
+	REQUIRE(platform.pci_count == 1 && platform.pci[0].intx_count == 9);
+	x = &platform.pci[0].intx[5];
+	EXPECT_EQ(x->depth, 0);
+	EXPECT_EQ(x[1].depth, 1);
+	EXPECT_EQ(x[1].bridges[0], 0x15 << 3);
+	EXPECT_EQ(x[1].intid, 70u);
+	EXPECT_EQ(x[2].intid, 36u);
+	EXPECT_EQ(x[3].depth, 2);
+	EXPECT_EQ(x[3].bridges[0], 0x15 << 3);
+	EXPECT_EQ(x[3].bridges[1], 2 << 3 | 1);
+	EXPECT_EQ(x[3].devfn_mask_slot, 3u);
+	EXPECT_EQ(x[3].pin, 4u);
+	EXPECT_EQ(x[3].intid, 71u);
+	EXPECT(host_log_has("LOST has wires, but no place that can be told: left out"));
+	forget();
+}
+
 /* ---- what a panic asks ---- */
 
 TEST(console_and_psci_before_there_is_memory)

@@ -192,7 +192,7 @@ static void begin(void)
 		msi_controller_register(&frame);
 		irq_root_domain_set(&root_domain);
 		for (u32 i = 0; i < 16; i++)
-			intx[i] = (struct platform_pci_intx){ i / 4, i % 4 + 1, 35 + (i / 4 + i % 4) % 4, IRQ_LEVEL_HIGH };
+			intx[i] = (struct platform_pci_intx){ i / 4, i % 4 + 1, 35 + (i / 4 + i % 4) % 4, IRQ_LEVEL_HIGH, .depth = 0 };
 	}
 	memory = calloc(1, MEM_SIZE);
 	windows[0] = (struct platform_pci_window){ 0x3eff0000, 0, IO_SIZE, 1, false };
@@ -629,6 +629,40 @@ TEST(wires_are_turned_by_the_bridges)
 	EXPECT_STR(how, "INTx, ROOT 38 (MSI-X: no capability; MSI: no capability)");
 	pci_irq_detach(d, 0, &calls);
 	EXPECT(!open_lines[38]);
+	end();
+}
+
+/* A bridge whose wires firmware has a table for: those are not turned, others are. */
+TEST(wires_of_a_bus_behind_a_bridge)
+{
+	struct function *b, *c, *f, *g, *other;
+	struct platform_pci_intx rows[18];
+
+	begin();
+	memcpy(rows, intx, sizeof(intx));
+	b = add_bridge(NULL, 2);
+	c = add_bridge(b, 3);
+	f = add(c, 1, 0);
+	g = add(c, 4, 0);
+	other = add(b, 1, 0);
+	put(f, PCI_INT_PIN, 1, 2);
+	put(g, PCI_INT_PIN, 1, 1);
+	put(other, PCI_INT_PIN, 1, 2);
+	rows[16] = (struct platform_pci_intx){ 1, 2, 99, IRQ_LEVEL_HIGH, .depth = 2, .bridges = { 2 << 3, 3 << 3 } };
+	rows[17] = (struct platform_pci_intx){ 3, 1, 98, IRQ_LEVEL_HIGH, .depth = 1, .bridges = { 2 << 3 } };
+	host.intx = rows;
+	host.intx_count = 18;
+	find();
+	EXPECT_EQ(pci_irq_alloc(device_of(f), 1, 1, PCI_IRQ_INTX), 1);
+	EXPECT_EQ(pci_irq(device_of(f), 0)->hwirq, 99u);
+	EXPECT_EQ(pci_irq_alloc(device_of(g), 1, 1, PCI_IRQ_INTX), 1);
+	EXPECT_EQ(pci_irq(device_of(g), 0)->hwirq, 98u);	/* INTA of slot 4 is INTA of slot 3, which has a row there */
+	EXPECT_EQ(pci_irq_alloc(device_of(other), 1, 1, PCI_IRQ_INTX), 1);
+	EXPECT_EQ(pci_irq(device_of(other), 0)->hwirq, 35u + (2 + 2) % 4);
+	pci_irq_free(device_of(f));
+	pci_irq_free(device_of(g));
+	pci_irq_free(device_of(other));
+	host.intx = intx;
 	end();
 }
 
