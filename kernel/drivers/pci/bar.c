@@ -19,6 +19,10 @@
 #define BAR_PREFETCH		8
 #define IO_GRANULE		0x1000		/* of a bridge's windows */
 #define MEM_GRANULE		0x100000
+/* Kept behind a port whose cards come and go, where nothing needs as much; sizes that most cards are content with. */
+#define HOTPLUG_IO		IO_GRANULE
+#define HOTPLUG_MEM		(2u << 20)
+#define HOTPLUG_MEM64		(32u << 20)
 #define LARGE			(16u << 20)	/* non-prefetchable, yet better placed above 4 GiB */
 
 #define BRIDGE_IO_BASE		0x1c
@@ -94,20 +98,17 @@ void pci_bar_size(struct pci_device *d)
 
 /* ---- placing ------------------------------------------------------------------------------------- */
 
-/*
- * Lay the ranges of one space of one bus out from `at` on, the most aligned first. With place set, each gets its
- * address if it ends below the limit. Returns the end; *align is the largest alignment met.
- */
-static u64 pci_layout(struct pci_bus *b, enum pci_space space, u64 at, u64 limit, bool place, u64 *align)
+/* Those that are spare, or those that are not. */
+static u64 pci_layout_some(struct pci_bus *b, enum pci_space space, bool spare, u64 at, u64 limit, bool place, u64 *align)
 {
 	struct pci_device *d;
 	u64 aligns = 0;
 
 	list_for_each(d, &b->devices, node)
 		for (u32 i = 0; i < PCI_RANGES; i++)
-			if (d->ranges[i].space == space)
+			if (d->ranges[i].space == space && d->ranges[i].spare == spare)
 				aligns |= d->ranges[i].align;
-	*align = aligns ? BIT(63 - __builtin_clzll(aligns)) : 0;
+	*align = MAX(*align, aligns ? BIT(63 - __builtin_clzll(aligns)) : 0ull);
 	while (aligns) {
 		u64 step = BIT(63 - __builtin_clzll(aligns));
 
@@ -117,11 +118,12 @@ static u64 pci_layout(struct pci_bus *b, enum pci_space space, u64 at, u64 limit
 				struct pci_range *r = &d->ranges[i];
 				u64 start = ALIGN_UP(at, step);
 
-				if (r->space != space || r->align != step)
+				if (r->space != space || r->align != step || r->spare != spare)
 					continue;
 				if (place && (start < at || start > limit || r->size > limit - start)) {
-					log_err("pci %s: no room for a range of %#llx bytes", d->dev.name,
-						(unsigned long long)r->size);
+					if (!spare)
+						log_err("pci %s: no room for a range of %#llx bytes", d->dev.name,
+							(unsigned long long)r->size);
 					continue;
 				}
 				if (place) {
@@ -134,6 +136,17 @@ static u64 pci_layout(struct pci_bus *b, enum pci_space space, u64 at, u64 limit
 	return at;
 }
 
+/*
+ * Lay the ranges of one space of one bus out from `at` on, the most aligned first, and behind them what is spare. With
+ * place set, each gets its address if it ends below the limit. Returns the end; *align is the largest alignment met.
+ */
+static u64 pci_layout(struct pci_bus *b, enum pci_space space, u64 at, u64 limit, bool place, u64 *align)
+{
+	*align = 0;
+	at = pci_layout_some(b, space, false, at, limit, place, align);
+	return pci_layout_some(b, space, true, at, limit, place, align);
+}
+
 /* What a bus needs in each space becomes its bridge's windows. */
 static void pci_bridge_size(struct pci_bus *b)
 {
@@ -142,6 +155,10 @@ static void pci_bridge_size(struct pci_bus *b)
 		u64 granule = space == PCI_IO ? IO_GRANULE : MEM_GRANULE, align;
 		u64 size = pci_layout(b, space, 0, ~0ull, false, &align);
 
+		if (pci_takes_cards(b->bridge) && (space != PCI_MEM64 || b->mem64)) {
+			r->spare = !size;
+			size = MAX(size, space == PCI_IO ? HOTPLUG_IO : space == PCI_MEM32 ? HOTPLUG_MEM : HOTPLUG_MEM64);
+		}
 		if (!size)
 			continue;
 		r->space = space;

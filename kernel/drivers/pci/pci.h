@@ -2,7 +2,7 @@
  * PCI: hosts, buses, devices, and what a driver of a PCI device calls.
  *
  *   ecam.c  hosts and configuration space      scan.c  finding devices, and buses behind bridges
- *   bus.c   drivers, removal, finding anew     sysfs.c what /sys shows of them
+ *   bus.c   drivers, removal, finding anew     sysfs.c what /sys shows of them    slot.c  hot plug
  *   bar.c   sizing and placing of BARs         irq.c   the ladder MSI-X, MSI, INTx over msix.c, msi.c, intx.c
  *
  * Devices are found at boot, when a person asks (/sys/bus/pci/rescan), and when a slot gets a card. The lists of buses
@@ -40,6 +40,8 @@
 
 #define PCI_CAP_MSI		0x05
 #define PCI_CAP_VENDOR		0x09
+#define PCI_CAP_EXP		0x10	/* PCI Express: its flags are at 2 */
+#define  PCI_EXP_SLOT		0x0100	/* the port has a slot */
 #define PCI_CAP_MSIX		0x11
 
 enum pci_space { PCI_NONE, PCI_IO, PCI_MEM32, PCI_MEM64, PCI_SPACES };
@@ -50,6 +52,7 @@ struct pci_range {
 	u64 size, align;
 	u8 space;		/* enum pci_space: the window that it is placed in; PCI_NONE: there is none */
 	bool is64, prefetch, placed;
+	bool spare;			/* a window with nothing in it yet, for cards to come: if there is room */
 };
 
 #define PCI_BARS	6
@@ -181,6 +184,8 @@ void pci_rescan(struct pci_bus *b);
 void pci_announce(struct pci_bus *b);
 /* The device goes, and before it what is behind it. [P] */
 void pci_remove(struct pci_device *d);
+/* Is it a port with a slot whose cards come and go? Process context. */
+bool pci_takes_cards(struct pci_device *d);
 int pci_bus_register(void);
 int pci_rescan_store(const char *text, size_t len, void *arg);	/* of /sys/bus/pci/rescan */
 /* Each: vectors made (>= min), or -errno with *why set. */

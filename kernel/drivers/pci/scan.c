@@ -15,6 +15,7 @@
 
 #define PCI_PRIMARY_BUS		0x18	/* primary, secondary, subordinate, latency: a byte each */
 #define HEADER_BRIDGE		1
+#define HOTPLUG_BUSES		4u	/* numbers kept for bridges on a card to come, of the first half of them all */
 #define CLASS_BRIDGE_PCI	0x0604
 
 static bool pci_is_bridge(const struct pci_device *d)
@@ -146,6 +147,10 @@ void pci_scan(struct pci_bus *top)
 			return;
 		/* All below is numbered: close the bridge's range and go on above. */
 		b->last = next - 1;
+		if (pci_takes_cards(b->bridge) && next + HOTPLUG_BUSES <= h->fw->bus_last / 2u) {
+			b->last += HOTPLUG_BUSES;
+			next += HOTPLUG_BUSES;
+		}
 		pci_set_buses(b->bridge, b->parent->number, b->number, b->last);
 		b = b->parent;
 	}

@@ -6,7 +6,7 @@
  * sources: fw/acpi*.c fw/aml*.c dev/device.c
  * sources: drivers/intc/gicv3.c drivers/intc/gicv3_lpi.c drivers/intc/gicv2m.c
  * sources: bus/bus.c drivers/pci/bus.c drivers/pci/ecam.c drivers/pci/scan.c drivers/pci/bar.c drivers/pci/irq.c drivers/pci/msix.c drivers/pci/msi.c
- * sources: drivers/pci/intx.c drivers/virtio/virtio.c drivers/virtio/pci_legacy.c drivers/virtio/pci_modern.c
+ * sources: drivers/pci/intx.c drivers/pci/slot.c drivers/virtio/virtio.c drivers/virtio/pci_legacy.c drivers/virtio/pci_modern.c
  * sources: drivers/virtio/virtqueue.c drivers/virtio/virtqueue_packed.c drivers/net/virtio_net*.c drivers/net/nic.c
  * sources: irq/irq.c irq/affinity.c irq/domain.c irq/polled.c irq/msi.c net/napi.c net/pkt.c core/trace.c
  * libs: -Wl,-T,tests/unit/drivers/sections.ld

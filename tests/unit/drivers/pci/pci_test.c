@@ -3,7 +3,7 @@
  * ranges, and the ladder of interrupts, with devices as they should be and as they should not.
  *
  * sources: bus/bus.c drivers/pci/bus.c drivers/pci/scan.c drivers/pci/bar.c drivers/pci/msix.c drivers/pci/msi.c
- * sources: drivers/pci/intx.c irq/irq.c irq/affinity.c irq/domain.c irq/polled.c irq/msi.c core/trace.c
+ * sources: drivers/pci/intx.c drivers/pci/slot.c irq/irq.c irq/affinity.c irq/domain.c irq/polled.c irq/msi.c core/trace.c
  */
 #include <errno.h>
 #include "unit.h"
