@@ -170,8 +170,8 @@ $B/guest.cpio: tools/mkinitramfs tools/lib/cpio.py $(GUEST)
 	$(Q)mkdir -p $(@D)
 	$(Q)tools/mkinitramfs $(GUEST:%=--program=%) $@
 
-# ---- programs over DRM ----------------------------------------------------------
-# They are linked as on Debian, against glibc and its libdrm, but statically, so that a guest needs nothing else.
+# ---- programs against glibc -----------------------------------------------------
+# Those over DRM, with Debian's libdrm, and one that needs libgcc's unwinder: static, so that a guest needs nothing else.
 
 DESKTOP := $B/pkg/.desktop
 DRM     := $B/pkg/libdrm-dev/usr
@@ -182,6 +182,11 @@ DLIBS    = -L$(DRM)/lib/aarch64-linux-gnu -L$(STB)/lib/aarch64-linux-gnu -ldrm -
 $(DESKTOP): tools/setup | $(READY)
 	$(Q)tools/setup desktop
 	$(Q)touch $@
+
+$B/guest/unwind: tests/vm/guest/unwind.c Makefile | $(DESKTOP)
+	$(call say,DCC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(KCC) $(DCFLAGS) -MMD -MP -MF $@.d -o $@ $<
 
 PROBE := $B/gpu/virgl_multi_texture_test
 $(PROBE): tools/linux-probe/virgl_multi_texture_test.c Makefile | $(DESKTOP)

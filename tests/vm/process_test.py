@@ -19,6 +19,10 @@ def test_signals():
     checks("signals")
 
 
+def test_unwinding():
+    checks("unwind")
+
+
 def test_faults():
     checks("faults")
 
