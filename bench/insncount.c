@@ -4,9 +4,8 @@
  *
  * The guest does not take part, so any kernel is measured the same way: read, let it do N units
  * of work, read again, divide. A halted CPU (WFI) executes nothing and costs nothing. For
- * one virtual CPU, or several that QEMU runs in turns, or with cpus=on up to four, each in a thread of QEMU's own.
- * A translation block counts in full when it is entered: what follows a page
- * fault in the middle of a block is counted twice, which is under one per cent.
+ * one virtual CPU, or several that QEMU runs in turns. A translation block counts in full when it is
+ * entered: what follows a page fault in the middle of a block is counted twice, which is under one per cent.
  *
  * Arguments
  *   out=PATH     the counter file, made anew
@@ -15,12 +14,10 @@
  *   io=on        also count writes to device registers of 16 or 32 bits, such as doorbells and ends of
  *                interrupt: the kernel's stores of these sizes then go through a callback, which takes time
  *   blocks=on    also count the executions of every translation block
- *   cpus=on      count each virtual CPU by itself, in a callback, which takes time: one sum for all would lose some
  *
  * Layout of the file, little-endian u64:
  *   [0] magic  [1] instructions of the kernel  [2] of user programs
  *   [3] of both when the first user instruction was about to run
- *   [6 + 2c]  instructions of the kernel on virtual CPU c, [7 + 2c] of user programs there, with cpus=on
  *   [4] io accesses that found no slot  [5] block slots in use
  *   [16 + 2k]  io entry, a hash table: physical address & ~3; 0 is free
  *   [17 + 2k]  its count
@@ -73,13 +70,11 @@ __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 #define BLOCK_BASE	(IO_BASE + 2 * IO_MAX)
 #define BLOCK_MAX	(1 << 19)		/* a power of two */
 
-#define CPU_MAX		4
-
-enum { W_MAGIC, W_KERNEL, W_USER, W_FIRST_USER, W_IO_LOST, W_BLOCKS, W_CPUS };
+enum { W_MAGIC, W_KERNEL, W_USER, W_FIRST_USER, W_IO_LOST, W_BLOCKS };
 
 static volatile uint64_t *counters;
 static uint64_t ram_start = 0x40000000, ram_end = 0x60000000;
-static bool count_io, count_blocks, count_cpus;
+static bool count_io, count_blocks;
 
 static void user_begins(unsigned int vcpu, void *unused)
 {
@@ -87,13 +82,6 @@ static void user_begins(unsigned int vcpu, void *unused)
 	(void)unused;
 	if (!counters[W_FIRST_USER])
 		counters[W_FIRST_USER] = counters[W_KERNEL];
-}
-
-/* The block's length, and in bit 0 whether it is a user's. Each CPU has words of its own. */
-static void executed(unsigned int vcpu, void *block)
-{
-	if (vcpu < CPU_MAX)
-		counters[W_CPUS + 2 * vcpu + ((uintptr_t)block & 1)] += (uintptr_t)block >> 1;
 }
 
 static void store(unsigned int vcpu, plugin_meminfo info, uint64_t vaddr, void *unused)
@@ -157,10 +145,6 @@ static void translated(plugin_id id, struct plugin_tb *tb)
 	volatile uint64_t *slot;
 
 	(void)id;
-	if (count_cpus) {
-		qemu_plugin_register_vcpu_tb_exec_cb(tb, executed, CB_NO_REGS, (void *)(uintptr_t)(n << 1 | user));
-		return;
-	}
 	if (user)
 		qemu_plugin_register_vcpu_tb_exec_cb(tb, user_begins, CB_NO_REGS, NULL);
 	qemu_plugin_register_vcpu_tb_exec_inline(tb, INLINE_ADD_U64, (void *)(counters + (user ? W_USER : W_KERNEL)), n);
@@ -193,8 +177,6 @@ int qemu_plugin_install(plugin_id id, const struct plugin_info *info, int argc, 
 			count_io = true;
 		} else if (!strcmp(argv[i], "blocks=on")) {
 			count_blocks = true;
-		} else if (!strcmp(argv[i], "cpus=on")) {
-			count_cpus = true;
 		} else {
 			fprintf(stderr, "insncount: unknown argument %s\n", argv[i]);
 			return -1;

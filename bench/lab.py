@@ -147,8 +147,7 @@ class Counters:
 
     def instructions(self):
         """(kernel's, user programs')"""
-        one, each = self.words(1, 2), self.words(6, 8)
-        return one[0] + sum(each[::2]), one[1] + sum(each[1::2])
+        return self.words(1, 2)
 
     def first_user(self):
         return self.words(3, 1)[0]
@@ -169,27 +168,29 @@ def _canonical(key):
 
 
 class Guest(Vm):
-    """A kernel ("linux" or "dunlin") with a network of its own. plugin: "", "count", "io", "blocks", or "cpus" for
-    CPUs that run at the same time. queues: so many CPUs, and pairs of queues of a virtio card; it also runs SERVERS_EACH.
-    QEMU then runs the CPUs in turns, for the plugin's other counters are of one thread. smp: so many CPUs without them."""
+    """A kernel ("linux" or "dunlin") with a network of its own. plugin: "", "count", "io" or "blocks".
+    queues: so many CPUs, and pairs of queues of a virtio card; it also runs SERVERS_EACH. smp: so many CPUs without
+    them. QEMU runs several CPUs in turns: the plugin's counters are of one thread, and how long a CPU spins for one
+    that this machine has put aside would be counted as the kernel's work."""
 
-    def __init__(self, kernel, initrd="gzip", cpu="cortex-a76", nic="virtio-net-pci", plugin="", append="", queues=None, smp=None):
-        self.name, self.counters = kernel, None
+    def __init__(self, kernel, initrd="gzip", cpu="cortex-a76", nic="virtio-net-pci", plugin="", append="", queues=None,
+                 smp=1):
+        self.name, self.counters, cpus = kernel, None, queues or smp
         self.net = Net(queues=queues or 1)
         self.servers = (*SERVERS, *(SERVERS_EACH if queues else ()))
         if queues and queues > 1:
             nic += f",mq=on,vectors={2 * queues + 2}"
         try:
-            args = ["-accel", "tcg,thread=single"] if queues else []
+            args = ["-accel", "tcg,thread=single"] if queues or cpus > 1 else []
             if plugin:
                 self.counters = Counters(os.path.join(self.net.dir, "counters"))
-                mode = {"count": "", "io": ",io=on", "blocks": ",blocks=on", "cpus": ",cpus=on"}[plugin]
+                mode = {"count": "", "io": ",io=on", "blocks": ",blocks=on"}[plugin]
                 ram = f"ram=0x40000000-{0x40000000 + MEMORY:#x}"
                 args += ["-plugin", f"{PLUGIN},out={self.counters.path},{ram}{mode}"]
             self.began = time.monotonic()
             super().__init__(f"quiet ip=off BENCH_IP={self.net.guest_ip} {append}".strip(), initrd=[INITRD[initrd]],
                              ns=self.net, args=args, debug=False, kernel=KERNELS[kernel], cpu=cpu, nic=nic,
-                             smp=smp or queues or 1, mem=f"{MEMORY >> 20}M")
+                             smp=cpus, mem=f"{MEMORY >> 20}M")
         except BaseException:
             self.net.close()
             raise

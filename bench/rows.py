@@ -3,7 +3,8 @@
 A unit of work is a function of a guest and a number n: it lets the guest do n units and returns
 how many were done. Its cost is a slope, (instructions of 4n - instructions of n) / 3n, so that
 what is fixed or goes on anyway cancels out. The kernels take turns at every repetition, so that
-a busy machine disturbs both.
+a busy machine disturbs both. A figure that cannot be one, or whose repetitions disagree too much, is
+none: the row fails, whatever its ratio would have been.
 """
 import concurrent.futures
 import fnmatch
@@ -186,6 +187,8 @@ class Bench:
         if "value" in ours and theirs.get("value"):
             row["ratio"] = ours["value"] / theirs["value"]
         figure = ours.get("value") if absolute else row["ratio"]
+        if need is not None and not absolute and "value" in ours and theirs.get("value") == 0:
+            theirs["failed"] = "could not be measured: nothing to compare with"
         if any("failed" in r for r in (ours, theirs)):
             row["verdict"] = "FAILED"
         elif need is not None and figure is not None:
@@ -313,12 +316,28 @@ class Pair:
             self.drop(k)
 
 
-def results(runs, pick=lambda r: r, **more):
-    """Rows' results of what each() gave."""
+# The largest repetition may be so many times the smallest.
+WILD = 3
+
+
+def doubt(figures, rare=False):
+    """Why the repetitions give no figure, or None. rare: a count of what may not happen at all."""
+    told = ", ".join(number(f) for f in figures)
+    if min(figures) < 0 or (min(figures) == 0 and not rare):
+        return f"could not be measured: not a cost, in {told}"
+    if not rare and max(figures) > WILD * min(figures):
+        return f"could not be measured: the repetitions disagree, {told}"
+    return None
+
+
+def results(runs, pick=lambda r: r, rare=False, **more):
+    """Rows' results of what each() gave; rare: as of doubt()."""
     out = {}
     for k, r in runs.items():
         if isinstance(r, Exception):
             out[k] = {"failed": reason(r)}
+        elif r and doubt([pick(x) for x in r], rare):
+            out[k] = {"failed": doubt([pick(x) for x in r], rare), "runs": [pick(x) for x in r]}
         elif r:
             figures = [pick(x) for x in r]
             out[k] = {"value": median(figures), "spread": spread(figures), "runs": figures}
@@ -411,12 +430,12 @@ def call_rows(b):
 
 
 def parallel_rows(b):
-    """What one CPU costs another: each CPU's instructions are counted by themselves, and added."""
+    """What one CPU costs another. They run in turns (see lab.Guest): a wake is an interrupt all the same."""
     for cpus in (2, 4):
         works = {k: w for k, w in PARALLEL.items() if w[5] == cpus and b.wants(k)}
         if not works:
             continue
-        with Pair(b, plugin="cpus", serve=False, smp=str(cpus)) as p:
+        with Pair(b, plugin="count", serve=False, smp=cpus) as p:
             for key, (work, title, unit, n, need, _) in works.items():
                 p.each(lambda g: work(g, n), 1)
                 b.add(key, title, f"instructions/{unit}",
@@ -434,10 +453,10 @@ def each_rows(b, p, work, title, n, need):
     after = p.each(slope(work, n), b.reps)
     b.add("http_each", title, "instructions/request", results(after, lambda r: r[0], kernel=lambda r: r[1]), need)
     steady = {}
+    ends = [results(runs, lambda r: r[0]) for runs in (before, after)]
     for k in b.kernels:
-        failed = next((r for r in (before[k], after[k]) if isinstance(r, Exception)), None)
-        steady[k] = {"failed": reason(failed)} if failed else \
-            {"value": median([r[0] for r in after[k]]) / median([r[0] for r in before[k]])}
+        failed = next((end[k] for end in ends if "failed" in end[k]), None)
+        steady[k] = failed or {"value": ends[1][k]["value"] / ends[0][k]["value"]}
     b.add("http_steady", "The same, after 10,000 connections : at the start", "ratio", steady, 1.1, absolute=True)
 
 
@@ -496,7 +515,7 @@ def queue_rows(b):
                     for w, (work, title, _, n, _) in EACH.items():
                         if b.wants(f"{c}_{w}_q{q}"):
                             b.add(f"{c}_{w}_q{q}", f"{name} a frame: {title}, {on}", f"{name.lower()}/frame",
-                                  results(p.each(a_frame(work, count, b.n(n)), b.reps)), 1.05)
+                                  results(p.each(a_frame(work, count, b.n(n)), b.reps), rare=True), 1.05)
 
 
 def a_frame(work, count, n):
@@ -564,13 +583,13 @@ def io_rows(b):
                     time.sleep(10)
                     # Each interrupt that is taken is ended by one write of GICC_EOIR, at 0x10 in the CPU interface.
                     return (writes(g, "gic_cpu", 0x10) - before) / 10
-                b.add("idle_irqs", "Idle machine", "interrupts/s", results(default.each(idle, 1)), 0.2, absolute=True)
+                b.add("idle_irqs", "Idle machine", "interrupts/s", results(default.each(idle, 1), rare=True), 0.2, absolute=True)
             for key in keys:
                 work, title, n = works[key]
                 n = b.n(n)
 
                 runs = (plain if key in STREAMS else default).each(a_frame(work, count, n), b.reps)
-                b.add(f"{kind}_{key}", f"{name.capitalize()} a frame: {title}", f"{name}/frame", results(runs), 1.05)
+                b.add(f"{kind}_{key}", f"{name.capitalize()} a frame: {title}", f"{name}/frame", results(runs, rare=True), 1.05)
 
 
 def writes(g, name, offset=None):
@@ -640,8 +659,8 @@ def names():
 
 
 def polls_row(b):
-    if b.timer_polls and b.wants("timer_polls"):
-        polls, irqs, packets = b.timer_polls.get("dunlin", (0, 0, 0))
+    if "dunlin" in b.timer_polls and b.wants("timer_polls"):
+        polls, irqs, packets = b.timer_polls["dunlin"]
         b.add("timer_polls", "Receive polls that a timer drove, in all guests above", "polls",
               {"dunlin": {"value": polls, "msi_irqs": irqs, "packets": packets}}, 0, absolute=True,
               note=f"beside {irqs} message interrupts and {packets} received frames")
