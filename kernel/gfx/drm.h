@@ -68,13 +68,15 @@ struct drm_device {
 	struct drm_ids contexts;	/* struct drm_file [K] */
 	struct drm_ids magics;		/* struct drm_file [K] */
 	struct drm_file *master;	/* NULL: nobody is [K] */
+	struct list_node files;		/* struct drm_file.node [K] */
 	u32 changes;			/* of the display, for whoever asks [a] */
 	struct drm_crtc crtcs[];	/* gpu->scanout_count */
 };
 
 /* An open of a node. */
 struct drm_file {
-	struct drm_device *dev;		/* [S] */
+	struct drm_device *dev;		/* its GPU is referenced [S] */
+	struct list_node node;		/* [K] */
 	bool render;			/* of renderD%u [S] */
 	bool authenticated, was_master;	/* [K] */
 	bool universal_planes;		/* sees primary and cursor planes [a] */
@@ -165,3 +167,4 @@ int drm_sync_check(struct gpu_device *gpu, s32 fd);
 
 /* ---- sysfs.c ---- */
 int drm_sysfs_add(struct drm_device *dev);
+void drm_sysfs_remove(struct drm_device *dev);	/* all that there is of it */

@@ -23,6 +23,7 @@
 #include "sched/cred.h"
 
 #define EVENT_SPACE	4096u		/* bytes of events that nobody has read yet, as on Linux */
+#define DEVICES_MAX	64u		/* minors of cards, and as many of render nodes: Linux's */
 #define ARGUMENT_MAX	192u		/* the largest structure of an ioctl here is 104 */
 #define EVENT_SIZE	sizeof(struct drm_event_vblank)
 
@@ -136,8 +137,10 @@ static s64 drm_read(struct file *file, struct uio *u, u64 *pos)
 	while (list_empty(&f->events)) {
 		int err = -EAGAIN;
 
+		if (READ_ONCE(f->dev->gpu->gone))
+			return -ENODEV;
 		if (!(file->flags & O_NONBLOCK))
-			err = wait_event_interruptible(&f->wait, !list_empty(&f->events));
+			err = wait_event_interruptible(&f->wait, !list_empty(&f->events) || READ_ONCE(f->dev->gpu->gone));
 		if (err)
 			return err;
 	}
@@ -222,7 +225,9 @@ static long drm_ioctl_call(struct file *file, u32 cmd, u64 to)
 
 static struct vm_object *drm_file_mmap(struct file *file, u64 offset, u64 len, u32 prot, bool shared)
 {
-	return drm_mmap(file->priv, offset, len, shared);
+	struct drm_file *f = file->priv;
+
+	return READ_ONCE(f->dev->gpu->gone) ? err_ptr(-ENODEV) : drm_mmap(f, offset, len, shared);
 }
 
 static void drm_release(struct file *file)
@@ -232,6 +237,7 @@ static void drm_release(struct file *file)
 	struct drm_event_entry *e, *next;
 
 	mutex_lock(&dev->lock);
+	list_remove(&f->node);
 	drm_master_release(f);
 	drm_fb_release(f);
 	mutex_unlock(&dev->lock);
@@ -239,6 +245,7 @@ static void drm_release(struct file *file)
 	list_for_each_safe(e, next, &f->events, node)
 		kfree(e);
 	kfree(f);
+	gpu_put(dev->gpu);
 }
 
 static const struct file_ops drm_ops = {
@@ -250,15 +257,36 @@ static const struct file_ops drm_ops = {
 	.async = true,
 };
 
-static int drm_open(struct file *file, struct chardev *node)
-{
-	struct drm_device *dev = node->arg;
-	struct drm_file *f = kzalloc(sizeof(*f));
+/* ---- devices by number ------------------------------------------------------------------------------ */
 
-	if (!f)
-		return -ENOMEM;
+static struct mutex numbers_lock = MUTEX_INIT(numbers_lock, "drm numbers");
+static struct drm_ids numbers;		/* struct drm_device, by its number + 1 [numbers_lock] */
+
+/* The one with that number, its GPU referenced; NULL. */
+static struct drm_device *device_get(u32 number)
+{
+	struct drm_device *dev;
+
+	mutex_lock(&numbers_lock);
+	dev = drm_ids_get(&numbers, number + 1);
+	if (dev)
+		gpu_get(dev->gpu);
+	mutex_unlock(&numbers_lock);
+	return dev;
+}
+
+static int drm_open(struct file *file, struct chardev *nodes)
+{
+	struct drm_device *dev = device_get(dev_minor(file->vnode->rdev) - nodes->minor);
+	struct drm_file *f = dev ? kzalloc(sizeof(*f)) : NULL;
+
+	if (!f) {
+		if (dev)
+			gpu_put(dev->gpu);
+		return dev ? -ENOMEM : -ENODEV;
+	}
 	f->dev = dev;
-	f->render = node->minor >= DRM_RENDER_MINOR;
+	f->render = nodes->minor == DRM_RENDER_MINOR;
 	f->authenticated = current_capable(CRED_SYS_ADMIN);
 	f->opener = current()->process;
 	mutex_init(&f->lock, "drm file");
@@ -267,66 +295,131 @@ static int drm_open(struct file *file, struct chardev *node)
 	list_init(&f->events);
 	f->event_space = EVENT_SPACE;
 	file->priv = f;
+	mutex_lock(&dev->lock);
+	list_push_back(&dev->files, &f->node);
+	mutex_unlock(&dev->lock);
 	if (!f->render)
 		drm_master_open(f);
 	return 0;
 }
 
+/* With the first device come all numbers that there can be. [numbers_lock] */
+static int chardevs_add(void)
+{
+	static struct chardev all[] = {
+		{ .major = DRM_MAJOR, .count = DEVICES_MAX, .ops = &drm_ops, .open = drm_open },
+		{ .major = DRM_MAJOR, .minor = DRM_RENDER_MINOR, .count = DEVICES_MAX, .ops = &drm_ops, .open = drm_open },
+	};
+	static u32 there;		/* of these [numbers_lock] */
+	int err = 0;
+
+	while (!err && there < ARRAY_SIZE(all)) {
+		err = chardev_register(&all[there]);
+		there += !err;
+	}
+	return err;
+}
+
 /* ---- registering ------------------------------------------------------------------------------------ */
 
-struct nodes { struct chardev card, render; char names[2][24]; };
+static const char *node_name(const struct drm_device *dev, bool render, char name[24])
+{
+	snprintf(name, 24, render ? "dri/renderD%u" : "dri/card%u", dev->number + (render ? DRM_RENDER_MINOR : 0));
+	return name;
+}
+
+static u64 node_number(const struct drm_device *dev, bool render)
+{
+	return dev_make(DRM_MAJOR, dev->number + (render ? DRM_RENDER_MINOR : 0));
+}
 
 static int nodes_add(struct drm_device *dev)
 {
-	struct nodes *n = kzalloc(sizeof(*n));
+	char name[24];
+	int err = devfs_node_add(node_name(dev, false, name), 0660, node_number(dev, false));
+
+	return err ? err : devfs_node_add(node_name(dev, true, name), 0666, node_number(dev, true));
+}
+
+/* A number, by which it can be opened from now on. */
+static int number_take(struct drm_device *dev)
+{
+	u32 id;
 	int err;
 
-	if (!n)
-		return -ENOMEM;
-	snprintf(n->names[0], sizeof(n->names[0]), "dri/card%u", dev->number);
-	snprintf(n->names[1], sizeof(n->names[1]), "dri/renderD%u", DRM_RENDER_MINOR + dev->number);
-	n->card = (struct chardev){ .name = n->names[0], .major = DRM_MAJOR, .minor = dev->number, .mode = 0660,
-				    .ops = &drm_ops, .open = drm_open, .arg = dev };
-	n->render = n->card;
-	n->render.name = n->names[1];
-	n->render.minor += DRM_RENDER_MINOR;
-	n->render.mode = 0666;
-	err = chardev_register(&n->card);
-	if (!err) {
-		err = chardev_register(&n->render);
-		if (!err)
-			return 0;
-		chardev_unregister(&n->card);
-	}
-	kfree(n);
-	return err;
+	mutex_lock(&numbers_lock);
+	err = chardevs_add();
+	id = err ? 0 : drm_ids_add(&numbers, dev);
+	dev->number = id - 1;
+	if (id > DEVICES_MAX)
+		drm_ids_remove(&numbers, id);
+	mutex_unlock(&numbers_lock);
+	return err ? err : !id ? -ENOMEM : id > DEVICES_MAX ? -ENOSPC : 0;
 }
 
 int gpu_register(struct gpu_device *gpu)
 {
-	static u32 count;		/* devices are probed one after the other */
 	struct drm_device *dev = kzalloc(sizeof(*dev) + gpu->scanout_count * sizeof(dev->crtcs[0]));
 	int err;
 
 	if (!dev)
 		return -ENOMEM;
 	dev->gpu = gpu;
-	dev->number = count;
 	mutex_init(&dev->lock, "drm");
+	list_init(&dev->files);
 	gpu->drm = dev;
-	err = drm_sysfs_add(dev);
-	if (!err)
-		err = nodes_add(dev);
+	err = number_take(dev);
 	if (err) {
-		gpu->drm = NULL;	/* what /sys shows of it already reads the structure: it stays */
+		gpu->drm = NULL;
+		kfree(dev);
 		return err;
 	}
-	count++;
-	return 0;
+	err = drm_sysfs_add(dev);
+	return err ? err : nodes_add(dev);
+}
+
+/* First nobody finds it, then who has it hears of it. */
+void gpu_unregister(struct gpu_device *gpu)
+{
+	struct drm_device *dev = gpu->drm;
+	struct drm_file *f;
+	char name[24];
+
+	if (!dev)
+		return;
+	for (u32 render = 0; render < 2; render++)
+		devfs_node_remove(node_name(dev, render, name), node_number(dev, render));
+	drm_sysfs_remove(dev);
+	mutex_lock(&numbers_lock);
+	drm_ids_remove(&numbers, dev->number + 1);
+	mutex_unlock(&numbers_lock);
+	mutex_lock(&dev->lock);
+	list_for_each(f, &dev->files, node)
+		wait_wake_all(&f->wait);
+	for (u32 n = 0; n < gpu->scanout_count; n++) {
+		if (dev->crtcs[n].cursor)
+			gpu_object_put(dev->crtcs[n].cursor);
+		dev->crtcs[n].cursor = NULL;
+	}
+	mutex_unlock(&dev->lock);
+}
+
+void gpu_free(struct gpu_device *gpu)
+{
+	struct drm_device *dev = gpu->drm;
+
+	if (!dev)
+		return;
+	drm_ids_free(&dev->objects);
+	drm_ids_free(&dev->framebuffers);
+	drm_ids_free(&dev->contexts);
+	drm_ids_free(&dev->magics);
+	kfree(dev);
 }
 
 void gpu_init(struct gpu_device *gpu)
 {
+	gpu->refs = 1;
 	mutex_init(&gpu->display_lock, "gpu displays");
 	wait_queue_init(&gpu->fence_wait, "gpu fences");
 }

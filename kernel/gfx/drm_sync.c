@@ -46,7 +46,9 @@ static int sync_new(struct gpu_device *gpu, u64 fence, const char *name)
 	s->fence = fence;
 	strlcpy(s->name, name, sizeof(s->name));
 	f = file_new_anonymous(&sync_ops, s, O_RDONLY);
-	if (!f) {
+	if (f) {
+		gpu_get(gpu);
+	} else {
 		kfree(s);
 		return file_none();
 	}
@@ -131,7 +133,10 @@ static long sync_ioctl(struct file *file, u32 cmd, u64 arg)
 
 static void sync_release(struct file *file)
 {
-	kfree(file->priv);
+	struct sync *s = file->priv;
+
+	gpu_put(s->gpu);
+	kfree(s);
 }
 
 static const struct file_ops sync_ops = {

@@ -95,11 +95,14 @@ struct gpu_ops {
 	void (*kick)(struct gpu_device *dev);
 	/* Let fence_wait be woken when that fence is done. Any context. */
 	void (*fence_want)(struct gpu_device *dev, u64 fence);
+	/* Nobody refers to the device any more: gpu_free, then its memory. Any context; the caller is not done with dev. */
+	void (*release)(struct gpu_device *dev);
 };
 
 struct gpu_device {
 	const struct gpu_ops *ops;	/* [S] */
-	const char *name;		/* for messages [S] */
+	const char *name;		/* for messages; lives as long as this [S] */
+	u32 refs;			/* the driver's, of open files, objects, files below /sys [a] */
 	char sysfs[160];			/* the device's directory below /sys; empty: it has none [S] */
 	bool virgl;			/* it takes 3D commands [S] */
 	u32 scanout_count;		/* [S] */
@@ -119,10 +122,25 @@ static inline void gpu_count(struct gpu_device *dev, enum gpu_count what, u64 n)
 	atomic_add_relaxed(&dev->counts[what], n);
 }
 
-/* Before anything else is done with it: locks, counters. */
+static inline void gpu_get(struct gpu_device *dev) { ref_get(&dev->refs); }
+/* Any context. */
+static inline void gpu_put(struct gpu_device *dev)
+{
+	if (ref_put(&dev->refs))
+		dev->ops->release(dev);
+}
+
+/* Before anything else is done with it: locks, counters, the driver's reference. */
 void gpu_init(struct gpu_device *dev);
 /* Programs may open it. -ENOMEM, and what registering names fails with. Process context. */
 must_check int gpu_register(struct gpu_device *dev);
+/*
+ * Its nodes go; files that are open live on, with ENODEV. gone is set, and no operation waits for the device any more.
+ * Also if it never was registered. Process context.
+ */
+void gpu_unregister(struct gpu_device *dev);
+/* What gfx/ has of it, at its release. Process context. */
+void gpu_free(struct gpu_device *dev);
 /* What the host shows has changed: displays has been written, without [D] now. Process context. */
 void gpu_displays_changed(struct gpu_device *dev);
 

@@ -46,7 +46,11 @@ static void object_release(struct vm_object *vm)
 {
 	struct gpu_object *o = container_of(vm, struct gpu_object, vm);
 
-	o->dev->ops->object_end(o);
+	struct gpu_device *dev = o->dev;
+
+	gpu_get(dev);		/* the object's own may go before this is over */
+	dev->ops->object_end(o);
+	gpu_put(dev);
 }
 
 static const struct vm_object_ops object_ops = {
@@ -113,12 +117,15 @@ void gpu_object_fence(struct gpu_object *o, u64 fence)
 
 void gpu_object_free(struct gpu_object *o)
 {
+	struct gpu_device *dev = o->dev;
+
 	for (u64 i = 0; i < o->size >> PAGE_SHIFT && o->pages[i]; i++)
 		page_put(o->pages[i]);
 	atomic_sub(&bytes, o->size);
 	kfree(o->pages);
 	drm_object_gone(o);
 	kfree(o);
+	gpu_put(dev);
 }
 
 struct gpu_object *gpu_object_new(struct gpu_device *dev, u64 size, const struct gpu_shape *shape)
@@ -143,6 +150,7 @@ struct gpu_object *gpu_object_new(struct gpu_device *dev, u64 size, const struct
 	vm_object_init(&o->vm, &object_ops);
 	o->vm.refs = 1;
 	o->dev = dev;
+	gpu_get(dev);
 	o->size = size;
 	o->dumb = !shape->is_3d;
 	err = pages_fill(o);

@@ -14,17 +14,18 @@
 
 #define PATH_SIZE	256u
 
-/* What a connector's files are about. */
-struct connector { struct drm_device *dev; u32 n; };
+/* What a connector's files are about: counted, and refers to the GPU. */
+struct connector { struct drm_device *dev; u32 n, refs; };
 
 /* Files are added one after the other; the first that fails is the last. */
 struct writer { struct drm_device *dev; int err; char path[PATH_SIZE]; };
 
 /* ---- /proc/gpu -------------------------------------------------------------------------------------- */
 
-static struct gpu_device *first;	/* whose counters are shown [S] */
+static struct mutex first_lock = MUTEX_INIT(first_lock, "drm first");
+static struct gpu_device *first;	/* whose counters are shown; NULL: there is none [first_lock] */
 
-static void gpu_show(struct text_out *t)
+static void counters_show(struct text_out *t)
 {
 	static const char *const names[GPU_COUNTS] = {
 		[GPU_SUBMITS] = "submits", [GPU_FLUSHES] = "flushes", [GPU_TRANSFERS] = "transfers",
@@ -49,7 +50,25 @@ static void gpu_show(struct text_out *t)
 		    (unsigned long long)gpu_object_bytes(), contexts, framebuffers, atomic_load(&dev->changes));
 }
 
+static void gpu_show(struct text_out *t)
+{
+	mutex_lock(&first_lock);
+	if (first)
+		counters_show(t);
+	mutex_unlock(&first_lock);
+}
+
 /* ---- connectors ------------------------------------------------------------------------------------- */
+
+static void connector_put(void *arg)
+{
+	struct connector *c = arg;
+
+	if (!ref_put(&c->refs))
+		return;
+	gpu_put(c->dev->gpu);
+	kfree(c);
+}
 
 static struct gpu_display *display_of(struct connector *c)
 {
@@ -143,10 +162,15 @@ static void link_add(struct writer *w, const char *path, const char *target)
 		w->err = sysfs_register_link(path, to);
 }
 
-static void show_add(struct writer *w, const char *path, void (*show)(struct text_out *, void *), void *arg)
+/* The file that is added has one more reference to the connector. */
+static void show_add(struct writer *w, const char *path, void (*show)(struct text_out *, void *), struct connector *c)
 {
-	if (!w->err)
-		w->err = sysfs_register(path, show, NULL, arg);
+	if (w->err)
+		return;
+	ref_get(&c->refs);
+	w->err = sysfs_register_owned(path, show, NULL, c, connector_put);
+	if (w->err)
+		connector_put(c);
 }
 
 static void connector_add(struct writer *w, u32 n)
@@ -160,18 +184,23 @@ static void connector_add(struct writer *w, u32 n)
 		w->err = -ENOMEM;
 		return;
 	}
-	*c = (struct connector){ w->dev, n };
+	*c = (struct connector){ w->dev, n, 1 };
+	gpu_get(w->dev->gpu);
 	snprintf(dir, sizeof(dir), "%s/drm/card%u/card%u-Virtual-%u", sys, card, card, n + 1);
 	show_add(w, path_make(w, "%s/status", dir), status_show, c);
 	show_add(w, path_make(w, "%s/enabled", dir), enabled_show, c);
 	show_add(w, path_make(w, "%s/dpms", dir), dpms_show, c);
 	show_add(w, path_make(w, "%s/modes", dir), modes_show, c);
 	path_make(w, "%s/edid", dir);
+	ref_get(&c->refs);
 	if (!w->err)
-		w->err = sysfs_register_binary(w->path, 0444, GPU_EDID_SIZE, edid_read, c, NULL);
+		w->err = sysfs_register_binary(w->path, 0444, GPU_EDID_SIZE, edid_read, c, connector_put);
+	if (w->err)
+		connector_put(c);
 	text_add(w, path_make(w, "%s/uevent", dir), "DEVTYPE=drm_connector");
 	link_add(w, path_make(w, "%s/subsystem", dir), "class/drm");
 	link_add(w, path_make(w, "class/drm/card%u-Virtual-%u", card, n + 1), dir);
+	connector_put(c);
 }
 
 /* cardN or renderDN */
@@ -192,6 +221,25 @@ static void node_add(struct writer *w, const char *kind, u32 minor)
 	link_add(w, path_make(w, "dev/char/%u:%u", DRM_MAJOR, minor), dir);
 }
 
+/* What is there once: the first GPU that comes is shown. */
+static int first_add(struct gpu_device *gpu)
+{
+	static bool there;		/* /proc/gpu, class/drm/version [first_lock] */
+	int err = 0;
+
+	mutex_lock(&first_lock);
+	if (!there) {
+		err = sysfs_register_text("class/drm/version", "drm 1.1.0 20060810");
+		if (!err)
+			err = proc_register_file("gpu", gpu_show);
+		there = !err;
+	}
+	if (!first && !err)
+		first = gpu;
+	mutex_unlock(&first_lock);
+	return err;
+}
+
 int drm_sysfs_add(struct drm_device *dev)
 {
 	struct writer *w = kzalloc(sizeof(*w));
@@ -200,8 +248,6 @@ int drm_sysfs_add(struct drm_device *dev)
 	if (!w)
 		return -ENOMEM;
 	w->dev = dev;
-	if (!dev->number)
-		text_add(w, path_make(w, "class/drm/version"), "drm 1.1.0 20060810");
 	text_add(w, path_make(w, "%s/uevent", dev->gpu->sysfs),
 		 "DRIVER=virtio_gpu\nMODALIAS=virtio:d00000010v00001AF4");
 	link_add(w, path_make(w, "%s/subsystem", dev->gpu->sysfs), "bus/virtio");
@@ -211,9 +257,33 @@ int drm_sysfs_add(struct drm_device *dev)
 		connector_add(w, n);
 	err = w->err;
 	kfree(w);
-	if (!err && !first) {
-		first = dev->gpu;
-		err = proc_register_file("gpu", gpu_show);
+	return err ? err : first_add(dev->gpu);
+}
+
+/* cardN or renderDN, as node_add has linked it. */
+static void node_remove(struct drm_device *dev, const char *kind, u32 minor)
+{
+	char path[48];
+
+	snprintf(path, sizeof(path), "class/drm/%s%u", kind, minor);
+	sysfs_unregister(path);
+	snprintf(path, sizeof(path), "dev/char/%u:%u", DRM_MAJOR, minor);
+	sysfs_unregister(path);
+}
+
+void drm_sysfs_remove(struct drm_device *dev)
+{
+	char path[48];
+
+	mutex_lock(&first_lock);
+	if (first == dev->gpu)
+		first = NULL;
+	mutex_unlock(&first_lock);
+	node_remove(dev, "card", dev->number);
+	node_remove(dev, "renderD", DRM_RENDER_MINOR + dev->number);
+	for (u32 n = 0; n < dev->gpu->scanout_count; n++) {
+		snprintf(path, sizeof(path), "class/drm/card%u-Virtual-%u", dev->number, n + 1);
+		sysfs_unregister(path);
 	}
-	return err;
+	sysfs_unregister(dev->gpu->sysfs);
 }

@@ -108,6 +108,26 @@ def checks(vm, program):
         line for line in out.splitlines() if not line.startswith("ok ")) + "\n" + said(vm)
 
 
+def gpu_address(vm):
+    return re.findall(r"0000:[^/\s]+", vm.run("readlink -f /sys/class/drm/card0/device"))[-1]
+
+
+def test_taken_away_while_it_is_used():
+    """Its driver is unbound under open files, and bound again: calls give ENODEV, what is mapped stays, and all else goes."""
+    ours = not os.environ.get("DUNLIN_TEST_KERNEL")
+    for options in ({}, {"append": "pci=nomsi"}):
+        with machine(**options) as vm:
+            vm.boot()
+            for _ in range(20 if ours else 1):
+                out, _ = vm.sh(f"/bin/gpugone {gpu_address(vm)} {'ours' if ours else ''}")
+                assert out.endswith("gone\n"), out
+            if ours:
+                now = counts(vm)
+                assert not now["object_bytes"] and not now["objects"] and not now["contexts"], now
+                feed(vm, "1")       # by the same name; Linux counts on while the old one is open
+                same(screen(vm), picture(1))
+
+
 class Viewer:
     """Somebody who looks at the display by VNC, and makes his window another size (RFC 6143; ExtendedDesktopSize)."""
 

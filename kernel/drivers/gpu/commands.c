@@ -432,4 +432,5 @@ const struct gpu_ops virtio_gpu_ops = {
 	.capset = capset,
 	.kick = gpu_kick,
 	.fence_want = gpu_fence_want,
+	.release = gpu_release,
 };

@@ -242,7 +242,7 @@ int gpu_room_wait(struct virtio_gpu *g)
 void gpu_command_send(struct virtio_gpu *g, struct gpu_command *c, u64 *fence)
 {
 	u64 flags = spin_lock_irqsave(&g->control_lock);
-	bool any = virtqueue_has_used(&g->control) && ring_take(g);
+	bool any = !g->reset && virtqueue_has_used(&g->control) && ring_take(g);
 
 	if (fence) {
 		*fence = ++g->fence_last;
@@ -273,7 +273,7 @@ void gpu_kick(struct gpu_device *dev)
 {
 	struct virtio_gpu *g = gpu_of(dev);
 	u64 flags = spin_lock_irqsave(&g->control_lock);
-	bool kicked = virtqueue_kick(&g->control);
+	bool kicked = !g->reset && virtqueue_kick(&g->control);
 
 	spin_unlock_irqrestore(&g->control_lock, flags);
 	gpu_count(dev, GPU_KICKS, kicked);
@@ -293,11 +293,13 @@ void gpu_fence_want(struct gpu_device *dev, u64 fence)
 {
 	struct virtio_gpu *g = gpu_of(dev);
 	u64 flags = spin_lock_irqsave(&g->control_lock);
-	bool any = ring_take(g);
+	bool any = false;
 
-	if (fence > g->fence_wanted)
-		g->fence_wanted = fence;
-	any |= ring_arm(g);
+	if (!g->reset) {
+		any = ring_take(g);
+		g->fence_wanted = MAX(g->fence_wanted, fence);
+		any |= ring_arm(g);
+	}
 	spin_unlock_irqrestore(&g->control_lock, flags);
 	if (any)
 		waiters_wake(g);

@@ -5,7 +5,8 @@
  * have changed. Programs see it through gfx/.
  *
  * A device that lies (queue.c) is reset and stays out of service: what was in
- * flight fails, and every later call, too.
+ * flight fails, and every later call, too. So it is with one that is taken
+ * away: what programs have of it refers to the structure, which goes last.
  *
  * Source: Virtio 1.2, 5.7.
  */
@@ -79,6 +80,9 @@ static void interrupts_end(struct virtio_gpu *g)
 {
 	struct pci_device *pci = g->device->pci;
 
+	if (g->silent)
+		return;
+	g->silent = true;
 	for (u32 i = 0; i < pci->irq_count; i++)
 		pci_irq_detach(pci, i, g);
 	pci_irq_free(pci);
@@ -135,14 +139,12 @@ static void queue_broken(struct virtqueue *vq)
 		work_queue(&g->fail);
 }
 
-/* Programs may still have it open: the structure stays. */
 static void device_fail(struct work *w)
 {
 	struct virtio_gpu *g = container_of(w, struct virtio_gpu, fail);
 
 	interrupts_end(g);
-	if (virtio_reset(g->device))
-		return;			/* it may still write to what is in flight: that stays as it is */
+	virtio_stop(g->device);
 	gpu_queue_fail(g);
 }
 
@@ -169,20 +171,52 @@ static int queues_setup(struct virtio_gpu *g)
 	return 0;
 }
 
-static void device_stop(struct virtio_gpu *g)
+/* The last reference is gone: what may have been queued for objects comes before this. */
+static void device_over(struct work *w)
 {
-	if (virtio_reset(g->device))
-		return;			/* it may still write: what it knows of is never used again */
-	if (g->control.memory) {
-		gpu_queue_fail(g);
-		virtqueue_destroy(&g->control);
-	}
-	if (g->cursor.memory)
-		virtqueue_destroy(&g->cursor);
+	struct virtio_gpu *g = container_of(w, struct virtio_gpu, over);
+
+	gpu_free(&g->dev);
 	kfree(g->cursors);
 	kfree(g->dev.displays);
 	kfree(g->dev.capsets);
 	kfree(g);
+}
+
+void gpu_release(struct gpu_device *dev)
+{
+	work_queue(&gpu_of(dev)->over);
+}
+
+/*
+ * Calls fail, handlers are through, the device is silent; then who waits for it is sent on, and with that the work that
+ * asks it, and programs that are in a call. Only then the queues can go.
+ */
+static void device_end(struct virtio_gpu *g)
+{
+	u64 flags;
+
+	WRITE_ONCE(g->dev.gone, true);
+	atomic_store(&g->failing, true);
+	work_cancel(&g->fail);
+	interrupts_end(g);
+	virtio_stop(g->device);
+	if (g->control.memory)
+		gpu_queue_fail(g);
+	work_cancel(&g->change);
+	gpu_unregister(&g->dev);
+	flags = spin_lock_irqsave(&g->cursor_lock);	/* who has not seen gone is through */
+	spin_unlock_irqrestore(&g->cursor_lock, flags);
+	if (g->control.memory)
+		virtqueue_destroy(&g->control);
+	if (g->cursor.memory)
+		virtqueue_destroy(&g->cursor);
+	gpu_put(&g->dev);
+}
+
+static void gpu_remove(struct virtio_device *d)
+{
+	device_end(d->driver_data);
 }
 
 /* What it is, before it runs. */
@@ -253,7 +287,8 @@ static int gpu_probe(struct virtio_device *d)
 		return -ENOMEM;
 	g->device = d;
 	g->dev.ops = &virtio_gpu_ops;
-	g->dev.name = d->name;
+	strlcpy(g->name, d->name, sizeof(g->name));
+	g->dev.name = g->name;
 	gpu_init(&g->dev);
 	at = bus_device_path(&d->pci->dev, g->dev.sysfs, sizeof(g->dev.sysfs));
 	snprintf(g->dev.sysfs + at, sizeof(g->dev.sysfs) - at, "/%s", d->name);
@@ -264,13 +299,10 @@ static int gpu_probe(struct virtio_device *d)
 	g->reap.fn = gpu_reap;
 	g->change.fn = display_changed;
 	g->fail.fn = device_fail;
+	g->over.fn = device_over;
 	err = device_start(g);
 	if (err) {
-		/* If a queue lied, the work that ends the device has it now. */
-		if (!atomic_xchg(&g->failing, true)) {
-			interrupts_end(g);
-			device_stop(g);
-		}
+		device_end(g);
 		return err;
 	}
 	d->driver_data = g;
@@ -278,4 +310,4 @@ static int gpu_probe(struct virtio_device *d)
 	return 0;
 }
 
-VIRTIO_DRIVER(gpu, .id = VIRTIO_ID_GPU, .name = "virtio-gpu", .probe = gpu_probe);
+VIRTIO_DRIVER(gpu, .id = VIRTIO_ID_GPU, .name = "virtio-gpu", .probe = gpu_probe, .remove = gpu_remove);

@@ -85,7 +85,8 @@ struct gpu_command {
 
 struct virtio_gpu {
 	struct gpu_device dev;		/* what gfx/ sees */
-	struct virtio_device *device;
+	char name[16];			/* the device's, which may go sooner [S] */
+	struct virtio_device *device;	/* not there any more once this is ended */
 	struct spinlock control_lock;	/* irq kind: [q] */
 	struct spinlock cursor_lock;	/* irq kind: [c] */
 	struct virtqueue control;	/* [q] */
@@ -98,8 +99,9 @@ struct virtio_gpu {
 	struct gpu_cursor *cursors;	/* an entry for each place of the queue: the host's while it holds it [c] */
 	u32 cursors_used;		/* that were ever given to it [c] */
 	struct wait_queue room;		/* for room in either ring */
-	struct work reap, change, fail;
-	bool failing;			/* fail was queued, once [a] */
+	struct work reap, change, fail, over;
+	bool failing;			/* fail was queued, or needs not be [a] */
+	bool silent;			/* no handler is about [fail's; who has cancelled it] */
 	bool reset;			/* the host touches nothing any more [q] */
 	u32 warned;			/* error answers that were logged [q] */
 };
@@ -123,6 +125,9 @@ void gpu_control_take(struct virtio_gpu *g);
 /* Nothing is the host's any more: all that was in flight is done, with an error. Process context. */
 void gpu_queue_fail(struct virtio_gpu *g);
 void gpu_reap(struct work *w);
+
+/* ---- virtio_gpu.c ---- */
+void gpu_release(struct gpu_device *dev);
 
 /* ---- commands.c ---- */
 extern const struct gpu_ops virtio_gpu_ops;

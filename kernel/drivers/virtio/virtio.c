@@ -202,12 +202,6 @@ static void virtio_pci_remove(struct pci_device *pci)
 {
 	struct virtio_device *d = pci->driver_data;
 
-	if (!d->driver->remove) {
-		log_warn("%s: its driver cannot let go of it", d->name);
-		bus_device_get(&pci->dev);
-		virtio_stop(d);
-		return;
-	}
 	d->driver->remove(d);
 	virtio_release(d);
 }

@@ -76,8 +76,7 @@ struct virtio_driver {
 	const char *name;
 	/* The device is reset and acknowledged. Thread context; 0 or -errno. */
 	int (*probe)(struct virtio_device *d);
-	/* As pci_driver's; the device is stopped when it returns. NULL: the driver cannot let go; the device is stopped, and
-	 * what the driver has of it stays its own for ever. */
+	/* As pci_driver's; the device is stopped when it returns. */
 	void (*remove)(struct virtio_device *d);
 };
 #define VIRTIO_DRIVER(nm, ...) static const struct virtio_driver virtio_driver_##nm kept section(".virtio_drivers") \

@@ -38,11 +38,14 @@ static struct virtio_device device;
 
 void gpu_init(struct gpu_device *gpu)
 {
+	gpu->refs = 1;
 	mutex_init(&gpu->display_lock, "gpu displays");
 	wait_queue_init(&gpu->fence_wait, "gpu fences");
 }
 
 int gpu_register(struct gpu_device *gpu) { return model.registered++, 0; }
+void gpu_unregister(struct gpu_device *gpu) { }
+void gpu_free(struct gpu_device *gpu) { }
 void gpu_displays_changed(struct gpu_device *gpu) { model.changed++; }
 u32 gpu_edid_length(const u8 *edid, u32 size) { return size; }
 int drm_object_number(struct gpu_object *o) { return o->id = 7, 0; }
@@ -73,6 +76,8 @@ int virtio_reset(struct virtio_device *d)
 	model.vq[0] = model.vq[1] = NULL;
 	return 0;
 }
+
+void virtio_stop(struct virtio_device *d) { virtio_reset(d); }
 
 int virtio_queue_setup(struct virtio_device *d, struct virtqueue *vq, u16 index, u16 vector, u16 indirect_max)
 {
@@ -215,10 +220,7 @@ static void done(void)
 
 static void end(void)
 {
-	struct virtio_gpu *g = device.driver_data;
-
-	interrupts_end(g);
-	device_stop(g);
+	gpu_remove(&device);
 	done();
 }
 
@@ -430,4 +432,35 @@ TEST(a_short_reply_ends_the_device)
 	host_run();
 	EXPECT(gpu()->gone);
 	end();
+}
+
+TEST(what_programs_hold_outlives_the_device)
+{
+	struct gpu_shape shape = { .format = 2, .width = 64, .height = 64 };
+	struct gpu_device *dev;
+	struct gpu_object *o;
+	u64 fence;
+
+	begin();
+	dev = gpu();
+	o = gpu_object_new(dev, 64 * 64 * 4, &shape);
+	EXPECT(!is_err(o));
+	model.lie = SILENT;
+	EXPECT_EQ(submit(&fence), 0);
+	gpu_get(dev);		/* an open file's */
+	gpu_remove(&device);
+	EXPECT(dev->gone);
+	EXPECT(gpu_fence_is_done(dev, fence));
+	EXPECT_EQ(dev->ops->submit(dev, 1, kmalloc(64), 64, &fence), -ENODEV);
+	EXPECT_EQ(dev->ops->flush(dev, o, &(struct gpu_rect){ 0, 0, 1, 1 }), -ENODEV);
+	EXPECT_EQ(dev->ops->cursor(dev, 0, 1, 1, false, NULL, 0, 0), -ENODEV);
+	dev->ops->fence_want(dev, fence + 1);
+	dev->ops->context_destroy(dev, 1);
+	dev->ops->kick(dev);
+	gpu_put(dev);
+	host_run();
+	EXPECT_EQ(gpu_object_bytes(), 64ull * 64 * 4);
+	gpu_object_put(o);
+	done();
+	EXPECT_EQ(gpu_object_bytes(), 0ull);
 }
