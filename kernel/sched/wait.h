@@ -45,6 +45,7 @@ void wait_finish(struct wait_queue *q, struct waiter *w);
 #define wait_event_full(q, cond, state_, deadline, exclusive_) ({ \
 	int wr_ = 0; \
 	if (!(cond)) { \
+		const u64 wd_ = (deadline); \
 		struct waiter w_ = { .thread = current(), .exclusive = (exclusive_) }; \
 		list_init(&w_.node); \
 		for (;;) { \
@@ -55,7 +56,7 @@ void wait_finish(struct wait_queue *q, struct waiter *w);
 			} \
 			if (wr_) \
 				break; \
-			wr_ = wait_sleep((state_), (deadline)); \
+			wr_ = wait_sleep((state_), wd_); \
 		} \
 		wait_finish((q), &w_); \
 	} \
@@ -65,7 +66,7 @@ void wait_finish(struct wait_queue *q, struct waiter *w);
 #define wait_event(q, cond) ((void)wait_event_full(q, cond, THREAD_SLEEPING_DEEP, WAIT_FOREVER, false))
 /* 0, or -ERESTARTSYS when a signal came first. */
 #define wait_event_interruptible(q, cond) wait_event_full(q, cond, THREAD_SLEEPING, WAIT_FOREVER, false)
-/* deadline: absolute clock_ns(), or WAIT_FOREVER. 0, -ERESTARTSYS, -ETIMEDOUT. */
+/* deadline: absolute clock_ns(), or WAIT_FOREVER; evaluated once. 0, -ERESTARTSYS, -ETIMEDOUT. */
 #define wait_event_deadline(q, cond, deadline) wait_event_full(q, cond, THREAD_SLEEPING, deadline, false)
 #define wait_event_exclusive(q, cond, deadline) wait_event_full(q, cond, THREAD_SLEEPING, deadline, true)
 #define wait_event_uninterruptible(q, cond, deadline) wait_event_full(q, cond, THREAD_SLEEPING_DEEP, deadline, false)

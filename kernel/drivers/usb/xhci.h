@@ -158,8 +158,7 @@ static inline void port_write(struct xhci *h, u32 port, u32 v) { op_write(h, OP_
 
 /* Sleep until cond; -ENODEV: the controller is gone, -ETIMEDOUT. [T] */
 #define xhci_wait(h, cond, ns) ({ \
-	u64 until_ = clock_ns() + (ns); \
-	int err_ = wait_event_uninterruptible(&(h)->wait, (cond) || atomic_load(&(h)->dead), until_); \
+	int err_ = wait_event_uninterruptible(&(h)->wait, (cond) || atomic_load(&(h)->dead), clock_ns() + (ns)); \
 	(cond) ? 0 : atomic_load(&(h)->dead) ? -ENODEV : err_; })
 
 /* ---- xhci.c ------------------------------------------------------------------------------------------- */
