@@ -82,6 +82,26 @@ def test_the_generator_asks_for_more():
             assert vm.interrupts()["virtio0"] == before + 2, vm.run("cat /proc/interrupts")
 
 
+def test_taken_away_while_it_is_read():
+    """A reader who waits, and one who has it open, hear that it has gone; bound again it serves him who stayed."""
+    only_ours()     # as above
+    unbind = ("cd /sys/bus/pci/drivers/virtio-pci; card=$(echo 0000:*); "
+              "gone() { dd bs=64 count=1 <&5 2>&1 >/dev/null | grep -q 'No such device'; }; exec 5</dev/hwrng")
+    with Entropy() as entropy:
+        with Vm(net="none", args=entropy.args) as vm:
+            vm.boot()
+            vm.run(unbind)
+            for _ in range(20):
+                vm.run("cat /dev/hwrng 2>/tmp/said >/dev/null & P=$!; "
+                       "while ! grep -q '(sleeping)' /proc/$P/status; do :; done; "
+                       "echo $card >unbind; ! wait $P && grep -q 'No such device' /tmp/said && gone && echo $card >bind")
+    with Vm(net="none", args=["-device", "virtio-rng-pci"], append="pci=nomsi") as vm:
+        vm.boot()
+        vm.run(unbind)
+        for _ in range(20):
+            vm.run("echo $card >unbind; gone && echo $card >bind && test $(head -c 64 <&5 | wc -c) = 64")
+
+
 def test_no_entropy_device():
     with Vm(net="none") as vm:
         vm.boot()

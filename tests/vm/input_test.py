@@ -85,6 +85,17 @@ def test_programs():
             line for line in out.splitlines() if not line.startswith("ok "))
 
 
+def test_taken_away_while_it_is_read():
+    """Who waits is told that the device has gone; bound again it is another one, that works."""
+    for options in ({}, {"append": "pci=nomsi"}):
+        with machine("keyboard-pci", **options) as vm:
+            vm.boot()
+            card = vm.run("for d in /sys/bus/pci/devices/*; do grep -q 0x1052 $d/device && basename $d; done; :").strip()
+            out, _ = vm.sh(f"/bin/inputgone '{KEYBOARD}' {card} 20")
+            assert out.endswith("gone\n"), out
+            a_keyboard(vm)
+
+
 def test_devices_are_listed():
     """/proc/bus/input/devices and /sys/class/input, from which programs without udev take them."""
     with machine("keyboard-pci", "tablet-pci,serial=tablet") as vm:
