@@ -72,6 +72,10 @@ def test_other_cards():
     rebound("virtio-pci", BIND, UNBIND, append="pci=noirq")
 
 
+def test_packed_rings():
+    rebound("virtio-pci", BIND, UNBIND, nic="virtio-net-pci,disable-legacy=on,packed=on")
+
+
 def test_plugged_in_and_out():
     """PCI Express hot plug: the card has an address of its own each time, and the other one goes on."""
     only_ours()     # the log's words
