@@ -71,8 +71,8 @@ SELDOM := $(addprefix kernel/, \
 	fs/cpu_text.c fs/devfs.c fs/flock.c fs/init.c fs/memdev.c fs/initramfs.c fs/inotify% fs/mount.c fs/names.c fs/options.c \
 	fs/procfs% fs/splice.c fs/sysfs.c fs/timerfd.c fs/tmpfs_xattr.c fs/xattr% irq/affinity.c irq/domain.c irq/ipi.c irq/polled.c cpus.c \
 	drivers/intc/gicv3_its.c proc/coredump.c proc/cred.c proc/elf.c proc/futex_pi.c proc/hwcap.c proc/init.c proc/itimer.c \
-	proc/oom.c proc/pidfd% proc/posix_timer.c proc/procfs% proc/process.c proc/rseq.c proc/signalfd.c proc/sysv% sched/cred.c \
-	sched/user.c sys/sys_cred.c sys/sys_fcntl.c sys/sys_inotify.c sys/sys_mm.c sys/sys_open.c sys/sys_pidfd.c \
+	proc/oom.c proc/mqueue.c proc/pidfd% proc/posix_timer.c proc/procfs% proc/process.c proc/rseq.c proc/signalfd.c proc/sysv% sched/cred.c \
+	sched/user.c sys/sys_cred.c sys/sys_fcntl.c sys/sys_inotify.c sys/sys_mm.c sys/sys_mqueue.c sys/sys_open.c sys/sys_pidfd.c \
 	sys/sys_proc.c sys/sys_process_vm.c sys/sys_misc.c sys/sys_mount.c sys/sys_sched.c sys/sys_splice.c \
 	sys/sys_sysv.c sys/sys_timer.c sys/sys_xattr.c vm/vm_advise.c vm/vm_usage.c net/dhcp% net/ifaddr.c net/ip_config.c \
 	net/ip_frag.c net/multicast.c net/netlink% net/pmtu.c net/socket_filter.c net/socket_ioctl.c \

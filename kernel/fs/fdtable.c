@@ -174,6 +174,8 @@ static void file_close(struct fd_table *t, struct file *f)
 {
 	if (unlikely(f->vnode && atomic_load_relaxed(&f->vnode->locks)))
 		flock_owner_closed(f, t);
+	if (unlikely(f->ops->closed))
+		f->ops->closed(f);
 	file_put(f);
 }
 

@@ -25,6 +25,8 @@ struct file_ops {
 	int (*fsync)(struct file *, bool data_only);		/* EINVAL */
 	/* fallocate(2): mode FALLOC_FL_KEEP_SIZE, _PUNCH_HOLE, _ZERO_RANGE; the range ends within s64. EOPNOTSUPP */
 	int (*fallocate)(struct file *, u32 mode, u64 offset, u64 length);
+	/* The current process closed a descriptor of it, or ends; others may be left. Before its reference goes. */
+	void (*closed)(struct file *);
 	/* The last reference is going. */
 	void (*release)(struct file *);
 	int (*set_flags)(struct file *, u32 flags);		/* F_SETFL changed O_NONBLOCK/O_APPEND/...; NULL: nothing to do */

@@ -10,6 +10,7 @@ enum user_count {
 	USER_SIGNALS,			/* RLIMIT_SIGPENDING: those that wait in queues, and timers */
 	USER_RIGHTS,			/* RLIMIT_NOFILE: descriptors on their way between processes */
 	USER_PIPE_PAGES,		/* pipe-user-pages-soft: what the user's pipes may hold, full or not */
+	USER_MQ_BYTES,			/* RLIMIT_MSGQUEUE */
 	USER_WATCHES,			/* epoll/max_user_watches */
 	USER_COUNTS,
 };

@@ -19,4 +19,8 @@ def test_system_v():
     checks("sysv")
 
 
+def test_message_queues():
+    checks("mqueues")
+
+
 main()
