@@ -4,7 +4,8 @@
  * caches. Where none is idle it waits on its own. A CPU that runs out of
  * threads takes one that waits elsewhere, and so does, at the end of an epoch,
  * one that has at least two fewer than another; a CPU at which somebody must
- * wait wakes an idle one, which then takes.
+ * wait wakes an idle one, which then takes. Who finds the other's lock taken
+ * does not try again and again: it sleeps, and the other tells it.
  *
  * Called by sched.c. The bits of idle CPUs are a hint: a bit is taken by whom
  * it leads to a CPU, so that two do not choose the same, and is set again when
@@ -85,13 +86,16 @@ static struct thread *waiting_for(struct run_queue *from, u32 cpu)
 	return t ? t : first_for(&from->queues[!from->active], cpu);
 }
 
-static bool pull_from(struct run_queue *q, struct run_queue *from)
+static bool pull_from(struct run_queue *q, struct run_queue *from, bool idle)
 {
 	struct thread *t;
 
-	/* Our own lock is held: only a try can't deadlock with a CPU that does the same. Who would sleep tries again. */
+	/* Our own lock is held: only a try can't deadlock with a CPU that does the same. Who would sleep asks to be told. */
 	if (!rq_trylock(from)) {
-		WRITE_ONCE(q->idle->preempt.no_resched, 0);
+		if (idle && !q->after) {
+			atomic_store(&from->wanted, true);
+			q->after = from->cpu + 1;
+		}
 		return false;
 	}
 	t = waiting_for(from, q->cpu);
@@ -115,7 +119,7 @@ bool balance_pull(struct run_queue *q, bool idle)
 	for (u32 i = 1; i < cpus_present; i++) {
 		struct run_queue *from = per_cpu(run_queue, (q->cpu + i) % cpus_present);
 
-		if (READ_ONCE(from->running) >= enough && pull_from(q, from))
+		if (READ_ONCE(from->running) >= enough && pull_from(q, from, idle))
 			return true;
 	}
 	return false;
@@ -133,16 +137,16 @@ void balance_idle(struct run_queue *q, bool idle)
 		atomic_fetch_and(&idle_cpus, ~bit);
 }
 
-void balance_share(struct run_queue *q)
+u32 balance_share(struct run_queue *q)
 {
 	u64 idle = atomic_load_relaxed(&idle_cpus) & ~(1ull << q->cpu);
 	u32 cpu;
 
-	if (likely(!idle) || q->running < 2)
-		return;
+	if (likely(!idle) || READ_ONCE(q->running) < 2)
+		return 0;
 	cpu = __builtin_ctzll(idle);
 	if (!claim(cpu))
-		return;
+		return 0;
 	WRITE_ONCE(per_cpu(run_queue, cpu)->idle->preempt.no_resched, 0);
-	sched_ops.kick_cpu(cpu);
+	return cpu + 1;
 }

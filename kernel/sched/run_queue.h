@@ -24,9 +24,12 @@ struct run_queue {
 	struct thread *leaving;		/* who was switched away from, for sched_finish [own CPU] */
 	u32 cpu;			/* whose it is */
 	bool rt_running;		/* current is a real-time thread [lock; read without] */
-	bool unwelcome;			/* leaving may not run here any more: sched_finish moves it [lock] */
+	bool wanted;			/* a CPU without threads found this lock taken: it is told at the next kick [a] */
+	u32 after;			/* for when the lock is given back: AFTER_MOVE, or a CPU to kick plus 1 [lock] */
 	u64 load_at, load[3];		/* load averages and when they were last updated [lock] */
 };
+
+#define AFTER_MOVE	(~0u)		/* leaving may not run here any more: it goes elsewhere */
 
 DECLARE_PERCPU(struct run_queue, run_queue);
 
@@ -72,9 +75,11 @@ void rq_add(struct run_queue *q, struct thread *t);
 static inline bool balance_allows(const struct thread *t, u32 cpu) { return t->affinity >> cpu & 1; }
 /* balance.c: the CPU on which a thread that wakes, or is new, shall run. Interrupts masked. */
 u32 balance_place(struct thread *t);
-/* balance.c: this CPU has nothing to do: take from one that has too much. True: something was enqueued. [lock] */
+/* balance.c: this CPU has nothing to do: take from one that has too much. True: something was enqueued. If not, and idle, q->after
+ * may have become one to be asked. [lock] */
 bool balance_pull(struct run_queue *q, bool idle);
 /* balance.c: this CPU has something to do again, or nothing. [lock] */
 void balance_idle(struct run_queue *q, bool idle);
-/* balance.c: somebody waits on this CPU: have an idle one look. [lock] */
-void balance_share(struct run_queue *q);
+/* balance.c: somebody may wait on this CPU: an idle one that shall look. It is to be kicked, but by who holds no lock that it will
+ * want; that one plus 1, 0: none. Interrupts masked. */
+u32 balance_share(struct run_queue *q);

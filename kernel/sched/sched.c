@@ -213,16 +213,21 @@ void sched_finish(void)
 {
 	struct run_queue *q = this_cpu(run_queue);
 	struct thread *prev = q->leaving;
-	bool dead = prev->state == THREAD_DEAD, unwelcome = q->unwelcome;
+	bool dead = prev->state == THREAD_DEAD;
+	u32 after = q->after;
 
-	q->unwelcome = false;
+	q->after = 0;
 	/* Release: whoever sees on_cpu false may run prev, with everything it stored. */
 	atomic_store(&prev->on_cpu, false);
 	rq_unlock(q);
 	if (unlikely(dead))
 		thread_bury(prev);
-	else if (unlikely(unwelcome))
+	if (likely(!after))
+		return;
+	if (after == AFTER_MOVE)
 		rq_add(per_cpu(run_queue, balance_place(prev)), prev);
+	else
+		sched_ops.kick_cpu(after - 1);
 }
 
 static void switch_to(struct run_queue *q, struct thread *prev, struct thread *next)
@@ -271,13 +276,13 @@ void schedule(void)
 		load_update(q, now);
 	if (prev->state == THREAD_RUNNABLE) {
 		if (unlikely(!balance_allows(prev, q->cpu)) && prev != q->idle) {
-			q->unwelcome = true;
+			q->after = AFTER_MOVE;
 			q->running--;
 		} else if (prev != q->idle) {
 			rq_enqueue(q, prev, prev->slice_left && !prev->yielding);
 			prev->switches_forced++;
 			if (cpus_present > 1)
-				balance_share(q);
+				q->after = balance_share(q);
 		}
 	} else {
 		q->running--;
@@ -291,8 +296,13 @@ void schedule(void)
 	if (cpus_present > 1)
 		balance_idle(q, next == q->idle);
 	if (next == prev) {
+		u32 after = q->after;
+
+		q->after = 0;
 		prev->switches_forced -= prev != q->idle;
 		rq_unlock(q);
+		if (unlikely(after))
+			sched_ops.kick_cpu(after - 1);
 	} else {
 		if (unlikely(q->sample_at == ~0ull) && next != q->idle)
 			sample_arm(q, now);
@@ -547,6 +557,7 @@ void thread_set_affinity(struct thread *t, u64 cpus)
 {
 	u64 flags = irq_save();
 	struct run_queue *q = rq_lock_of(t);
+	bool look = false;
 
 	t->affinity = cpus;
 	if (!balance_allows(t, q->cpu)) {
@@ -562,10 +573,12 @@ void thread_set_affinity(struct thread *t, u64 cpus)
 		/* Running: it leaves at its next switch. Asleep: it wakes elsewhere. */
 		if (t == q->current) {
 			want_resched(t);
-			kick(q);
+			look = true;
 		}
 	}
 	rq_unlock(q);
+	if (look)
+		kick(q);
 	irq_restore(flags);
 	resched_if_plain();
 }
@@ -696,13 +709,21 @@ void sched_init(void)
 	core_events_init();
 }
 
-/* The interrupt that kick_cpu sends: the request to switch is there already, this CPU's timer may have to be earlier. */
+/* The interrupt that kick_cpu sends: the request to switch is there already, this CPU's timer may have to be earlier, and one that
+ * has nothing to do may have asked. */
 void sched_kicked(void)
 {
 	struct run_queue *q = this_cpu(run_queue);
 
 	timer_slice(MIN(READ_ONCE(q->slice_end), q->sample_at));
 	timer_kicked();
+	/* Cleared before who is idle is looked at: who asks after that kicks again. */
+	if (unlikely(READ_ONCE(q->wanted)) && atomic_xchg(&q->wanted, false)) {
+		u32 idle = balance_share(q);
+
+		if (idle)
+			sched_ops.kick_cpu(idle - 1);
+	}
 }
 
 noreturn void sched_idle(void)

@@ -98,6 +98,7 @@ bool timer_set(struct timer *t, u64 deadline)
 	u64 flags;
 	struct timer_cpu *c = lock_of(t, &flags);
 	bool was = t->armed;
+	u32 kick = 0;
 
 	if (was)
 		tree_remove(c, t);
@@ -114,9 +115,12 @@ bool timer_set(struct timer *t, u64 deadline)
 		if (likely(t->cpu == cpu_id()))
 			hw_set(c, deadline);
 		else
-			sched_ops.kick_cpu(t->cpu);
+			kick = t->cpu + 1;
 	}
 	spin_unlock_irqrestore(&c->lock, flags);
+	/* It will want the lock. */
+	if (unlikely(kick))
+		sched_ops.kick_cpu(kick - 1);
 	return was;
 }
 
