@@ -24,7 +24,7 @@ struct platform platform = { .model = "", .bootargs = "" };
 
 enum dt_kind {
 	DT_MEMORY, DT_CHOSEN, DT_CPU, DT_PSCI, DT_GICV2, DT_GICV3, DT_V2M, DT_ITS, DT_TIMER, DT_UART, DT_RTC, DT_PCI,
-	DT_FRAMEBUFFER, DT_KEYS,
+	DT_FRAMEBUFFER, DT_PINS, DT_KEYS,
 	DT_KINDS
 };
 
@@ -39,6 +39,7 @@ static const struct { const char *compatible; enum dt_kind kind; } dt_matches[] 
 	{ "arm,pl011", DT_UART },
 	{ "arm,pl031", DT_RTC },
 	{ "simple-framebuffer", DT_FRAMEBUFFER },
+	{ "arm,pl061", DT_PINS },
 	{ "gpio-keys", DT_KEYS },
 	{ "pci-host-ecam-generic", DT_PCI },
 	{ "arm,psci-1.0", DT_PSCI },
@@ -444,22 +445,20 @@ static int read_framebuffer(struct dt_scan *s, const struct dt_node *n)
 	return 0;
 }
 
-/* A pin of the PL061 that the cells (controller, pin, flags) name. */
-static void power_key(struct dt_scan *s, const void *dtb, const fdt32_t *pin)
+/* A pin of a PL061: the cells are (controller, pin, flags). */
+static void power_key(struct dt_scan *s, const fdt32_t *cells)
 {
-	struct dt_node n = { .fdt = dtb, .at = -1, .depth = -1 };
+	for (u32 i = 0; i < s->count; i++) {
+		const struct dt_node *n = &s->found[i].node;
 
-	while (dt_node_next(&n)) {
-		if (dt_phandle(&n) != fdt32_to_cpu(pin[0]))
+		if (s->found[i].kind != DT_PINS || dt_phandle(n) != fdt32_to_cpu(cells[0]))
 			continue;
-		if (fdt_node_check_compatible(dtb, n.at, "arm,pl061") || fdt32_to_cpu(pin[1]) >= PL061_PINS ||
-		    !dt_reg(&n, 0, &platform.power_key.reg) ||
-		    !dt_interrupt(&n, 0, s->gic_phandle, &platform.power_key.intid, &platform.power_key.trigger))
+		if (fdt32_to_cpu(cells[1]) >= PL061_PINS || !dt_reg(n, 0, &platform.power_key.reg) ||
+		    !dt_interrupt(n, 0, s->gic_phandle, &platform.power_key.intid, &platform.power_key.trigger))
 			return;
-		platform.power_key.pin = fdt32_to_cpu(pin[1]);
-		platform.power_key.active_low = fdt32_to_cpu(pin[2]) & GPIO_ACTIVE_LOW;
+		platform.power_key.pin = fdt32_to_cpu(cells[1]);
+		platform.power_key.active_low = fdt32_to_cpu(cells[2]) & GPIO_ACTIVE_LOW;
 		platform.power_key.present = true;
-		return;
 	}
 }
 
@@ -470,10 +469,10 @@ static int read_keys(struct dt_scan *s, const struct dt_node *n)
 	     at = fdt_next_subnode(n->fdt, at)) {
 		struct dt_node key = { .fdt = n->fdt, .at = at };
 		u32 count;
-		const fdt32_t *pin = dt_cells(&key, "gpios", &count);
+		const fdt32_t *cells = dt_cells(&key, "gpios", &count);
 
 		if (dt_u32(&key, "linux,code", 0) == KEY_POWER && count == 3)
-			power_key(s, n->fdt, pin);
+			power_key(s, cells);
 	}
 	return 0;
 }
@@ -617,7 +616,7 @@ static int (*const dt_readers[DT_KINDS])(struct dt_scan *, const struct dt_node 
 	[DT_MEMORY] = read_memory, [DT_CHOSEN] = read_chosen, [DT_CPU] = read_cpu, [DT_PSCI] = read_psci,
 	[DT_GICV2] = read_gicv2, [DT_GICV3] = read_gicv3, [DT_V2M] = read_v2m, [DT_ITS] = read_its,
 	[DT_TIMER] = read_timer, [DT_UART] = read_uart, [DT_RTC] = read_rtc, [DT_PCI] = read_pci,
-	[DT_FRAMEBUFFER] = read_framebuffer, [DT_KEYS] = read_keys,
+	[DT_FRAMEBUFFER] = read_framebuffer, [DT_KEYS] = read_keys,	/* and pins only for the keys on them */
 };
 
 /* Note every node that we know and that is enabled. */
@@ -664,7 +663,7 @@ int platform_from_fdt(const void *dtb)
 	err = dt_collect(&s, dtb);
 	/* The order of enum dt_kind: controllers before what is wired to them. */
 	for (u32 kind = 0; kind < DT_KINDS && err != -ENOMEM; kind++)
-		for (u32 i = 0; i < s.count && s.of_kind[kind] && err != -ENOMEM; i++)
+		for (u32 i = 0; i < s.count && dt_readers[kind] && s.of_kind[kind] && err != -ENOMEM; i++)
 			if (s.found[i].kind == kind)
 				err = dt_readers[kind](&s, &s.found[i].node);
 	kfree(s.found);
