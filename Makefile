@@ -63,7 +63,7 @@ KLDFLAGS  = -static -z noexecstack -z max-page-size=4096 \
 # What runs at boot or when a person asks is built for size: a quarter less of it.
 SELDOM := $(addprefix kernel/, \
 	main.c boot/% fw/% tty/% drivers/pci/% drivers/misc/% drivers/input/% drivers/usb/% \
-	input/evdev_ioctl.c input/sysfs.c input/keyboard.c drivers/video/% gfx/fb% \
+	input/evdev_ioctl.c input/sysfs.c input/keyboard.c drivers/video/% drivers/console/% gfx/fb% \
 	gfx/object.c gfx/drm_core.c gfx/drm_kms.c gfx/drm_mode.c gfx/drm_prime.c gfx/drm_sync.c gfx/drm_fb.c gfx/sysfs.c \
 	drivers/gpu/virtio_gpu.c drivers/net/nic.c drivers/net/e1000.c drivers/net/vmxnet3.c \
 	drivers/net/virtio_net_ctrl.c drivers/net/virtio_net_pairs.c drivers/rtc/% dev/% bus/% \

@@ -41,8 +41,9 @@ static bool named_by(const struct console *c, const char *word)
 	       (c->alias && strlen(c->alias) == len && !memcmp(c->alias, word, len));
 }
 
-static struct list_node consoles = LIST_INIT(consoles);	/* added at boot, by one thread */
-static bool names_ready;		/* /dev exists */
+static struct mutex consoles_lock = MUTEX_INIT(consoles_lock, "consoles");	/* [C] */
+static struct list_node consoles = LIST_INIT(consoles);	/* none goes [C] */
+static bool names_ready;		/* /dev exists [C] */
 
 static size_t device_write(struct tty *t, const char *s, size_t n)
 {
@@ -102,10 +103,12 @@ void console_register(struct console *c)
 	strlcpy(t->name, c->name, sizeof(t->name));
 	t->major = c->major;
 	t->minor = c->minor;
+	mutex_lock(&consoles_lock);
 	c->tty = t;
 	list_push_back(&consoles, &c->node);
 	if (names_ready)
 		node_register(c);
+	mutex_unlock(&consoles_lock);
 }
 
 size_t console_input(struct console *c, const char *s, size_t n)
@@ -119,16 +122,28 @@ void console_tx_ready(struct console *c)
 		tty_output_ready(c->tty);
 }
 
-bool console_shows_log(const struct console *c)
+static bool is_wanted(const struct console *c)
 {
 	for (u32 i = 0; i < wanted_count; i++)
 		if (named_by(c, wanted[i]))
 			return true;
-	return !wanted_count && list_first(&consoles, struct console, node) == c;
+	return false;
 }
 
-/* The console of the last console= that is there, else the first; NULL: none. */
-static struct console *system_console(void)
+bool console_shows_log(const struct console *c)
+{
+	bool first;
+
+	if (is_wanted(c))
+		return true;
+	mutex_lock(&consoles_lock);
+	first = list_first(&consoles, struct console, node) == c;
+	mutex_unlock(&consoles_lock);
+	return !wanted_count && first;
+}
+
+/* [C] */
+static struct console *console_choose(void)
 {
 	struct console *c;
 
@@ -137,6 +152,17 @@ static struct console *system_console(void)
 			if (named_by(c, wanted[i]))
 				return c;
 	return list_empty(&consoles) ? NULL : list_first(&consoles, struct console, node);
+}
+
+/* The console of the last console= that is there, else the first; NULL: none. */
+static struct console *system_console(void)
+{
+	struct console *c;
+
+	mutex_lock(&consoles_lock);
+	c = console_choose();
+	mutex_unlock(&consoles_lock);
+	return c;
 }
 
 struct file *console_open(void)
@@ -169,13 +195,16 @@ static int current_node_open(struct file *f, struct chardev *dev)
 /* As Linux: those that are in use, the last one is /dev/console. */
 static void active_show(struct text_out *out, void *arg)
 {
-	struct console *c, *last = system_console();
+	struct console *c, *last;
 
+	mutex_lock(&consoles_lock);
+	last = console_choose();
 	list_for_each(c, &consoles, node)
-		if (c != last && console_shows_log(c))
+		if (c != last && is_wanted(c))
 			text_printf(out, "%s ", c->alias ? c->alias : c->name);
 	if (last)
 		text_printf(out, "%s\n", last->alias ? last->alias : last->name);
+	mutex_unlock(&consoles_lock);
 }
 
 static int active_init(void)
@@ -197,12 +226,14 @@ static int tty_init(void)
 	int err;
 
 	tty_sessions_init();
+	mutex_lock(&consoles_lock);
 	names_ready = true;
 	err = chardev_register(&tty_node);
 	if (!err)
 		err = chardev_register(&console_node);
 	list_for_each(c, &consoles, node)
 		node_register(c);
+	mutex_unlock(&consoles_lock);
 	return err;
 }
 INIT(tty, INIT_FS, tty_init);

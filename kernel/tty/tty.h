@@ -121,6 +121,8 @@ void tty_session_end(struct tty *t);		/* nobody controls it any more. [g] held *
 void tty_session_hang_up(struct tty *t);	/* the same, with SIGHUP and SIGCONT for its groups. Process context */
 
 long tty_ioctl(struct file *f, u32 cmd, u64 arg);
+/* The device has a new size: its foreground group is told (SIGWINCH). Process context. */
+void tty_resize(struct tty *t, const struct winsize *size);
 /* Wait until all output has left. 0, -ERESTARTSYS. */
 int tty_drain(struct file *f);
 

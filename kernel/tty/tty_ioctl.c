@@ -63,20 +63,24 @@ static long termios_put(struct file *f, u64 arg, bool v2, bool wait, bool flush)
 	return 0;
 }
 
-static long window_set(struct tty *t, u64 arg)
+void tty_resize(struct tty *t, const struct winsize *size)
 {
-	struct winsize size;
-	bool changed;
-	u64 flags;
+	u64 flags = spin_lock_irqsave(&t->lock);
+	bool changed = memcmp(size, &t->size, sizeof(*size));
 
-	if (copy_from_user(&size, arg, sizeof(size)))
-		return -EFAULT;
-	flags = spin_lock_irqsave(&t->lock);
-	changed = memcmp(&size, &t->size, sizeof(size));
-	t->size = size;
+	t->size = *size;
 	spin_unlock_irqrestore(&t->lock, flags);
 	if (changed && READ_ONCE(t->group))
 		signal_send_group(READ_ONCE(t->group), SIGWINCH, NULL);
+}
+
+static long window_set(struct tty *t, u64 arg)
+{
+	struct winsize size;
+
+	if (copy_from_user(&size, arg, sizeof(size)))
+		return -EFAULT;
+	tty_resize(t, &size);
 	return 0;
 }
 

@@ -155,11 +155,8 @@ static int grid_make(struct vt *v, u32 columns, u32 rows)
 	kfree(old);
 	kfree(v->shown);
 	v->shown = shown;
-	if (t) {
-		flags = spin_lock_irqsave(&t->lock);
-		t->size = (struct winsize){ .ws_row = rows, .ws_col = columns };
-		spin_unlock_irqrestore(&t->lock, flags);
-	}
+	if (t)
+		tty_resize(t, &(struct winsize){ .ws_row = rows, .ws_col = columns });
 	return 0;
 }
 
