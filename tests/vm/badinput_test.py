@@ -86,6 +86,23 @@ def test_what_is_not_there():
             assert vm.run("ls /sys/class/net") == "lo\n"
 
 
+def test_redistributors_that_are_not_there():
+    """Another region may have them; without any there is no interrupt controller."""
+    only_ours()
+    node, dist, wrong = "/intc@8000000", "0 8000000 0 10000".split(), "0 80000000 0 20000".split()
+    with tempfile.TemporaryDirectory() as d:
+        dtb = device_tree(d, ("-t x", node, "#redistributor-regions", "2"),
+                          ("-t x", node, "reg", *dist, *wrong, *"0 80a0000 0 f60000".split()), gic="3")
+        with Vm(gic="3", args=["-dtb", dtb]) as vm:
+            vm.wait(r"GICv3: there is no redistributor at 0x80000000$")
+            vm.boot()
+            assert vm.run("ping -c 2 -q 10.0.2.2 | grep -c ' 0% packet loss'") == "1\n"
+        dtb = device_tree(d, ("-t x", node, "reg", *dist, *wrong), gic="3")
+        with Vm(gic="3", net="none", args=["-dtb", dtb]) as vm:
+            vm.wait(r"panic: no interrupt controller")
+            assert vm.wait_exit() != 0
+
+
 def test_no_timer_no_controller():
     """What cannot be done without: the kernel says which node it expected."""
     only_ours()

@@ -233,10 +233,17 @@ static bool gicv3_find_redist(u64 mpidr, struct gicv3_redist *out)
 
 		while (at + REDIST_STRIDE <= r->size) {
 			u8 *frames = mmio_map(r->base + at, REDIST_STRIDE);
+			u32 there;
 			u64 typer;
 
 			if (!frames)
 				return false;
+			/* Firmware's tables have been seen to name them where there are none: another region may be right. */
+			if (!mmio_probe32(frames + GICR_TYPER, &there)) {
+				log_err("GICv3: there is no redistributor at %#llx", (unsigned long long)(r->base + at));
+				mmio_unmap(frames, REDIST_STRIDE);
+				break;
+			}
 			typer = mmio_read64(frames + GICR_TYPER);
 			if (typer >> 32 == wanted) {
 				*out = (struct gicv3_redist){ .frames = frames, .phys = r->base + at, .affinity = mpidr,
