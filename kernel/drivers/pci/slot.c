@@ -46,6 +46,7 @@
 #define  STATUS_PRESENT	0x0040
 #define EVENT_TIME	0x10000		/* ours: five seconds are over */
 
+#define EVENTS_MAX	16		/* in a row: no person and no card is as quick as that */
 #define BUTTON_NS	(5 * NSEC_PER_SEC)	/* 6.7.1.5 */
 #define COMMAND_NS	(1 * NSEC_PER_SEC)	/* 6.7.3.2: a command is completed by then */
 #define LINK_NS		(1 * NSEC_PER_SEC)
@@ -73,7 +74,14 @@ static enum irq_result slot_irq(void *arg)
 	struct slot *s = arg;
 	u32 all = 0, status;
 
-	while ((status = slot_status(s)) != 0xffff && (status &= EVENTS)) {
+	for (u32 n = 0; (status = slot_status(s)) != 0xffff && (status &= EVENTS); n++) {
+		if (n == EVENTS_MAX) {
+			pci_write16(s->port, s->cap + EXP_SLOT_CONTROL,
+				    pci_read16(s->port, s->cap + EXP_SLOT_CONTROL) & ~CONTROL_INTERRUPT);
+			log_err("pcieport %s: events that cannot be cleared (%x): nothing is heard of the slot any more",
+				s->port->dev.name, status);
+			break;
+		}
 		pci_write16(s->port, s->cap + EXP_SLOT_STATUS, status);
 		all |= status;
 	}
