@@ -68,7 +68,7 @@ int usb_listen(struct usb_function *f, u32 n)
 
 void usb_work(struct usb_function *f, u32 bits)
 {
-	atomic_fetch_or(&f->todo, bits);
+	atomic_fetch_or(&f->due, bits);
 	xhci_wake(f->dev->hc);
 }
 
@@ -107,12 +107,12 @@ static int pipe_mend(struct usb_function *f)
 	return err < 0 ? err : usb_listen(f, f->in->listen);
 }
 
-static void function_work(struct usb_function *f, u32 todo)
+static void function_work(struct usb_function *f, u32 due)
 {
-	int err = todo & TODO_PIPE ? pipe_mend(f) : 0;
+	int err = due & DUE_PIPE ? pipe_mend(f) : 0;
 
-	if (!err && todo & ~TODO_PIPE)
-		err = f->driver->work(f, todo & ~TODO_PIPE);
+	if (!err && due & ~DUE_PIPE)
+		err = f->driver->work(f, due & ~DUE_PIPE);
 	if (!err)
 		return;
 	if (!xhci_port_lost(f->dev) && !atomic_load(&f->dev->hc->dead)) {
@@ -124,15 +124,15 @@ static void function_work(struct usb_function *f, u32 todo)
 }
 
 /* The next function with something to do. */
-static struct usb_function *function_due(struct xhci *h, u32 *todo)
+static struct usb_function *function_due(struct xhci *h, u32 *due)
 {
 	struct usb_device *dev;
 	struct usb_function *f;
 
 	list_for_each(dev, &h->devices, node)
 		list_for_each(f, &dev->functions, node) {
-			*todo = atomic_xchg(&f->todo, 0);
-			if (*todo)
+			*due = atomic_xchg(&f->due, 0);
+			if (*due)
 				return f;
 		}
 	return NULL;
@@ -141,11 +141,11 @@ static struct usb_function *function_due(struct xhci *h, u32 *todo)
 void usb_devices_work(struct xhci *h)
 {
 	struct usb_function *f;
-	u32 todo;
+	u32 due;
 
 	/* From the start after each: a hub's work takes devices off the list. And the ports: they say who is gone. */
-	while (!atomic_load(&h->dead) && !atomic_load(&h->stopping) && (f = function_due(h, &todo))) {
-		function_work(f, todo);
+	while (!atomic_load(&h->dead) && !atomic_load(&h->stopping) && (f = function_due(h, &due))) {
+		function_work(f, due);
 		xhci_ports_work(h);
 	}
 }

@@ -22,7 +22,7 @@ enum { SET_REPORT = 0x09, SET_IDLE = 0x0a };	/* 7.2 */
 #define PROTOCOL_KEYBOARD	1
 #define DESCRIPTION_MAX		4096u		/* Linux's limit, too */
 #define WHEEL_CLICK		120		/* parts of one, input-event-codes.h */
-#define TODO_LEDS		TODO_DRIVER
+#define DUE_LEDS		DUE_DRIVER
 
 struct hid {
 	struct hid_description d;	/* values [h], the rest [S] */
@@ -173,7 +173,7 @@ static void hid_event(struct input_device *dev, u32 type, u32 code, s32 value)
 		atomic_fetch_or(&in->leds, (u32)BIT(code));
 	else
 		atomic_fetch_and(&in->leds, ~(u32)BIT(code));
-	usb_work(in->function, TODO_LEDS);
+	usb_work(in->function, DUE_LEDS);
 }
 
 static struct hid_input *input_of(struct hid *hid, const struct input_device *dev)
@@ -210,7 +210,7 @@ static int output_send(struct usb_function *function, u8 id)
 	return MIN(err, 0);
 }
 
-static int hid_work(struct usb_function *function, u32 todo)
+static int hid_work(struct usb_function *function, u32 due)
 {
 	struct hid *hid = function->data;
 	int err = 0;
@@ -388,7 +388,7 @@ static int hid_bind(struct usb_function *function)
 	if (!err) {
 		/* Firmware may have left some on. */
 		if (function->interface.subclass == SUBCLASS_BOOT && function->interface.protocol == PROTOCOL_KEYBOARD)
-			usb_work(function, TODO_LEDS);
+			usb_work(function, DUE_LEDS);
 		return 0;
 	}
 	inputs_free(hid, registered);

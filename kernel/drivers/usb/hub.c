@@ -130,7 +130,7 @@ static int port_work(struct usb_function *f, u32 port)
 	return 0;
 }
 
-static int hub_work(struct usb_function *f, u32 todo)
+static int hub_work(struct usb_function *f, u32 due)
 {
 	struct hub *hub = f->data;
 	s64 err = news_take(f, 0) ? status_take(f, 0) : 0;
@@ -148,7 +148,7 @@ static void hub_report(struct usb_function *f, const u8 *data, u32 n)
 	for (u32 bit = 0; bit <= hub->ports && bit / 8 < n; bit++)
 		if (data[bit / 8] & BIT(bit % 8))
 			bitmap_set(hub->changed, bit);
-	usb_work(f, TODO_DRIVER);
+	usb_work(f, DUE_DRIVER);
 }
 
 /* Its ports have power, and each is looked at once. */
@@ -164,7 +164,7 @@ static int ports_start(struct usb_function *f, u32 power_ns)
 		bitmap_set(hub->changed, port);
 	}
 	xhci_pause(power_ns);
-	usb_work(f, TODO_DRIVER);
+	usb_work(f, DUE_DRIVER);
 	return usb_listen(f, f->interface.packet_max);
 }
 

@@ -79,12 +79,12 @@ struct usb_function {
 	const struct usb_driver *driver;/* [S] */
 	void *data;			/* the driver's [S] */
 	struct usb_pipe *in;		/* of its interrupt endpoint [S] */
-	u32 todo;			/* TODO_* and the driver's own bits: its thread's work is to be called [a] */
+	u32 due;			/* DUE_* and the driver's own bits: its thread's work is to be called [a] */
 	u32 errors;			/* transfers that failed in a row [h] */
 	struct list_node node;		/* [T] */
 };
-#define TODO_PIPE	1u		/* a transfer failed */
-#define TODO_DRIVER	2u		/* the first bit that a driver has for itself */
+#define DUE_PIPE	1u		/* a transfer failed */
+#define DUE_DRIVER	2u		/* the first bit that a driver has for itself */
 
 struct usb_driver {
 	const char *name;
@@ -94,7 +94,7 @@ struct usb_driver {
 	/* What came by the interrupt endpoint. Hard interrupt, [h]. */
 	void (*report)(struct usb_function *f, const u8 *data, u32 n);
 	/* There is something to do; -errno: it cannot go on, and is ended. [T] */
-	int (*work)(struct usb_function *f, u32 todo);
+	int (*work)(struct usb_function *f, u32 due);
 	/* The endpoint is still for good; maybe the device is gone. [T] */
 	void (*unbind)(struct usb_function *f);
 };

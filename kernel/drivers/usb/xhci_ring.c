@@ -153,7 +153,7 @@ static void listen_event(struct usb_device *dev, struct usb_pipe *p)
 		return;
 	if (p->status) {
 		f->errors++;
-		usb_work(f, TODO_PIPE);
+		usb_work(f, DUE_PIPE);
 		return;
 	}
 	f->errors = 0;

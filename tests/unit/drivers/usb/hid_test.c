@@ -122,17 +122,17 @@ TEST(leds_go_out)
 	dev = device(0);
 	input_event(dev, EV_LED, LED_CAPSL, 1);
 	input_event(dev, EV_LED, LED_KANA, 1);
-	EXPECT(worked & TODO_LEDS);
-	EXPECT_EQ(hid_work(&function, TODO_LEDS), 0);
+	EXPECT(worked & DUE_LEDS);
+	EXPECT_EQ(hid_work(&function, DUE_LEDS), 0);
 	EXPECT_EQ(output_size, 1u);
 	EXPECT_EQ(output[0], 0x12);
 	input_event(dev, EV_LED, LED_KANA, 0);
-	hid_work(&function, TODO_LEDS);
+	hid_work(&function, DUE_LEDS);
 	EXPECT_EQ(output[0], 0x02);
 	output_result = -EPIPE;			/* it has none after all: the keys stay */
-	EXPECT_EQ(hid_work(&function, TODO_LEDS), 0);
+	EXPECT_EQ(hid_work(&function, DUE_LEDS), 0);
 	output_result = -ENODEV;
-	EXPECT_EQ(hid_work(&function, TODO_LEDS), -ENODEV);
+	EXPECT_EQ(hid_work(&function, DUE_LEDS), -ENODEV);
 	output_result = 0;
 	end();
 }
@@ -239,7 +239,7 @@ TEST(whatever_it_says)
 				input_event(device(0), EV_LED, led, 1);
 			output_result = 0;
 			if (hid->d.out_bits[0] <= 8 * sizeof(output))
-				hid_work(&function, TODO_LEDS);
+				hid_work(&function, DUE_LEDS);
 			hid_unbind(&function);
 		}
 		free(text);
