@@ -194,11 +194,47 @@ $(PROBE): tools/linux-probe/virgl_multi_texture_test.c Makefile | $(DESKTOP)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(KCC) $(DCFLAGS) -o $@ $< $(DLIBS)
 
-# user/libwin, and the programs over it: those that tests draw with.
+# Wayland's protocols as C, made from the packages' XML: build/wayland/NAME-protocol.c, -server- and -client-protocol.h.
+ROOT      := $B/desktop
+PROTOCOLS := stable/xdg-shell/xdg-shell unstable/linux-dmabuf/linux-dmabuf-unstable-v1 \
+	unstable/xdg-decoration/xdg-decoration-unstable-v1
+GLUE      := $(notdir $(PROTOCOLS))
+GLUE_H    := $(foreach g,$(GLUE),$B/wayland/$g-server-protocol.h $B/wayland/$g-client-protocol.h)
+SCAN_protocol.c        := private-code
+SCAN_server-protocol.h := server-header
+SCAN_client-protocol.h := client-header
+define glue
+$B/wayland/$(notdir $1)-%: | $(DESKTOP)
+	$(Q)mkdir -p $$(@D)
+	$(Q)wayland-scanner $$(SCAN_$$*) <$(ROOT)/usr/share/wayland-protocols/$1.xml >$$@.$$$$$$$$ && mv $$@.$$$$$$$$ $$@
+endef
+$(foreach p,$(PROTOCOLS),$(eval $(call glue,$p)))
+.SECONDARY: $(GLUE:%=$B/wayland/%-protocol.c) $(GLUE_H)
+
+# user/libwin, and the programs over it: those that tests draw with, and the desktop's, which are dynamic.
 LIBWIN := $(patsubst user/%.c,$B/gpu/obj/%.o,$(wildcard user/libwin/*.c))
-$B/gpu/obj/%.o: user/%.c Makefile | $(DESKTOP)
+$B/gpu/obj/%.o: user/%.c Makefile | $(DESKTOP) $(GLUE_H)
 	$(call say,DCC,$<)
-	$(call compile,$(KCC) $(DCFLAGS) -Iuser)
+	$(call compile,$(KCC) $(DCFLAGS) -D_GNU_SOURCE -Wno-unused-parameter -Iuser -I$B/wayland -idirafter $(ROOT)/usr/include)
+$B/gpu/obj/%-protocol.o: $B/wayland/%-protocol.c Makefile
+	$(call say,DCC,$<)
+	$(call compile,$(KCC) $(DCFLAGS) -idirafter $(ROOT)/usr/include)
+
+# $1: a folder of user/ that is a program of the desktop; $2: the libraries that it has beside libwin's.
+define desktop_program
+$B/desktop-bin/$1: $(patsubst user/%.c,$B/gpu/obj/%.o,$(wildcard user/$1/*.c)) $(LIBWIN) $(GLUE:%=$B/gpu/obj/%-protocol.o)
+	$$(call say,LINK,$$@)
+	$(Q)mkdir -p $$(@D)
+	$(Q)$$(KCC) -s -o $$@ $$^ -L$(ROOT)/usr/lib/aarch64-linux-gnu -Wl,-rpath-link,$(ROOT)/usr/lib/aarch64-linux-gnu \
+		-Wl,-rpath-link,$(ROOT)/lib/aarch64-linux-gnu -Wl,--as-needed,--gc-sections -L$(STB)/lib/aarch64-linux-gnu \
+		$2 -ldrm -lstb -lm
+-include $(patsubst user/%.c,$B/gpu/obj/%.d,$(wildcard user/$1/*.c))
+DESKTOP_BIN += $B/desktop-bin/$1
+endef
+
+$B/desktop.cpio: tools/mkdesktop tools/lib/cpio.py $(DESKTOP_BIN)
+	$(call say,CPIO,$@)
+	$(Q)tools/mkdesktop --root $(ROOT) $(DESKTOP_BIN:%=--program=%) $@
 $B/gpu/draw: tests/gpu/guest/draw.c $(LIBWIN) Makefile | $(DESKTOP)
 	$(call say,DCC,$<)
 	$(Q)$(KCC) $(DCFLAGS) -Iuser -o $@ $< $(LIBWIN) $(DLIBS)

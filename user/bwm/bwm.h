@@ -1,0 +1,309 @@
+/*
+ * bwm, the window manager: a Wayland server that composes its clients' pictures on the display by libwin.
+ *
+ * main.c       the event loop: libwayland's, one poll; signals; the one place that knows all parts
+ * output.c     the display: its size and rate, when a frame is drawn, wl_output, screens that come and go
+ * compose.c    a frame: which parts of the display changed, and what is drawn there
+ * client.c     what a client may have
+ * buffer.c     pixels of clients: shared memory, which is uploaded, and the GPU's buffers, which are used as they are
+ * dmabuf.c     zwp_linux_dmabuf_v1
+ * region.c     wl_region
+ * surface.c    wl_surface: pending and current state, frame callbacks
+ * subsurface.c wl_subcompositor
+ * xdg*.c       xdg_wm_base: toplevels are windows, popups hang from them
+ * window.c     windows: their order, place, size and state, whoever asks: a client, the keyboard, the task bar
+ * seat.c, evdev.c, keyboard.c, pointer.c, selection.c, drag.c      input: devices, wl_seat, clipboard (seat.h)
+ * shell*.c     what the user does with windows, and what bwm draws itself: wallpaper, frames, task bar (shell.h)
+ *
+ * One thread. Coordinates are pixels of the display from its upper left corner. Whoever changes what is seen calls
+ * damage_add(); the frame is drawn later, at the display's pace, and only the damaged parts of it.
+ */
+#ifndef BWM_BWM_H
+#define BWM_BWM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <wayland-server-core.h>
+#include <wayland-server-protocol.h>
+
+#include "libwin/compose.h"
+#include "libwin/win.h"
+
+struct seat;
+struct shell;
+struct xdg_surface;
+
+/* ---- rectangles, and which parts of the display are to be drawn --------------------- */
+
+typedef struct win_part rect;       /* x, y, width, height in pixels; empty: a width or height below 1 */
+
+static inline bool rect_empty(rect r)
+{
+	return r.width < 1 || r.height < 1;
+}
+
+static inline bool rect_has(rect r, int x, int y)
+{
+	return x >= r.x && y >= r.y && x - r.x < r.width && y - r.y < r.height;
+}
+
+rect rect_meet(rect a, rect b);     /* what both have */
+rect rect_join(rect a, rect b);     /* the smallest around both; an empty one adds nothing */
+
+/* More parts than these in one frame are not worth telling apart: the nearest are joined. */
+enum { DAMAGE_PARTS = 16 };
+
+struct damage {
+	int  count;
+	rect parts[DAMAGE_PARTS];
+};
+
+void damage_join(struct damage *d, rect part);
+
+/* ---- the server ---------------------------------------------------------------------- */
+
+struct output {
+	struct server          *server;
+	struct wl_global       *global;
+	struct wl_list          resources;
+	struct win             *screen;         /* the display's picture; NULL: no display is connected */
+	int                     width, height;
+	int                     refresh;        /* thousandths of a frame a second */
+	struct damage           damage;         /* since the last frame */
+	int                     timer;          /* a timerfd: when the next frame is due; armed only if one is wanted */
+	bool                    armed;
+	uint64_t                last;           /* when the last frame was drawn: CLOCK_MONOTONIC, nanoseconds */
+	uint64_t                frames;         /* drawn since the start */
+	struct wl_event_source *timer_source, *hotplug_source;
+	int                     hotplug;        /* the netlink socket of the kernel's device events, -1: there is none */
+};
+
+struct server {
+	struct wl_display    *display;
+	struct wl_event_loop *loop;
+	struct win_device    *device;
+	struct output         output;
+	struct wl_list        windows;          /* struct window by link, the lowest first; all, mapped or not */
+	struct window        *active;           /* who has the keyboard; NULL: nobody */
+	struct seat          *seat;
+	struct shell         *shell;
+	uint32_t              serial_of_ping;
+};
+
+/* output.c. output_create() gives a negative errno. */
+int output_create(struct server *server);
+void output_destroy(struct output *output);
+void output_schedule(struct output *output);        /* a frame is wanted, though nothing has changed */
+void damage_add(struct server *server, rect part);  /* this part of the display changed: a frame is wanted */
+void damage_all(struct server *server);
+uint64_t now_ns(void);                              /* CLOCK_MONOTONIC */
+
+/* compose.c: draw a frame if something is damaged, and tell all clients whose surfaces are seen that it was. */
+void compose_frame(struct output *output);
+
+/* ---- clients ---------------------------------------------------------------------------- */
+
+/* What one client may have at once; more ends it with no_memory. Windows of real programs need far less. */
+enum {
+	CLIENT_SURFACES = 1024,
+	CLIENT_BUFFERS = 4096,
+	CLIENT_OBJECTS = 16384,     /* frame callbacks, regions, positioners */
+};
+#define CLIENT_PIXELS (256ll << 20 >> 2)    /* of shared memory that was uploaded: 256 MiB of the GPU's memory */
+
+struct client {
+	struct server     *server;
+	struct wl_client  *client;
+	struct wl_listener destroy;
+	int                surfaces, buffers, objects;
+	long long          pixels;
+};
+
+/* The record of a client, made at the first call; NULL: there is no memory, and the client was told. */
+struct client *client_of(struct server *server, struct wl_client *client);
+/* Take one of what it may have, or post no_memory and be false. What was taken is given back by count--. */
+bool client_take(struct client *client, int *count, int limit);
+
+/* ---- pixels of clients ------------------------------------------------------------------- */
+
+/* A buffer of the GPU, imported (dmabuf.c). */
+struct dmabuf {
+	struct client      *client;     /* NULL once it is gone */
+	struct wl_resource *resource;   /* the wl_buffer; NULL once that is destroyed */
+	struct win         *image;
+	int                 width, height;
+	int                 users;      /* the wl_buffer and the surfaces that show it */
+};
+
+struct dmabuf *dmabuf_of(struct wl_resource *buffer);   /* NULL: it is of another kind */
+void dmabuf_drop(struct dmabuf *buffer);
+int dmabuf_create_global(struct server *server);
+
+/* What a surface shows. */
+struct contents {
+	struct win    *image;       /* NULL: nothing */
+	struct dmabuf *dmabuf;      /* whose image it is; NULL: the surface's own, uploaded from shared memory */
+	int            width, height;       /* of the buffer, in its pixels */
+	bool           opaque;
+};
+
+/* ---- surfaces ------------------------------------------------------------------------------ */
+
+struct region;      /* region.c: a list of rectangles that were added and taken away */
+struct region *region_of(struct wl_resource *resource);
+struct region *region_copy(const struct region *region);    /* NULL for NULL: everywhere */
+void region_free(struct region *region);
+bool region_has(const struct region *region, int x, int y); /* true for NULL */
+int region_create(struct client *client, struct wl_client *by, uint32_t version, uint32_t id);
+
+struct surface_state {
+	bool                attached;       /* a buffer, or none, was attached */
+	struct wl_resource *buffer;         /* NULL: none, or it is gone */
+	struct wl_listener  buffer_gone;
+	int                 dx, dy;         /* how the buffer lies to the one before */
+	int                 scale, transform;
+	bool                damaged;
+	rect                damage;         /* of the surface */
+	rect                buffer_damage;  /* of the buffer */
+	struct region      *input;          /* NULL: everywhere */
+	bool                input_set;
+	struct wl_list      frames;         /* wl_callback by wl_resource_get_link() */
+};
+
+struct surface;
+
+/* What a surface is for. Each may be NULL. */
+struct surface_role {
+	const char *name;
+	void (*committed)(struct surface *surface);     /* the new state is the current one */
+	void (*destroyed)(struct surface *surface);
+};
+
+struct surface {
+	struct server             *server;
+	struct client             *client;
+	struct wl_resource        *resource;
+	const struct surface_role *role;        /* never changes once it has one */
+	void                      *role_object; /* NULL: what gave it the role is gone */
+	struct surface_state       pending;     /* until commit */
+	struct surface_state       cached;      /* a synchronised subsurface's: until its parent's commit */
+	bool                       has_cached;
+	struct surface_state       waiting;     /* committed, its buffer's pixels not yet taken: they are at the frame */
+	struct contents            contents;
+	int                        width, height;   /* in surface coordinates; 0: it has no contents */
+	int                        scale, transform;
+	int                        dx, dy;      /* the sum of what attach said, for who moves it (the cursor's hotspot) */
+	struct region             *input;
+	struct wl_list             frames;      /* frame callbacks of the current state */
+	struct wl_list             below, above;    /* subsurfaces by link, in order; between them is the surface itself */
+	struct wl_list             pending_below, pending_above;
+	struct subsurface         *subsurface;  /* if it is one */
+	struct wl_signal           gone;        /* emitted with the surface when it is destroyed */
+	int                        drawn_x, drawn_y;    /* where on the display, if seen: kept by compose.c's walk */
+	bool                       seen;        /* it was part of the last frame's picture */
+	struct wl_list             link_seen;
+};
+
+int surface_create_global(struct server *server);   /* wl_compositor */
+int subsurface_create_global(struct server *server);
+struct surface *surface_of(struct wl_resource *resource);
+/* Give it a role, or post the error (of that interface) and be false: it has another. */
+bool surface_set_role(struct surface *s, const struct surface_role *role, void *object, struct wl_resource *by, uint32_t error);
+
+/* The surface, of it and its subsurfaces, that takes input at this place in its coordinates; NULL: none. */
+struct surface *surface_at(struct surface *s, int x, int y, int *sx, int *sy);
+/* A surface and its subsurfaces with their places, the lowest first. */
+typedef void surface_visitor(struct surface *s, int x, int y, void *argument);
+void surface_walk(struct surface *s, int x, int y, surface_visitor *visit, void *argument);
+/* The box of the surface and all its subsurfaces, the surface's upper left corner at x, y. */
+rect surface_extents(struct surface *s, int x, int y);
+
+/* ---- windows --------------------------------------------------------------------------------- */
+
+enum window_edges {     /* as xdg_toplevel's resize_edge */
+	EDGE_NONE = 0, EDGE_TOP = 1, EDGE_BOTTOM = 2, EDGE_LEFT = 4, EDGE_RIGHT = 8,
+};
+
+/* A toplevel. Its geometry is what its user takes for the window: without shadows that the client draws. */
+struct window {
+	struct server      *server;
+	struct wl_list      link;           /* server->windows */
+	struct xdg_surface *xdg;
+	struct surface     *surface;
+	struct wl_resource *resource;       /* xdg_toplevel */
+	struct wl_resource *decoration;     /* zxdg_toplevel_decoration_v1, NULL: it was not asked for */
+	struct window      *parent;         /* a dialogue's */
+	int                 x, y;           /* of its geometry on the display */
+	bool                mapped;         /* it has contents */
+	bool                minimised, maximised, fullscreen;
+	bool                resizing;       /* by hand, now */
+	bool                framed;         /* bwm draws its frame (shell.h); else the client does, or nobody */
+	bool                unanswered;     /* it did not answer a ping: it hangs */
+	rect                restored;       /* its geometry before it was maximised or fullscreen */
+	enum window_edges   resize_edges;   /* which of its edges move when it is resized: the others stay */
+	char               *title, *app_id; /* NULL: it has none */
+	struct wl_list      popups;         /* struct popup by link, the lowest first */
+	void               *shell;          /* the shell's own of this window */
+};
+
+/* Lists, state and place; each is safe at any time for any window of the list, and damages what it has to. */
+rect window_geometry(const struct window *w);       /* on the display */
+rect window_extents(const struct window *w);        /* with its frame and all its surfaces and popups: what is drawn */
+bool window_visible(const struct window *w);        /* mapped and not minimised */
+void window_raise(struct window *w);                /* above all others but its own dialogues */
+void window_activate(struct window *w);             /* raise it, and give it the keyboard; NULL: nobody has it */
+void window_move(struct window *w, int x, int y);
+void window_resize(struct window *w, int width, int height, enum window_edges edges);   /* asks the client */
+void window_resize_begin(struct window *w), window_resize_end(struct window *w);        /* around those by hand */
+void window_minimise(struct window *w, bool on);
+void window_maximise(struct window *w, bool on);
+void window_fullscreen(struct window *w, bool on);
+void window_close(struct window *w);                /* asks the client */
+void window_kill(struct window *w);                 /* ends its client's connection */
+void window_ping(struct window *w);                 /* sets unanswered if the client hangs */
+struct window *window_top(struct server *server);   /* the highest that is visible, NULL: none */
+
+/*
+ * The window at this place, the highest one, and what of it is there: a surface (with the place in it) or, if *surface
+ * is NULL, the frame that bwm draws around it. NULL: none, the wallpaper.
+ */
+struct window *window_at(struct server *server, int x, int y, struct surface **surface, int *sx, int *sy);
+
+/* The window that a surface, its subsurfaces and popups belong to; NULL: none. */
+struct window *window_of(struct surface *surface);
+/* Where the surface's upper left corner is on the display; false: it is not shown. */
+bool surface_place(struct surface *surface, int *x, int *y);
+
+/* For xdg.c: a window comes and goes. */
+struct window *window_create(struct server *server, struct xdg_surface *xdg, struct surface *surface);
+void window_destroy(struct window *w);
+void window_map(struct window *w);
+void window_unmap(struct window *w);
+
+/* ---- xdg-shell ---------------------------------------------------------------------------------- */
+
+struct popup {
+	struct wl_list      link;           /* of its window */
+	struct xdg_surface *xdg;
+	struct xdg_surface *parent;
+	struct wl_resource *resource;       /* xdg_popup */
+	struct surface     *surface;
+	struct window      *window;         /* NULL: its parent is gone */
+	int                 x, y;           /* of its geometry, from its parent's geometry */
+	int                 width, height;  /* as was configured */
+	bool                mapped, grabs;
+};
+
+int xdg_create_global(struct server *server);
+int decoration_create_global(struct server *server);
+void popup_dismiss(struct popup *popup);            /* with those that hang from it; the client destroys them */
+rect popup_geometry(const struct popup *popup);     /* on the display */
+
+/* For window.c: tell a toplevel's client size (0: its own choice) and state; where its geometry lies in its surface. */
+void toplevel_configure(struct window *w, int width, int height);
+rect xdg_geometry(const struct xdg_surface *xdg);
+void toplevel_set_framed(struct window *w);
+
+#endif
