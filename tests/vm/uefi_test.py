@@ -9,6 +9,7 @@ import time
 from vmtest import Vm, cpio, main, only_ours, qemu, tool
 
 FAILS = r"^dunlin: {}\r?$"
+GRUB = qemu.built("pkg", "grub-efi-arm64-bin", "usr", "lib", "grub", "arm64-efi", "monolithic", "grubaa64.efi")
 
 
 def _everything(tables, **machine):
@@ -89,6 +90,25 @@ def test_several_files():
         with Vm(uefi="dtb", net="none", disk=img) as vm:
             vm.boot()
             assert vm.run("hostname") == "other\n"
+
+
+def test_grub():
+    """Debian's GRUB, on the place where the kernel is else; it has a device tree of its own for ACPI machines."""
+    only_ours()
+    with tempfile.TemporaryDirectory() as folder:
+        img, = _disk(folder, kernel=GRUB, img="img")
+        config = os.path.join(folder, "grub.cfg")
+        with open(config, "w", encoding="utf-8") as f:
+            f.write("linux /dunlin ip=dhcp panic=-1 GAMMA=three\ninitrd /initramfs.cpio.gz\nboot\n")
+        subprocess.run(["mmd", "-i", img + "@@1M", "::/EFI/debian"], check=True)
+        subprocess.run(["mcopy", "-i", img + "@@1M", config, "::/EFI/debian/grub.cfg"], check=True)
+        subprocess.run(["mcopy", "-i", img + "@@1M", qemu.built("debug", "Image"), "::/dunlin"], check=True)
+        for tables in ("dtb", "acpi"):
+            with Vm(uefi=tables, disk=img) as vm:
+                vm.boot()
+                words = vm.run("cat /proc/cmdline").split()
+                assert words == ["BOOT_IMAGE=/dunlin", "ip=dhcp", "panic=-1", "GAMMA=three"], words
+                assert vm.run("ping -c 2 -q 10.0.2.2 | grep -c ' 0% packet loss'") == "1\n"
 
 
 def test_framebuffer():
