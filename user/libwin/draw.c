@@ -90,7 +90,8 @@ bool win_on_gpu(const struct win_device *device)
 
 /* ---- pictures ---------------------------------------------------------------- */
 
-static int create(struct win_device *device, enum texture_kind kind, int width, int height, struct win **result)
+int win_create_kind(struct win_device *device, enum texture_kind kind, int width, int height,
+		    int (*fill)(struct texture *t, const void *argument), const void *argument, struct win **result)
 {
 	struct win *win;
 	int error;
@@ -100,8 +101,10 @@ static int create(struct win_device *device, enum texture_kind kind, int width, 
 	win = calloc(1, sizeof *win);
 	if (!win)
 		return -ENOMEM;
-	win->texture = (struct texture) { .device = device, .kind = kind, .width = width, .height = height };
-	error = device->path->texture_create(&win->texture);
+	win->texture = (struct texture) {
+		.device = device, .kind = kind, .width = width, .height = height, .clip = { 0, 0, width, height },
+	};
+	error = fill ? fill(&win->texture, argument) : device->path->texture_create(&win->texture);
 	if (error) {
 		free(win);
 		return error;
@@ -112,7 +115,7 @@ static int create(struct win_device *device, enum texture_kind kind, int width, 
 
 int win_create(struct win_device *device, int width, int height, struct win **win)
 {
-	return create(device, TEXTURE_COLOUR, width, height, win);
+	return win_create_kind(device, TEXTURE_COLOUR, width, height, NULL, NULL, win);
 }
 
 int win_create_screen(struct win_device *device, struct win **result)
@@ -122,7 +125,7 @@ int win_create_screen(struct win_device *device, struct win **result)
 
 	error = kms_display_size(device, &width, &height);
 	if (!error)
-		error = create(device, TEXTURE_SCREEN, width, height, &win);
+		error = win_create_kind(device, TEXTURE_SCREEN, width, height, NULL, NULL, &win);
 	if (error)
 		return error;
 	error = kms_show(win);
@@ -187,6 +190,7 @@ int win_begin_frame(struct win *win)
 
 	if (device->drawing)
 		return -EBUSY;
+	win->texture.clip = (struct win_part) { 0, 0, win->texture.width, win->texture.height };
 	error = device->path->frame_begin(&win->texture);
 	if (error)
 		return error;
@@ -196,7 +200,7 @@ int win_begin_frame(struct win *win)
 }
 
 /* Keep the first error of a frame; a call outside of its frame is one, too. */
-static void keep(struct win *win, int error)
+void win_keep(struct win *win, int error)
 {
 	if (error && !win->error)
 		win->error = error;
@@ -204,14 +208,19 @@ static void keep(struct win *win, int error)
 
 int win_end_frame(struct win *win)
 {
+	return win_end_parts(win, &(struct win_part) { 0, 0, win->texture.width, win->texture.height }, 1);
+}
+
+int win_end_parts(struct win *win, const struct win_part *parts, int count)
+{
 	struct win_device *device = win->texture.device;
 
 	if (device->drawing != win)
 		return -EINVAL;
 	device->drawing = NULL;
-	keep(win, device->path->frame_end(&win->texture));
+	win_keep(win, device->path->frame_end(&win->texture));
 	if (win->framebuffer && !win->error)
-		keep(win, kms_flush(win));
+		win_keep(win, kms_flush(win, parts, count));
 	return win->error;
 }
 
@@ -230,17 +239,17 @@ void win_clear(struct win *win, uint32_t colour)
 	float numbers[4];
 
 	colour_floats(colour, numbers);
-	keep(win, device->drawing == win ? device->path->clear(&win->texture, numbers) : -EINVAL);
+	win_keep(win, device->drawing == win ? device->path->clear(&win->texture, numbers) : -EINVAL);
 }
 
-static void draw(struct win *win, const struct quad *q)
+void win_draw(struct win *win, const struct quad *q)
 {
 	struct win_device *device = win->texture.device;
 
 	if (device->drawing != win)
-		keep(win, -EINVAL);
+		win_keep(win, -EINVAL);
 	else if (q->half_x > 0 && q->half_y > 0)
-		keep(win, device->path->draw(&win->texture, q));
+		win_keep(win, device->path->draw(&win->texture, q));
 }
 
 /* A quad that is not turned, on this rectangle. */
@@ -257,7 +266,7 @@ void win_rounded_rect(struct win *win, float x, float y, float width, float heig
 
 	q.radius = fmaxf(0, fminf(radius, fminf(q.half_x, q.half_y)));
 	colour_floats(colour, q.colour);
-	draw(win, &q);
+	win_draw(win, &q);
 }
 
 void win_rect(struct win *win, float x, float y, float width, float height, uint32_t colour)
@@ -279,7 +288,7 @@ void win_line(struct win *win, float x0, float y0, float x1, float y1, float wid
 	};
 
 	colour_floats(colour, q.colour);
-	draw(win, &q);
+	win_draw(win, &q);
 }
 
 void win_image(struct win *win, struct win *image, float x, float y, float width, float height)
@@ -287,7 +296,7 @@ void win_image(struct win *win, struct win *image, float x, float y, float width
 	struct quad q = box(x, y, width, height);
 
 	if (image == win || image->texture.device != win->texture.device || image->texture.kind != TEXTURE_COLOUR) {
-		keep(win, -EINVAL);
+		win_keep(win, -EINVAL);
 		return;
 	}
 	q.texture = &image->texture;
@@ -295,7 +304,7 @@ void win_image(struct win *win, struct win *image, float x, float y, float width
 	q.bottom = (float)image->texture.height;
 	for (int i = 0; i < 4; i++)
 		q.colour[i] = 1;
-	draw(win, &q);
+	win_draw(win, &q);
 }
 
 /* ---- text -------------------------------------------------------------------- */
@@ -309,7 +318,7 @@ float win_text(struct win *win, struct win_font *font, float x, float base, cons
 	colour_floats(colour, numbers);
 	while (font_next_glyph(font, &text, &glyph)) {
 		if (glyph.error) {
-			keep(win, glyph.error);
+			win_keep(win, glyph.error);
 		} else if (glyph.width > 0) {
 			q = box(roundf(x) + (float)glyph.left, roundf(base) + (float)glyph.top, (float)glyph.width, (float)glyph.height);
 			memcpy(q.colour, numbers, sizeof numbers);
@@ -318,7 +327,7 @@ float win_text(struct win *win, struct win_font *font, float x, float base, cons
 			q.top = (float)glyph.atlas_y;
 			q.right = q.left + (float)glyph.width;
 			q.bottom = q.top + (float)glyph.height;
-			draw(win, &q);
+			win_draw(win, &q);
 		}
 		x += glyph.advance;
 	}

@@ -12,6 +12,8 @@
 
 #include "libwin.h"
 
+enum { FLUSH_MOST = 64 };     /* parts told apart in one flush; more are all of the picture */
+
 struct display {
 	uint32_t        connector, crtc;
 	drmModeModeInfo mode;
@@ -69,6 +71,14 @@ int kms_display_size(struct win_device *device, int *width, int *height)
 	return 0;
 }
 
+/* In thousandths of a frame a second. */
+static int refresh_of(const drmModeModeInfo *mode)
+{
+	uint64_t pixels = (uint64_t)mode->htotal * mode->vtotal;
+
+	return pixels ? (int)((uint64_t)mode->clock * 1000000 / pixels) : 0;
+}
+
 int kms_show(struct win *win)
 {
 	struct texture *t = &win->texture;
@@ -82,14 +92,25 @@ int kms_show(struct win *win)
 		return -EAGAIN;     /* it was resized meanwhile */
 	if (drmModeAddFB(fd, (uint32_t)t->width, (uint32_t)t->height, 24, 32, t->pitch, t->bo, &win->framebuffer))
 		return -errno;
+	win->crtc = d.crtc;
+	win->refresh = refresh_of(&d.mode);
 	return drmModeSetCrtc(fd, d.crtc, win->framebuffer, 0, 0, &d.connector, 1, &d.mode) ? -errno : 0;
 }
 
-int kms_flush(struct win *win)
+int kms_flush(struct win *win, const struct win_part *parts, int count)
 {
-	drmModeClip all = { 0, 0, (uint16_t)win->texture.width, (uint16_t)win->texture.height };
+	drmModeClip clips[FLUSH_MOST];
 
-	return drmModeDirtyFB(win->texture.device->fd, win->framebuffer, &all, 1) ? -errno : 0;
+	if (count > FLUSH_MOST) {
+		parts = &(struct win_part) { 0, 0, win->texture.width, win->texture.height };
+		count = 1;
+	}
+	for (int i = 0; i < count; i++)
+		clips[i] = (drmModeClip) {
+			.x1 = (uint16_t)parts[i].x, .y1 = (uint16_t)parts[i].y, .x2 = (uint16_t)(parts[i].x + parts[i].width),
+			.y2 = (uint16_t)(parts[i].y + parts[i].height),
+		};
+	return count > 0 && drmModeDirtyFB(win->texture.device->fd, win->framebuffer, clips, (uint32_t)count) ? -errno : 0;
 }
 
 void kms_hide(struct win *win)

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "compose.h"
 #include "win.h"
 
 struct atlas;
@@ -16,6 +17,7 @@ struct virgl;
 enum texture_kind {
 	TEXTURE_COLOUR,     /* 0xAARRGGBB, multiplied by alpha: may be drawn into and from */
 	TEXTURE_SCREEN,     /* 0x__RRGGBB: may be drawn into and shown */
+	TEXTURE_IMAGE,      /* as TEXTURE_COLOUR, but is drawn from alone: uploaded or imported */
 	TEXTURE_COVERAGE,   /* a byte of alpha: is drawn from alone */
 };
 
@@ -29,6 +31,9 @@ struct texture {
 	uint32_t           pitch;       /* bytes a row */
 	uint32_t           resource;    /* the GPU's: the host's name of it, and the context's of how it is used */
 	uint32_t           surface, view;
+	uint32_t           format;      /* the GPU's, of one that was imported; 0: the kind's */
+	bool               opaque;      /* of TEXTURE_IMAGE: its alpha is 1, whatever it says */
+	struct win_part    clip;        /* within it: what is drawn changes only this; set as a frame begins */
 };
 
 /*
@@ -56,7 +61,13 @@ struct path {
 	int (*texture_write)(struct texture *t);
 	/* A part of a TEXTURE_COVERAGE, from rows of width bytes; within a frame, what was drawn before has the old. */
 	int (*texture_update)(struct texture *t, int x, int y, int width, int height, const uint8_t *bytes);
+	/* A part of a TEXTURE_IMAGE, from rows that are stride bytes from each other. */
+	int (*upload)(struct texture *t, struct win_part part, const void *pixels, int stride);
+	/* A TEXTURE_IMAGE of this dma-buf and DRM format. */
+	int (*import)(struct texture *t, int fd, uint32_t format);
 	int (*frame_begin)(struct texture *target);
+	/* target->clip is another one. */
+	int (*clip)(struct texture *target);
 	int (*clear)(struct texture *target, const float colour[4]);
 	int (*draw)(struct texture *target, const struct quad *q);
 	int (*frame_end)(struct texture *target);
@@ -74,6 +85,8 @@ struct win {
 	struct texture texture;
 	int            error;           /* the first of this frame */
 	uint32_t       framebuffer;     /* the display's: KMS's name of it, 0 for other pictures */
+	uint32_t       crtc;
+	int            refresh;         /* thousandths of a frame a second */
 };
 
 /* virgl.c: -ENODEV if the card has no VirGL. */
@@ -84,11 +97,18 @@ extern const struct path virgl_path;
 /* software.c */
 extern const struct path software_path;
 
-/* kms.c: the display's size, showing a texture of that size, telling of new pixels, and the end of it. */
+/* kms.c: the display's size, showing a texture of that size, telling of new pixels in these parts, and the end of it. */
 int kms_display_size(struct win_device *device, int *width, int *height);
 int kms_show(struct win *win);
-int kms_flush(struct win *win);
+int kms_flush(struct win *win, const struct win_part *parts, int count);
 void kms_hide(struct win *win);
+
+/* draw.c: a picture of this kind, of which only width, height, kind and device are set; draw a quad, keeping errors. */
+int win_create_kind(struct win_device *device, enum texture_kind kind, int width, int height,
+		    int (*fill)(struct texture *t, const void *argument), const void *argument, struct win **result);
+void win_draw(struct win *win, const struct quad *q);
+void win_keep(struct win *win, int error);
+int win_end_parts(struct win *win, const struct win_part *parts, int count);
 
 /* draw.c: 0xAARRGGBB as four numbers, multiplied by alpha. */
 void colour_floats(uint32_t colour, float numbers[4]);

@@ -77,6 +77,21 @@ static int texture_update(struct texture *t, int x, int y, int width, int height
 	return 0;
 }
 
+static int upload(struct texture *t, struct win_part part, const void *pixels, int stride)
+{
+	for (int row = 0; row < part.height; row++)
+		memcpy((char *)t->pixels + (size_t)(part.y + row) * t->pitch + (size_t)part.x * 4,
+			(const char *)pixels + (ptrdiff_t)row * stride, (size_t)part.width * 4);
+	return 0;
+}
+
+/* Buffers of other programs are the GPU's business. */
+static int import(struct texture *t, int fd, uint32_t format)
+{
+	(void)t, (void)fd, (void)format;
+	return -EOPNOTSUPP;
+}
+
 /* ---- drawing ----------------------------------------------------------------- */
 
 static uint32_t *row_of(const struct texture *t, int y)
@@ -117,7 +132,7 @@ static void sample(const struct texture *t, float s, float u, float numbers[4])
 		uint32_t pixel = row_of(t, y)[x];
 		for (int i = 0; i < 3; i++)
 			numbers[i] = (float)(pixel >> (16 - 8 * i) & 0xff) / 255;
-		numbers[3] = (float)(pixel >> 24) / 255;
+		numbers[3] = t->opaque ? 1 : (float)(pixel >> 24) / 255;
 	}
 }
 
@@ -166,11 +181,11 @@ static bool is_plain(const struct quad *q)
 		top == floorf(top) && 2 * q->half_x == floorf(2 * q->half_x) && 2 * q->half_y == floorf(2 * q->half_y);
 }
 
-/* [from, to) within [0, size): pixels that are within reach of the middle, and half a pixel for the smoothed edge. */
-static void span(float middle, float reach, int size, int *from, int *to)
+/* [from, to) within [start, start + size): pixels that are within reach of the middle, and half a pixel for the smoothed edge. */
+static void span(float middle, float reach, int start, int size, int *from, int *to)
 {
-	*from = (int)fminf(fmaxf(floorf(middle - reach - 0.5f), 0), (float)size);
-	*to = (int)fminf(fmaxf(ceilf(middle + reach + 0.5f), 0), (float)size);
+	*from = (int)fminf(fmaxf(floorf(middle - reach - 0.5f), (float)start), (float)(start + size));
+	*to = (int)fminf(fmaxf(ceilf(middle + reach + 0.5f), (float)start), (float)(start + size));
 }
 
 static int draw(struct texture *target, const struct quad *q)
@@ -181,8 +196,8 @@ static int draw(struct texture *target, const struct quad *q)
 	uint32_t pixel = pack(q->colour);
 	int left, right, top, bottom;
 
-	span(q->x, reach_x - margin, target->width, &left, &right);
-	span(q->y, reach_y - margin, target->height, &top, &bottom);
+	span(q->x, reach_x - margin, target->clip.x, target->clip.width, &left, &right);
+	span(q->y, reach_y - margin, target->clip.y, target->clip.height, &top, &bottom);
 	for (int y = top; y < bottom; y++)
 		for (int x = left; x < right; x++) {
 			if (margin > 0)
@@ -196,5 +211,5 @@ static int draw(struct texture *target, const struct quad *q)
 const struct path software_path = {
 	.texture_create = texture_create, .texture_destroy = texture_destroy, .texture_map = texture_stay,
 	.texture_read = texture_stay, .texture_write = texture_stay, .texture_update = texture_update,
-	.frame_begin = texture_stay, .clear = clear, .draw = draw, .frame_end = texture_stay,
+	.upload = upload, .import = import, .frame_begin = texture_stay, .clip = texture_stay, .clear = clear, .draw = draw, .frame_end = texture_stay,
 };

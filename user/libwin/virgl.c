@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <drm_fourcc.h>
 #include <xf86drm.h>
 #include <virtgpu_drm.h>
 
@@ -268,7 +269,7 @@ static int set_up(struct virgl *v)
 
 	emit_command(v, VIRGL_CREATE_OBJECT, VIRGL_RASTERIZER, 9);
 	emit(v, RASTERIZER);
-	emit(v, VIRGL_HALF_PIXEL_CENTRE);
+	emit(v, VIRGL_SCISSOR | VIRGL_HALF_PIXEL_CENTRE);
 	emit_float(v, 1);       /* point size */
 	emit_zeros(v, 2);
 	emit_float(v, 1);       /* line width */
@@ -367,7 +368,14 @@ void virgl_close(struct win_device *device)
 
 static uint32_t format_of(const struct texture *t)
 {
-	return t->kind == TEXTURE_COLOUR ? VIRGL_B8G8R8A8 : t->kind == TEXTURE_SCREEN ? VIRGL_B8G8R8X8 : VIRGL_R8;
+	if (t->format)
+		return t->format;
+	return t->kind == TEXTURE_COVERAGE ? VIRGL_R8 : t->kind == TEXTURE_SCREEN ? VIRGL_B8G8R8X8 : VIRGL_B8G8R8A8;
+}
+
+static bool is_target(const struct texture *t)
+{
+	return t->kind == TEXTURE_COLOUR || t->kind == TEXTURE_SCREEN;
 }
 
 static void emit_surface(struct virgl *v, struct texture *t)
@@ -388,7 +396,7 @@ static void emit_view(struct virgl *v, struct texture *t)
 	emit(v, t->resource);
 	emit(v, format_of(t));
 	emit_zeros(v, 2);       /* layers, levels */
-	emit(v, t->kind == TEXTURE_COVERAGE ? VIRGL_SWIZZLE_RED : VIRGL_SWIZZLE_SAME);
+	emit(v, t->kind == TEXTURE_COVERAGE ? VIRGL_SWIZZLE_RED : t->opaque ? VIRGL_SWIZZLE_OPAQUE : VIRGL_SWIZZLE_SAME);
 }
 
 static int clear(struct texture *t, const float colour[4]);
@@ -401,7 +409,7 @@ static int texture_create(struct texture *t)
 	struct drm_virtgpu_resource_create call = {
 		.target = VIRGL_TEXTURE_2D, .format = format_of(t), .width = (uint32_t)t->width, .height = (uint32_t)t->height,
 		.bind = (t->kind != TEXTURE_SCREEN ? VIRGL_BIND_SAMPLED : VIRGL_BIND_SCANOUT) |
-			(t->kind != TEXTURE_COVERAGE ? VIRGL_BIND_TARGET : 0),
+			(is_target(t) ? VIRGL_BIND_TARGET : 0),
 		.depth = 1, .array_size = 1, .size = (uint32_t)t->width * (uint32_t)t->height * size,
 		.stride = (uint32_t)t->width * size,
 	};
@@ -415,17 +423,60 @@ static int texture_create(struct texture *t)
 	t->pitch = call.stride ? call.stride : (uint32_t)t->width * size;
 	error = make_room(v, 32);
 	use_buffer(v, t->bo);
-	if (t->kind != TEXTURE_COVERAGE)
+	if (is_target(t))
 		emit_surface(v, t);
 	if (t->kind != TEXTURE_SCREEN)
 		emit_view(v, t);
-	if (!error && t->kind != TEXTURE_COVERAGE)
+	if (!error && is_target(t))
 		error = clear(t, (float[4]) { 0 });
 	if (!error)
 		error = submit(v);
 	if (error)
 		texture_destroy(t);
 	return error;
+}
+
+static uint32_t format_from_drm(uint32_t format)
+{
+	switch (format) {
+	case DRM_FORMAT_ARGB8888:
+		return VIRGL_B8G8R8A8;
+	case DRM_FORMAT_XRGB8888:
+		return VIRGL_B8G8R8X8;
+	case DRM_FORMAT_ABGR8888:
+		return VIRGL_R8G8B8A8;
+	case DRM_FORMAT_XBGR8888:
+		return VIRGL_R8G8B8X8;
+	}
+	return 0;
+}
+
+/* The buffer becomes one of this file, so one of its context: the very pixels that its owner draws. */
+static int import(struct texture *t, int fd, uint32_t format)
+{
+	struct virgl *v = t->device->virgl;
+	struct drm_virtgpu_resource_info info = { 0 };
+	int error;
+
+	t->format = format_from_drm(format);
+	if (!t->format)
+		return -EOPNOTSUPP;
+	if (drmPrimeFDToHandle(v->fd, fd, &t->bo))
+		return errno == ENOMEM ? -ENOMEM : -EINVAL;
+	info.bo_handle = t->bo;
+	error = drmIoctl(v->fd, DRM_IOCTL_VIRTGPU_RESOURCE_INFO, &info) ? -EINVAL : 0;
+	if (!error && info.size / 4 / (uint32_t)t->width < (uint32_t)t->height)
+		error = -EINVAL;
+	if (!error)
+		error = make_room(v, 32);
+	if (error) {
+		close_buffer(v, t->bo);
+		return error;
+	}
+	t->resource = info.res_handle;
+	use_buffer(v, t->bo);
+	emit_view(v, t);
+	return 0;
 }
 
 /* The pages behind the texture, mapped on the first need: most textures are never read or written by the CPU. */
@@ -471,7 +522,38 @@ static int texture_write(struct texture *t)
 	return wait_buffer(v, t->bo);
 }
 
+/* The pages have what was sent before until that has gone to the host. */
+static int upload(struct texture *t, struct win_part part, const void *pixels, int stride)
+{
+	struct virgl *v = t->device->virgl;
+	size_t offset = (size_t)part.y * t->pitch + (size_t)part.x * 4;
+	struct drm_virtgpu_3d_transfer_to_host call = {
+		.bo_handle = t->bo, .offset = (uint32_t)offset,
+		.box = {
+			.x = (uint32_t)part.x, .y = (uint32_t)part.y, .w = (uint32_t)part.width, .h = (uint32_t)part.height, .d = 1,
+		},
+	};
+	int error = map_texture(t);
+
+	if (!error)
+		error = wait_buffer(v, t->bo);
+	if (error)
+		return error;
+	for (int row = 0; row < part.height; row++)
+		memcpy((char *)t->pixels + offset + (size_t)row * t->pitch, (const char *)pixels + (ptrdiff_t)row * stride,
+			(size_t)part.width * 4);
+	return drmIoctl(v->fd, DRM_IOCTL_VIRTGPU_TRANSFER_TO_HOST, &call) ? -errno : 0;
+}
+
 /* ---- frames -------------------------------------------------------------------- */
+
+static void emit_scissor(struct virgl *v, struct win_part part)
+{
+	emit_command(v, VIRGL_SET_SCISSOR_STATE, VIRGL_NO_OBJECT, 3);
+	emit(v, 0);
+	emit(v, (uint32_t)part.x | (uint32_t)part.y << 16);
+	emit(v, (uint32_t)(part.x + part.width) | (uint32_t)(part.y + part.height) << 16);
+}
 
 /* Draw into this texture from here on, whose row 0 is at y = -1. */
 static void set_target(struct virgl *v, const struct texture *t)
@@ -498,6 +580,7 @@ static void set_target(struct virgl *v, const struct texture *t)
 	emit_float(v, 2 / (float)t->height);
 	emit_float(v, -1);
 	emit_float(v, 1);
+	emit_scissor(v, t->clip);
 }
 
 static void set_sampled(struct virgl *v, const struct texture *t)
@@ -548,7 +631,22 @@ static int flush_batch(struct virgl *v)
 
 static int frame_begin(struct texture *t)
 {
-	return wait_buffer(t->device->virgl, t->bo);
+	struct virgl *v = t->device->virgl;
+
+	v->target = NULL;       /* its clip is another one */
+	return wait_buffer(v, t->bo);
+}
+
+static int clip(struct texture *t)
+{
+	struct virgl *v = t->device->virgl;
+	int error = flush_batch(v);
+
+	if (v->target == t && !error)
+		error = make_room(v, 8);
+	if (v->target == t)
+		emit_scissor(v, t->clip);
+	return error;
 }
 
 static int frame_end(struct texture *t)
@@ -666,5 +764,6 @@ static void texture_destroy(struct texture *t)
 const struct path virgl_path = {
 	.texture_create = texture_create, .texture_destroy = texture_destroy, .texture_map = map_texture,
 	.texture_read = texture_read, .texture_write = texture_write, .texture_update = texture_update,
-	.frame_begin = frame_begin, .clear = clear, .draw = draw, .frame_end = frame_end,
+	.upload = upload, .import = import, .frame_begin = frame_begin, .clip = clip, .clear = clear, .draw = draw,
+	.frame_end = frame_end,
 };
