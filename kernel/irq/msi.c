@@ -22,10 +22,10 @@ struct msi_controller *msi_controller_find(u64 ref)
 	spin_lock(&lock);
 	list_for_each(c, &controllers, node) {
 		count++;
-		if (!ref || c->phandle_or_base == ref)
+		if (ref ? c->phandle_or_base == ref : !found || (c->anyones && !found->anyones))
 			found = c;
 	}
 	spin_unlock(&lock);
-	/* Without a reference only a single controller is no guess. */
-	return ref || count == 1 ? found : NULL;
+	/* Without a reference a single controller is no guess, nor is one that takes all messages. */
+	return ref || count == 1 || (found && found->anyones) ? found : NULL;
 }

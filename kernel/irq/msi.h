@@ -15,7 +15,9 @@ struct msi_controller {
 	void (*free)(struct msi_controller *c, struct irq **irqs, u32 n);
 	struct list_node node;
 	u64 phandle_or_base;		/* which firmware node it is (msi-map, msi-parent) */
+	bool anyones;			/* every device's messages arrive, whatever firmware says of who serves whom */
 };
 void msi_controller_register(struct msi_controller *c);
-/* The controller that serves this firmware reference, or the only one when ref is 0; NULL: none. */
+/* The controller that serves this firmware reference, or, when ref is 0, the first that is anyone's, else the only
+ * one there is; NULL: none. */
 struct msi_controller *msi_controller_find(u64 ref);

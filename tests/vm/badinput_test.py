@@ -86,6 +86,49 @@ def test_what_is_not_there():
             assert vm.run("ls /sys/class/net") == "lo\n"
 
 
+def test_hosts_that_cannot_be():
+    """PCI's configuration space or windows where they cannot be: said, and the machine does without, or with the other one."""
+    only_ours()
+    again = "/pcie@20000000"
+    copy = (("-c", again), ("-t s", again, "compatible", "pci-host-ecam-generic"), ("-t s", again, "device_type", "pci"),
+            ("-t x", again, "#address-cells", "3"), ("-t x", again, "#size-cells", "2"),
+            ("-t x", again, "reg", "40", "18000000", "0", "8000000"), ("-t x", again, "linux,pci-domain", "1"),
+            ("-t x", again, "ranges", *"2000000 0 10000000 0 10000000 0 1000000".split()))
+    cases = (
+        ((("-t x", BRIDGE, "reg", *"0 48000000 0 10000000".split()),), "PCI: the host at 0x48000000 lies in memory: not used", 0),
+        ((("-t x", BRIDGE, "reg", *"40 10000800 0 10000000".split()),), "PCI: the host at 0x4010000800 has no such address: not used", 0),
+        ((("-t x", BRIDGE, "reg", *"ffffffff f0000000 0 10000000".split()),), r"device tree: pcie@10000000: no reg", 0),
+        (copy, "PCI: the host at 0x4018000000 overlaps one before it: not used|PCI: the host at 0x4010000000 overlaps", None),
+        ((("-t x", BRIDGE, "ranges", *"2000000 0 48000000 0 48000000 0 8000000".split()),),
+         "PCI: the window of 0x8000000 bytes at 0x48000000 lies in memory: not used", 0),
+        ((("-t x", BRIDGE, "ranges", *"2000000 0 fff00000 0 10000000 0 200000".split()),),
+         "PCI: the window of 0x200000 bytes at 0x10000000 cannot be one: not used", 0),
+        ((("-t x", BRIDGE, "ranges", *"2000000 0 10000000 0 10000000 0 1000".split()),), r"pci 0000:00:\S+: no room for a range of", 0),
+    )
+    with tempfile.TemporaryDirectory() as d:
+        for edits, message, cards in cases:
+            with Vm(args=["-dtb", device_tree(d, *edits)]) as vm:
+                vm.wait(message)
+                vm.boot()
+                if cards is not None:
+                    assert vm.run("ls /sys/class/net") == "lo\n", message
+
+
+def test_frames_that_nobody_names():
+    """Several frames and no msi-map: any of them takes any device's messages, and one has what another lacks."""
+    only_ours()
+    second = "/intc@8000000/v2m@8020001"
+    with tempfile.TemporaryDirectory() as d:
+        dtb = device_tree(d, ("-d", BRIDGE, "msi-map"), ("-t x", FRAME, "arm,msi-base-spi", "50"), ("-t x", FRAME, "arm,msi-num-spis", "1"),
+                          ("-c", second), ("-t s", second, "compatible", "arm,gic-v2m-frame"),
+                          ("-t x", second, "reg", *"0 8020000 0 1000".split()), ("-t x", second, "arm,msi-base-spi", "51"),
+                          ("-t x", second, "arm,msi-num-spis", "2"))
+        with Vm(args=["-dtb", dtb]) as vm:
+            vm.wait(r"virtio-net-pci: MSI-X, 3 vectors via GICv2m, SPI 80-82")
+            vm.boot()
+            assert vm.run("ping -c 2 -q 10.0.2.2 | grep -c ' 0% packet loss'") == "1\n"
+
+
 def test_redistributors_that_are_not_there():
     """Another region may have them; without any there is no interrupt controller."""
     only_ours()

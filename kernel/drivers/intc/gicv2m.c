@@ -173,6 +173,7 @@ static int gicv2m_add(const struct platform_msi_frame *frame, struct irq_domain 
 		.alloc = gicv2m_alloc,
 		.free = gicv2m_free,
 		.phandle_or_base = frame->ref,
+		.anyones = true,
 	};
 	*frames_end = f;
 	frames_end = &f->next;

@@ -14,17 +14,24 @@
 #include "mm/slab.h"
 
 #define BUS_CONFIG_SIZE	0x100000
+#define PHYS_MAX	(1ull << 48)	/* what our page tables map */
 
 struct list_node pci_hosts = LIST_INIT(pci_hosts);
 
 struct pci_bus *pci_bus_create(struct pci_host *h, struct pci_bus *parent, struct pci_device *bridge, u8 number)
 {
 	struct pci_bus *b = kzalloc(sizeof(*b));
+	u64 at = h->fw->ecam.base + (u64)(number - h->fw->bus_first) * BUS_CONFIG_SIZE;
+	u32 id;
 
 	if (!b)
 		return NULL;
-	b->config = mmio_map(h->fw->ecam.base + (u64)(number - h->fw->bus_first) * BUS_CONFIG_SIZE, BUS_CONFIG_SIZE);
-	if (!b->config) {
+	b->config = mmio_map(at, BUS_CONFIG_SIZE);
+	if (!b->config || !mmio_probe32(b->config, &id)) {
+		if (b->config) {
+			log_err("PCI: there is no configuration space at %#llx", (unsigned long long)at);
+			mmio_unmap(b->config, BUS_CONFIG_SIZE);
+		}
 		kfree(b);
 		return NULL;
 	}
@@ -55,31 +62,66 @@ static const struct platform_pci_window *pci_window(const struct platform_pci *f
 	return best;
 }
 
-/* Two windows on one configuration space would give each of its devices to two drivers. */
-static bool pci_overlaps(const struct platform_pci *fw)
+static bool overlaps(const struct platform_range *a, u64 base, u64 size)
 {
+	return a->base < base + size && base < a->base + a->size;
+}
+
+static bool in_memory(u64 base, u64 size)
+{
+	for (u32 i = 0; i < platform.memory_count; i++)
+		if (overlaps(&platform.memory[i], base, size))
+			return true;
+	return false;
+}
+
+/* What of a host's configuration space cannot be true; NULL: nothing. */
+static const char *pci_host_why_not(const struct platform_pci *fw)
+{
+	const struct platform_range *e = &fw->ecam;
 	struct pci_host *h;
 
-	list_for_each(h, &pci_hosts, node) {
-		const struct platform_range *a = &h->fw->ecam, *b = &fw->ecam;
-		bool buses = h->fw->segment == fw->segment && h->fw->bus_first <= fw->bus_last && fw->bus_first <= h->fw->bus_last;
+	if (fw->bus_last < fw->bus_first || e->size < (fw->bus_last - fw->bus_first + 1ull) * BUS_CONFIG_SIZE)
+		return "has no room for its buses";
+	if (!IS_ALIGNED(e->base, BUS_CONFIG_SIZE) || e->base >= PHYS_MAX || e->size > PHYS_MAX - e->base)
+		return "has no such address";
+	if (in_memory(e->base, e->size))
+		return "lies in memory";
+	/* Two windows on one configuration space would give each of its devices to two drivers. */
+	list_for_each(h, &pci_hosts, node)
+		if (overlaps(&h->fw->ecam, e->base, e->size) || (h->fw->segment == fw->segment &&
+		    h->fw->bus_first <= fw->bus_last && fw->bus_first <= h->fw->bus_last))
+			return "overlaps one before it";
+	return NULL;
+}
 
-		if (buses || (a->base < b->base + b->size && b->base < a->base + a->size))
-			return true;
+/* Windows where no device can be placed are none: their kind becomes 0. */
+static void pci_windows_check(const struct platform_pci *fw)
+{
+	for (u32 i = 0; i < fw->window_count; i++) {
+		struct platform_pci_window *w = &fw->windows[i];
+		bool memory = in_memory(w->cpu, w->size);
+
+		if (!memory && !overlaps(&fw->ecam, w->cpu, w->size) && (w->kind == PCI_MEM64 || w->pci + w->size <= BIT(32)) &&
+		    w->cpu < PHYS_MAX && w->size <= PHYS_MAX - w->cpu)
+			continue;
+		log_err("PCI: the window of %#llx bytes at %#llx %s: not used", (unsigned long long)w->size,
+			(unsigned long long)w->cpu, memory ? "lies in memory" : "cannot be one");
+		w->kind = PCI_NONE;
 	}
-	return false;
 }
 
 static int pci_host_add(const struct platform_pci *fw)
 {
+	const char *why = pci_host_why_not(fw);
 	struct pci_host *h;
 	struct pci_bus *root;
-	u32 id;
 
-	if (pci_overlaps(fw)) {
-		log_err("PCI: the host at %#llx overlaps one before it: not used", (unsigned long long)fw->ecam.base);
+	if (why) {
+		log_err("PCI: the host at %#llx %s: not used", (unsigned long long)fw->ecam.base, why);
 		return -EINVAL;
 	}
+	pci_windows_check(fw);
 	h = kzalloc(sizeof(*h));
 	if (!h)
 		return -ENOMEM;
@@ -95,13 +137,6 @@ static int pci_host_add(const struct platform_pci *fw)
 	}
 	root = pci_bus_create(h, NULL, NULL, fw->bus_first);
 	if (!root) {
-		kfree(h);
-		return -ENOMEM;
-	}
-	if (!mmio_probe32(root->config, &id)) {
-		log_err("PCI: there is no configuration space at %#llx", (unsigned long long)fw->ecam.base);
-		mmio_unmap(root->config, BUS_CONFIG_SIZE);
-		kfree(root);
 		kfree(h);
 		return -ENXIO;
 	}

@@ -7,7 +7,7 @@
  * masking costs no round trip to the device.
  *
  * Source: PCI 3.0, 6.8.2. Message Control: table size less one in [10:0];
- * table and PBA: BAR in [2:0], offset in [31:3].
+ * table and PBA (a bit an entry, in words of 64): BAR in [2:0], offset in [31:3].
  */
 #include "drivers/pci/pci.h"
 #include "base/errno.h"
@@ -17,9 +17,33 @@
 #define  MSIX_MASK_ALL	0x4000
 #define  MSIX_ENABLE	0x8000
 #define MSIX_TABLE	4
+#define MSIX_PBA	8
 #define MSIX_BIR	7
 #define ENTRY_WORDS	4	/* address low, high, data, control */
 #define ENTRY_MASKED	1
+
+/* Do n bytes at a BAR and offset lie in memory of the device's? */
+static bool inside(const struct pci_device *d, u32 where, u32 n)
+{
+	const struct pci_range *r = (where & MSIX_BIR) < PCI_BARS ? &d->ranges[where & MSIX_BIR] : NULL;
+	u32 offset = where & ~MSIX_BIR;
+
+	return r && r->placed && r->space != PCI_IO && offset < r->size && n <= r->size - offset;
+}
+
+/* What of the places of the table and the pending bits cannot be true; NULL: nothing. */
+static const char *msix_why_not(const struct pci_device *d, u32 table, u32 pba, u32 entries)
+{
+	u32 bytes = entries * ENTRY_WORDS * 4, bits = DIV_ROUND_UP(entries, 64) * 8;
+
+	if (!inside(d, table, bytes))
+		return "the table is not inside its BAR";
+	if (!inside(d, pba, bits))
+		return "the pending bits are not inside their BAR";
+	if ((table & MSIX_BIR) == (pba & MSIX_BIR) && table < pba + bits && pba < table + bytes)
+		return "the pending bits lie in the table";
+	return NULL;
+}
 
 int pci_msix_alloc(struct pci_device *d, u32 min, u32 max, const char **why)
 {
@@ -40,11 +64,14 @@ int pci_msix_alloc(struct pci_device *d, u32 min, u32 max, const char **why)
 	*why = "the table is too small";
 	if (entries < min)
 		return -ENOSPC;
-	*why = "the table is not inside its BAR";
 	where = pci_read32(d, cap + MSIX_TABLE);
+	*why = msix_why_not(d, where, pci_read32(d, cap + MSIX_PBA), entries);
+	if (*why)
+		return -EINVAL;
+	*why = "no memory";
 	d->msix_table = pci_map(d, where & MSIX_BIR, where & ~MSIX_BIR, entries * ENTRY_WORDS * 4);
 	if (!d->msix_table)
-		return -EINVAL;
+		return -ENOMEM;
 	d->irq_wanted = MIN(max, entries);
 	for (n = d->irq_wanted; ; n--) {
 		err = d->msi->alloc(d->msi, device_id, n, false, "MSIX", d->irqs);

@@ -118,12 +118,12 @@ void pci_scan(struct pci_bus *top)
 {
 	struct pci_host *h = top->host;
 	struct pci_bus *b = top;
-	u32 next;
+	u32 next, last = top->last;
 
 	pci_scan_bus(top);
 	next = pci_number_next(top);
 	for (;;) {
-		struct pci_device *bridge = next <= top->last ? pci_next_bridge(b) : NULL;
+		struct pci_device *bridge = next <= last ? pci_next_bridge(b) : NULL;
 		struct pci_bus *below = NULL;
 
 		if (bridge) {
@@ -131,9 +131,11 @@ void pci_scan(struct pci_bus *top)
 			pci_set_buses(bridge, b->number, next, top->last);
 			below = pci_bus_create(h, b, bridge, next);
 			if (!below) {
+				/* No more of them: those that are open are closed. */
 				pci_set_buses(bridge, b->number, 0, 0);
-				log_err("pci %s: no memory for the bus behind it", bridge->dev.name);
-				return;
+				log_err("pci %s: the bus behind it cannot be reached", bridge->dev.name);
+				last = 0;
+				continue;
 			}
 			next++;
 			bridge->below = below;

@@ -424,4 +424,8 @@ TEST(message_controllers_are_found_by_their_reference)
 	EXPECT_EQ(msi_controller_find(0x20), &b);
 	EXPECT_EQ(msi_controller_find(0x10), &a);
 	EXPECT_EQ(msi_controller_find(0), (struct msi_controller *)NULL);	/* which would be a guess */
+	b.anyones = true;
+	EXPECT_EQ(msi_controller_find(0), &b);
+	a.anyones = true;
+	EXPECT_EQ(msi_controller_find(0), &a);
 }

@@ -390,6 +390,100 @@ TEST(ranges_that_cannot_be)
 	end();
 }
 
+/* Hosts that firmware puts where none can be: each is left out with its reason, and the one that can be is there. */
+TEST(configuration_spaces_that_cannot_be)
+{
+	struct platform_range ram[] = { { 0x40000000, 0x20000000 }, { ECAM + (512ull << 20), 0x1000 } };
+	static const struct { u64 base, size; u16 segment; u8 first, last; const char *why; } cases[] = {
+		{ ECAM + (128 << 20), 16 << 20, 1, 0, 15, "overlaps one before it" },
+		{ ECAM - (1 << 20), 2 << 20, 1, 0, 1, "overlaps one before it" },
+		{ ECAM + (256 << 20), 16 << 20, 0, 255, 255, "overlaps one before it" },	/* a bus that is known */
+		{ ECAM + (256 << 20), 15 << 20, 1, 0, 15, "has no room for its buses" },
+		{ ECAM + (256 << 20), 16 << 20, 1, 15, 0, "has no room for its buses" },
+		{ ECAM + (256 << 20) + 0x1000, 16 << 20, 1, 0, 15, "has no such address" },
+		{ ~0ull << 24, 16 << 20, 1, 0, 15, "has no such address" },		/* ends at 0 */
+		{ (1ull << 48) - (1 << 20), 2 << 20, 1, 0, 1, "has no such address" },
+		{ 1ull << 48, 1 << 20, 1, 0, 0, "has no such address" },
+		{ 0x40000000, 1 << 20, 1, 0, 0, "lies in memory" },
+		{ ECAM + (511 << 20), 2 << 20, 1, 0, 1, "lies in memory" },
+	};
+
+	begin();
+	find();
+	platform.memory = ram;
+	platform.memory_count = 2;
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct platform_pci bad = { .ecam = { cases[i].base, cases[i].size }, .segment = cases[i].segment,
+					    .bus_first = cases[i].first, .bus_last = cases[i].last, .coherent = true };
+		char line[96];
+
+		EXPECT_EQ(pci_host_add(&bad), -EINVAL);
+		snprintf(line, sizeof(line), "PCI: the host at %#llx %s: not used", (unsigned long long)cases[i].base, cases[i].why);
+		EXPECT(host_log_has(line));
+	}
+	EXPECT(list_first(&pci_hosts, struct pci_host, node) == list_last(&pci_hosts, struct pci_host, node));
+	platform.memory_count = 0;
+	end();
+}
+
+/* Firmware says of more buses than the hardware has: what is in front of the gap is used. */
+TEST(a_configuration_space_that_ends_early)
+{
+	struct function *b, *c, *f;
+
+	begin();
+	b = add_bridge(NULL, 1);
+	c = add_bridge(b, 0);
+	add(c, 0, 0);
+	f = add(NULL, 2, 0);
+	bar(f, 0, 0x1000, MEM);
+	host_hole = ECAM + (2 << 20);
+	host_hole_size = 254 << 20;
+	find();
+	EXPECT(host_log_has("there is no configuration space at 0x600000200000"));
+	EXPECT(host_log_has("pci 0000:01:00.0: the bus behind it cannot be reached"));
+	EXPECT_EQ(device_count(), 3u);
+	EXPECT(device_of(f)->ranges[0].placed);
+	EXPECT_EQ(get(b, 0x18, 4) & 0xffffff, 0x010100u);	/* one bus behind it */
+	EXPECT_EQ(get(c, 0x18, 4) & 0xffff00, 0u);
+	end();
+	begin();
+	host_hole = ECAM;
+	host_hole_size = 1 << 20;
+	EXPECT_EQ(pci_host_add(&host), -ENXIO);
+	EXPECT(list_empty(&pci_hosts));
+	end();
+}
+
+/* Windows that are memory, or the configuration space, or end beyond what their registers hold: nothing is placed there. */
+TEST(windows_that_cannot_be)
+{
+	struct platform_range ram = { 0x700000000000ull, 0x1000 };
+	struct function *f;
+
+	begin();
+	windows[0] = (struct platform_pci_window){ 0x3eff0000, 0xffffffff, 0x10000, PCI_IO, false };
+	windows[1] = (struct platform_pci_window){ ECAM + (255 << 20), MEM_PCI, MEM_SIZE, PCI_MEM32, false };
+	platform.memory = &ram;
+	platform.memory_count = 1;
+	f = add(NULL, 0, 0);
+	bar(f, 0, 0x20, IO);
+	bar(f, 1, 0x1000, MEM);
+	bar(f, 2, 0x4000, MEM_64 | MEM_PREF);
+	find();
+	platform.memory_count = 0;
+	EXPECT(host_log_has("the window of 0x10000 bytes at 0x3eff0000 cannot be one: not used"));
+	EXPECT(host_log_has("the window of 0x8000000 bytes at 0x60000ff00000 cannot be one: not used"));
+	EXPECT(host_log_has("at 0x700000000000 lies in memory: not used"));
+	for (u32 i = 0; i < 3; i++) {
+		EXPECT(!device_of(f)->ranges[i].placed);
+		EXPECT(pci_map(device_of(f), i, 0, 4) == NULL);
+	}
+	pci_enable(device_of(f));
+	EXPECT_EQ(get(f, PCI_COMMAND, 2) & 3, 0u);		/* it answers nowhere */
+	end();
+}
+
 TEST(without_a_64_bit_window_all_goes_below)
 {
 	struct function *f;
@@ -488,6 +582,8 @@ static struct function *msix_device(u32 entries, u32 bir, u32 offset)
 	bar(f, 1, 0x8000, MEM);
 	put(f, at + 2, 2, entries - 1);
 	put(f, at + 4, 4, offset | bir);
+	bar(f, 2, 0x1000, MEM);
+	put(f, at + 8, 4, 0x100 | 2);		/* the pending bits */
 	put(f, PCI_INT_PIN, 1, 1);
 	return f;
 }
@@ -555,6 +651,57 @@ TEST(msix_tables_at_the_limits)
 		}
 		end();
 	}
+}
+
+/* What the pending bits cannot be costs the device its MSI-X, and no more: the next step serves. */
+TEST(msix_pending_bits_that_cannot_be)
+{
+	static const struct { u32 entries, pba, bar2; const char *why; } cases[] = {
+		{ 4, 0x1000 | 1, MEM, NULL },			/* beside the table, in its BAR */
+		{ 4, 0x0000 | 2, MEM, NULL },
+		{ 2048, 0x0f00 | 2, MEM, NULL },		/* up to the end */
+		{ 2048, 0x0f08 | 2, MEM, "the pending bits are not inside their BAR" },
+		{ 4, 0x1000 | 2, MEM, "the pending bits are not inside their BAR" },
+		{ 4, 0xfffffff8 | 2, MEM, "the pending bits are not inside their BAR" },
+		{ 4, 0 | 2, IO, "the pending bits are not inside their BAR" },
+		{ 4, 0 | 3, MEM, "the pending bits are not inside their BAR" },
+		{ 4, 0 | 7, MEM, "the pending bits are not inside their BAR" },
+		{ 4, 0x38 | 1, MEM, "the pending bits lie in the table" },
+		{ 4, 0x40 | 1, MEM, NULL },			/* behind it */
+		{ 128, 0x0 | 1, MEM, "the pending bits lie in the table" },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct pci_device *d;
+		struct function *f;
+
+		begin();
+		f = msix_device(cases[i].entries, 1, 0);
+		put(f, 0x68, 4, cases[i].pba);
+		bar(f, 2, 0x1000, cases[i].bar2);
+		find();
+		d = device_of(f);
+		EXPECT_EQ(pci_irq_alloc(d, 1, 1, PCI_IRQ_MSIX | PCI_IRQ_INTX), 1);
+		EXPECT_EQ(d->irq_type, cases[i].why ? PCI_IRQ_INTX : PCI_IRQ_MSIX);
+		if (cases[i].why)
+			EXPECT_STR(d->irq_why[0], cases[i].why);
+		end();
+	}
+}
+
+/* The table itself in a BAR of ports: it would be written through their window. */
+TEST(msix_table_in_ports)
+{
+	struct function *f;
+
+	begin();
+	f = msix_device(1, 2, 0);
+	put(f, 0x68, 4, 1);
+	bar(f, 2, 0x100, IO);
+	find();
+	EXPECT_EQ(pci_irq_alloc(device_of(f), 1, 1, PCI_IRQ_MSIX | PCI_IRQ_INTX), 1);
+	EXPECT_STR(device_of(f)->irq_why[0], "the table is not inside its BAR");
+	end();
 }
 
 TEST(fewer_vectors_when_few_are_left)

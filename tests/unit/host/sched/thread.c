@@ -269,6 +269,7 @@ void host_test_begin(void)
 	host_alloc_fail(0);
 	host_user_fault(NULL, 0);
 	host_idle_hook = NULL;
+	host_hole_size = 0;
 }
 
 const char *host_test_end(void)

@@ -10,6 +10,7 @@
 #include "core/preempt.h"
 
 bool host_irqs_masked;
+u64 host_hole, host_hole_size;
 void (*host_cache_cleaned)(const void *p, size_t n);
 
 struct raised {
