@@ -1,0 +1,361 @@
+/*
+ * The pointer's look, on the card's cursor plane: moving it draws no frame. A card without one has it drawn above all.
+ *
+ * The plane shows a dumb buffer of the size that every card takes. bwm's own looks are drawn into it from rows of text;
+ * a client's is its surface's picture, read once a commit. Source: drm-kms(7), drmModeSetCursor2.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <xf86drm.h>
+#include <xf86drmMode.h>
+
+#include "shell_parts.h"
+
+enum { SHAPE_SIDE = 17 };
+
+/* # black, . white; the pointed place is shapes[].hot_x, hot_y. Edges have the same arrow, turned. */
+static const char arrow[SHAPE_SIDE][SHAPE_SIDE + 1] = {
+	"#                ", "##               ", "#.#              ", "#..#             ", "#...#            ",
+	"#....#           ", "#.....#          ", "#......#         ", "#.......#        ", "#........#       ",
+	"#.....#####      ", "#..#..#          ", "#.# #..#         ", "##  #..#         ", "#    #..#        ",
+	"     #..#        ", "      ##         ",
+};
+static const char across[SHAPE_SIDE][SHAPE_SIDE + 1] = {
+	"                 ", "                 ", "                 ", "    #       #    ", "   ##       ##   ",
+	"  #.#       #.#  ", " #..#########..# ", "#...............#", " #..#########..# ", "  #.#       #.#  ",
+	"   ##       ##   ", "    #       #    ", "                 ", "                 ", "                 ",
+	"                 ", "                 ",
+};
+static const char falling[SHAPE_SIDE][SHAPE_SIDE + 1] = {
+	"                 ", " #######         ", " #....#          ", " #...#           ", " #....#          ",
+	" #.##..#         ", " ##  #..#        ", " #    #..#       ", "       #..#    # ", "        #..#  ## ",
+	"         #..##.# ", "          #....# ", "           #...# ", "          #....# ", "         ####### ",
+	"                 ", "                 ",
+};
+
+static const struct {
+	const char (*rows)[SHAPE_SIDE + 1];
+	bool         swapped, mirrored;     /* its rows are columns; left is right */
+	int          hot_x, hot_y;
+} shapes[CURSOR_SHAPES] = {
+	[CURSOR_ARROW] = { arrow, false, false, 0, 0 },
+	[CURSOR_ACROSS] = { across, false, false, 8, 7 },
+	[CURSOR_UPRIGHT] = { across, true, false, 7, 8 },
+	[CURSOR_FALLING] = { falling, false, false, 8, 8 },
+	[CURSOR_RISING] = { falling, false, true, 8, 8 },
+};
+
+/* ---- pictures -------------------------------------------------------------------------- */
+
+static void shape_pixels(enum cursor_shape shape, uint32_t *pixels)
+{
+	memset(pixels, 0, CURSOR_SIDE * CURSOR_SIDE * sizeof *pixels);
+	for (int y = 0; y < SHAPE_SIDE; y++)
+		for (int x = 0; x < SHAPE_SIDE; x++) {
+			int column = shapes[shape].mirrored ? SHAPE_SIDE - 1 - x : x;
+			char dot = shapes[shape].swapped ? shapes[shape].rows[x][y] : shapes[shape].rows[y][column];
+			if (dot != ' ')
+				pixels[y * CURSOR_SIDE + x] = dot == '#' ? 0xff000000 : 0xffffffff;
+		}
+}
+
+/* A client's picture, what of it the plane has room for; nothing if it cannot be had. */
+static void surface_pixels(const struct surface *s, uint32_t *pixels)
+{
+	struct win *image = s->contents.image;
+	int width = image ? win_width(image) : 0, height = image ? win_height(image) : 0;
+	uint32_t *all = image ? malloc((size_t)width * (size_t)height * sizeof *all) : NULL;
+
+	memset(pixels, 0, CURSOR_SIDE * CURSOR_SIDE * sizeof *pixels);
+	if (all && !win_read(image, all))
+		for (int y = 0; y < height && y < CURSOR_SIDE; y++)
+			memcpy(pixels + y * CURSOR_SIDE, all + y * width,
+				(size_t)(width < CURSOR_SIDE ? width : CURSOR_SIDE) * sizeof *pixels);
+	free(all);
+}
+
+/* ---- the plane ------------------------------------------------------------------------- */
+
+static int card(const struct shell *shell)
+{
+	return win_device_fd(shell->server->device);
+}
+
+static void plane_end(struct shell *shell)
+{
+	struct cursor *c = &shell->cursor;
+	struct drm_mode_destroy_dumb destroy = { .handle = c->buffer };
+
+	if (c->pixels)
+		munmap(c->pixels, c->bytes);
+	if (c->buffer)
+		drmIoctl(card(shell), DRM_IOCTL_MODE_DESTROY_DUMB, &destroy);
+	c->pixels = NULL;
+	c->buffer = 0;
+}
+
+/* False: there is no plane. */
+static bool plane_begin(struct shell *shell)
+{
+	struct drm_mode_create_dumb create = { .width = CURSOR_SIDE, .height = CURSOR_SIDE, .bpp = 32 };
+	struct drm_mode_map_dumb map = { 0 };
+	struct cursor *c = &shell->cursor;
+	void *pixels;
+
+	if (drmIoctl(card(shell), DRM_IOCTL_MODE_CREATE_DUMB, &create))
+		return false;
+	c->buffer = map.handle = create.handle;
+	c->bytes = create.size;
+	c->pitch = create.pitch;
+	if (!drmIoctl(card(shell), DRM_IOCTL_MODE_MAP_DUMB, &map)) {
+		pixels = mmap(NULL, c->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, card(shell), (off_t)map.offset);
+		c->pixels = pixels == MAP_FAILED ? NULL : pixels;
+	}
+	if (!c->pixels)
+		plane_end(shell);
+	return c->pixels;
+}
+
+static void place(const struct shell *shell, int *x, int *y)
+{
+	double px, py;
+
+	seat_pointer_place(shell->seat, &px, &py);
+	*x = (int)px - shell->cursor.hot_x;
+	*y = (int)py - shell->cursor.hot_y;
+}
+
+/* A card that takes the picture no more has it drawn from here on. */
+static void plane_show(struct shell *shell, const uint32_t *pixels)
+{
+	struct cursor *c = &shell->cursor;
+	struct win *screen = shell->server->output.screen;
+	int x, y;
+
+	place(shell, &x, &y);
+	for (int row = 0; pixels && row < CURSOR_SIDE; row++)
+		memcpy((char *)c->pixels + (size_t)row * c->pitch, pixels + row * CURSOR_SIDE, CURSOR_SIDE * sizeof *pixels);
+	if (!drmModeSetCursor2(card(shell), win_screen_crtc(screen), pixels ? c->buffer : 0, pixels ? CURSOR_SIDE : 0,
+			       pixels ? CURSOR_SIDE : 0, c->hot_x, c->hot_y))
+		drmModeMoveCursor(card(shell), win_screen_crtc(screen), x, y);
+	else
+		plane_end(shell);
+}
+
+/* ---- without a plane --------------------------------------------------------------------- */
+
+static void drawn_move(struct shell *shell)
+{
+	struct cursor *c = &shell->cursor;
+	int x, y;
+
+	damage_add(shell->server, c->drawn);
+	place(shell, &x, &y);
+	c->drawn = c->shown ? (rect) { x, y, CURSOR_SIDE, CURSOR_SIDE } : (rect) { 0 };
+	damage_add(shell->server, c->drawn);
+}
+
+static void drawn_show(struct shell *shell, const uint32_t *pixels)
+{
+	struct cursor *c = &shell->cursor;
+
+	if (!c->picture && win_create(shell->server->device, CURSOR_SIDE, CURSOR_SIDE, &c->picture))
+		return;
+	if (pixels)
+		win_write(c->picture, pixels);
+	drawn_move(shell);
+}
+
+/* ---- what it looks like ------------------------------------------------------------------- */
+
+/* Bring the look to the display. A client's pixels are there after the next frame. */
+static void show(struct shell *shell)
+{
+	struct cursor *c = &shell->cursor;
+	uint32_t *pixels;
+
+	if (!shell->server->output.screen)
+		return;
+	pixels = c->shown ? malloc(CURSOR_SIDE * CURSOR_SIDE * sizeof *pixels) : NULL;
+	if (c->shown && !pixels)
+		return;
+	if (pixels && c->surface)
+		surface_pixels(c->surface, pixels);
+	else if (pixels)
+		shape_pixels(c->shape, pixels);
+	if (c->buffer)
+		plane_show(shell, pixels);
+	if (!c->buffer)
+		drawn_show(shell, pixels);
+	free(pixels);
+	c->stale = false;
+}
+
+static void own_look(struct shell *shell, enum cursor_shape shape, bool shown)
+{
+	struct cursor *c = &shell->cursor;
+
+	if (!c->surface && c->shape == shape && c->shown == shown)
+		return;
+	c->surface = NULL;
+	c->shape = shape;
+	c->shown = shown;
+	c->hot_x = shapes[shape].hot_x;
+	c->hot_y = shapes[shape].hot_y;
+	show(shell);
+}
+
+void cursor_shape_set(struct shell *shell, enum cursor_shape shape)
+{
+	if (!shell->cursor.surface && shell->cursor.shown)
+		own_look(shell, shape, true);
+}
+
+/* ---- clients' surfaces --------------------------------------------------------------------- */
+
+static void cursor_committed(struct surface *s)
+{
+	struct shell *shell = s->role_object;
+
+	if (!shell || shell->cursor.surface != s)
+		return;
+	shell->cursor.stale = true;
+	shell->cursor.hot_x -= s->dx;
+	shell->cursor.hot_y -= s->dy;
+	s->dx = s->dy = 0;
+	output_schedule(&s->server->output);
+}
+
+static void cursor_destroyed(struct surface *s)
+{
+	struct shell *shell = s->role_object;
+
+	if (shell && shell->cursor.surface == s)
+		own_look(shell, CURSOR_ARROW, shell->cursor.shown);
+}
+
+static void icon_committed(struct surface *s)
+{
+	struct shell *shell = s->role_object;
+
+	if (shell && shell->cursor.icon == s)
+		cursor_moved(shell);
+}
+
+static void icon_destroyed(struct surface *s)
+{
+	struct shell *shell = s->role_object;
+
+	if (shell && shell->cursor.icon == s)
+		cursor_icon_set(shell, NULL, NULL);
+}
+
+static const struct surface_role cursor_role = { "cursor", cursor_committed, cursor_destroyed };
+static const struct surface_role icon_role = { "drag icon", icon_committed, icon_destroyed };
+
+bool cursor_surface_set(struct shell *shell, struct wl_resource *by, struct wl_resource *surface, int hot_x, int hot_y,
+	bool show_it)
+{
+	struct cursor *c = &shell->cursor;
+
+	if (!surface) {
+		own_look(shell, CURSOR_ARROW, show_it);
+		return true;
+	}
+	if (!surface_set_role(surface_of(surface), &cursor_role, shell, by, WL_POINTER_ERROR_ROLE))
+		return false;
+	c->surface = surface_of(surface);
+	c->shown = true;
+	c->hot_x = hot_x;
+	c->hot_y = hot_y;
+	c->stale = true;
+	output_schedule(&shell->server->output);
+	return true;
+}
+
+static rect icon_rect(const struct shell *shell)
+{
+	const struct surface *s = shell->cursor.icon;
+	double x, y;
+
+	if (!s)
+		return (rect) { 0 };
+	seat_pointer_place(shell->seat, &x, &y);
+	return surface_extents(shell->cursor.icon, (int)x + s->dx, (int)y + s->dy);
+}
+
+bool cursor_icon_set(struct shell *shell, struct wl_resource *by, struct wl_resource *surface)
+{
+	if (surface && !surface_set_role(surface_of(surface), &icon_role, shell, by, WL_DATA_DEVICE_ERROR_ROLE))
+		return false;
+	damage_add(shell->server, shell->cursor.drawn_icon);
+	shell->cursor.drawn_icon = (rect) { 0 };
+	shell->cursor.icon = surface ? surface_of(surface) : NULL;
+	return true;
+}
+
+void cursor_walk(struct shell *shell, surface_visitor *visit, void *argument)
+{
+	double x, y;
+
+	seat_pointer_place(shell->seat, &x, &y);
+	if (shell->cursor.icon)
+		surface_walk(shell->cursor.icon, (int)x + shell->cursor.icon->dx, (int)y + shell->cursor.icon->dy, visit, argument);
+}
+
+/* ---- events ----------------------------------------------------------------------------------- */
+
+void cursor_moved(struct shell *shell)
+{
+	struct cursor *c = &shell->cursor;
+	int x, y;
+
+	if (!shell->server->output.screen)
+		return;
+	place(shell, &x, &y);
+	if (!c->buffer)
+		drawn_move(shell);
+	else if (c->shown)
+		drmModeMoveCursor(card(shell), win_screen_crtc(shell->server->output.screen), x, y);
+	if (c->icon) {
+		damage_add(shell->server, c->drawn_icon);
+		c->drawn_icon = icon_rect(shell);
+		damage_add(shell->server, c->drawn_icon);
+	}
+}
+
+void cursor_frame(struct shell *shell)
+{
+	if (shell->cursor.stale)
+		show(shell);
+}
+
+void cursor_output_changed(struct shell *shell)
+{
+	show(shell);
+}
+
+void cursor_draw(struct shell *shell, struct win *screen, rect part)
+{
+	struct cursor *c = &shell->cursor;
+
+	if (!c->buffer && c->shown && c->picture && !rect_empty(rect_meet(c->drawn, part)))
+		win_image(screen, c->picture, (float)c->drawn.x, (float)c->drawn.y, CURSOR_SIDE, CURSOR_SIDE);
+}
+
+void cursor_create(struct shell *shell)
+{
+	plane_begin(shell);
+	own_look(shell, CURSOR_ARROW, true);
+}
+
+void cursor_destroy(struct shell *shell)
+{
+	plane_end(shell);
+	if (shell->cursor.picture)
+		win_destroy(shell->cursor.picture);
+}
