@@ -133,7 +133,7 @@ $(eval $(call variant,$B/debug,$(DEBUGFLAGS)))
 $(eval $(call variant,$B/swpan,$(DEBUGFLAGS) -DCONFIG_SW_PAN=1))
 
 # ---- user programs and the initramfs ----------------------------------------
-# user/init and user/bcheck are a program each, with user/lib in it; built for size, for the whole initramfs
+# user/init, user/bcheck and user/scanout are a program each, with user/lib in it; built for size, for the whole initramfs
 # is copied at boot. bcheck is each of its checks as well, under that one's name. Programs under
 # tests/vm/guest/ are packed into an archive that the tests add to the initramfs.
 
@@ -155,10 +155,11 @@ $B/user/obj/%.o: user/%.c Makefile | $(READY)
 	$(call compile,$(UCC) $(UCFLAGS) -Os -mcmodel=tiny -fomit-frame-pointer -ffunction-sections -Wno-unused-parameter)
 $B/user/init: $(call UOBJ,init)
 $B/user/bcheck: $(call UOBJ,bcheck)
-$B/user/init $B/user/bcheck:
+$B/user/scanout: $(call UOBJ,scanout)
+$B/user/init $B/user/bcheck $B/user/scanout:
 	$(call say,LINK,$@)
 	$(Q)$(UCC) $(UCFLAGS) -Wl,--gc-sections -o $@.$$$$ $^ && mv $@.$$$$ $@
--include $(patsubst %.o,%.d,$(call UOBJ,init) $(call UOBJ,bcheck))
+-include $(patsubst %.o,%.d,$(call UOBJ,init) $(call UOBJ,bcheck) $(call UOBJ,scanout))
 
 $B/initramfs.cpio: tools/mkinitramfs tools/lib/cpio.py $B/user/init $B/user/bcheck $(READY) $(shell find user/etc -type f)
 	$(call say,CPIO,$@)
@@ -240,7 +241,7 @@ $B/gpu/draw: tests/gpu/guest/draw.c $(LIBWIN) Makefile | $(DESKTOP)
 	$(call say,DCC,$<)
 	$(Q)$(KCC) $(DCFLAGS) -Iuser -o $@ $< $(LIBWIN) $(DLIBS)
 -include $(LIBWIN:%.o=%.d)
-GPU_PROGRAMS := $(PROBE) $B/gpu/draw
+GPU_PROGRAMS := $(PROBE) $B/gpu/draw $B/user/scanout
 
 # ---- what people call -------------------------------------------------------
 

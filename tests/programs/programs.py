@@ -8,10 +8,10 @@
 
     main()
 
-`tools/setup programs` has put the packages into build/programs, each in a folder of its own with
-all it depends on beside it. archive() makes one part for an initramfs of the packages that are
-named, and of those shared libraries of the others that the dynamic linker will ask for: it goes
-behind our own initramfs, so a program of Debian's takes the place of busybox's of that name, and busybox
+`tools/setup programs` has put the packages into build/programs and build/programs-gpu, each in a folder of its own
+with all it depends on beside it. archive() makes one part for an initramfs of the packages that are
+named ("package:pattern": of those of its files alone whose place matches that regular expression), and of those
+shared libraries of the others that the dynamic linker will ask for: it goes behind our own initramfs, so a program of Debian's takes the place of busybox's of that name, and busybox
 stands in for the rest. Both names of a folder lead to the same files, as on Debian: all programs are in
 /bin, which /sbin, /usr/bin and /usr/sbin are links to, and all libraries in /lib.
 
@@ -31,7 +31,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "net"))
 from netns import LIMIT, Net, Skip, Vm, VmError, main, only_ours, qemu  # noqa: E402,F401
 from vmtest import cpio, _read  # noqa: E402
 
-ROOT = qemu.built("programs")
+ROOTS = qemu.built("programs"), qemu.built("programs-gpu")
 CACHE = qemu.built("programs-initramfs")
 # What glibc opens by name when it is asked to: a thread that is cancelled unwinds by libgcc_s.
 ALWAYS = ("ld-linux-aarch64.so.1", "libc.so.6", "libgcc_s.so.1")
@@ -51,17 +51,18 @@ def _place(path):
     return re.sub(r"^usr/lib(/|$)", r"lib\1", path)
 
 
-def _files(package):
+def _files(name):
     """{place: source} of a package's files, links and folders that somebody could use."""
-    folder = os.path.join(ROOT, package)
-    if not os.path.isdir(folder):
-        raise Skip(f"build/programs/{package} is not there: run tools/setup programs")
+    package, _, pattern = name.partition(":")
+    folder = next((at for at in (os.path.join(root, package) for root in ROOTS) if os.path.isdir(at)), None)
+    if not folder:
+        raise Skip(f"{package} is not in build/programs: run tools/setup programs")
     found = {}
     for at, dirs, files in os.walk(folder):
         for name in dirs + files:
             path = os.path.join(at, name)
             place = _place(os.path.relpath(path, folder))
-            if not UNUSED.search(place + ("/" if os.path.isdir(path) else "")):
+            if not UNUSED.search(place + ("/" if os.path.isdir(path) else "")) and re.search(pattern, place):
                 found[place] = path
     return found
 
@@ -69,9 +70,9 @@ def _files(package):
 def _libraries():
     """{name: (place, source)} of the shared libraries of all packages."""
     found = {}
-    for package in sorted(os.listdir(ROOT)):
+    for package in (at for root in ROOTS for at in sorted(glob.glob(f"{root}/*"))):
         for folder in ("lib", "usr/lib", "lib/aarch64-linux-gnu", "usr/lib/aarch64-linux-gnu"):
-            at = os.path.join(ROOT, package, folder)
+            at = os.path.join(package, folder)
             for name in os.listdir(at) if os.path.isdir(at) else ():
                 if ".so" in name:
                     place = _place(f"{folder}/{name}")
@@ -117,8 +118,9 @@ def _add(a, place, path):
     if stat.S_ISLNK(mode):
         target = os.readlink(path)
         if "/" in target and not target.startswith("/"):
-            package = os.path.relpath(path, ROOT).split(os.sep, 1)[0]
-            inside = os.path.relpath(os.path.dirname(path), os.path.join(ROOT, package))
+            root = next(root for root in ROOTS if path.startswith(root + os.sep))
+            package = os.path.relpath(path, root).split(os.sep, 1)[0]
+            inside = os.path.relpath(os.path.dirname(path), os.path.join(root, package))
             target = os.path.normpath(os.path.join("/", inside, target))
         a.symlink(place, target)
     elif stat.S_ISDIR(mode):
@@ -135,7 +137,7 @@ def archive(*packages, more=None):
     """
     name = hashlib.sha256(repr((packages, sorted((more or {}).items()))).encode()).hexdigest()[:16]
     key = hashlib.sha256()
-    for part in (__file__, cpio.__file__, *sorted(glob.glob(f"{ROOT}/*/.control"))):
+    for part in (__file__, cpio.__file__, *(at for root in ROOTS for at in sorted(glob.glob(f"{root}/*/.control")))):
         key.update(_read(part))
     path = os.path.join(CACHE, f"{name}-{key.hexdigest()[:16]}.cpio")
     if os.path.exists(path):
