@@ -3,7 +3,7 @@
 """Input devices: what happens on the host's keyboard, mouse and tablet, as programs in the guest read it."""
 import re
 
-from vmtest import Vm, main, only_ours
+from vmtest import Vm, button, key, main, move, only_ours
 
 MODULES = ("virtio_input", "evdev")
 KEYBOARD, MOUSE, TABLET = "QEMU Virtio Keyboard", "QEMU Virtio Mouse", "QEMU Virtio Tablet"
@@ -13,18 +13,6 @@ EV_SYN, EV_KEY, EV_REL, EV_ABS = range(4)
 def machine(*devices, **options):
     args = [word for d in devices for word in ("-device", f"virtio-{d}")]
     return Vm(net="none", guest=True, args=args, modules=MODULES, **options)
-
-
-def key(name, down):
-    return {"type": "key", "data": {"down": down, "key": {"type": "qcode", "data": name}}}
-
-
-def button(name, down):
-    return {"type": "btn", "data": {"down": down, "button": name}}
-
-
-def move(kind, axis, value):
-    return {"type": kind, "data": {"axis": axis, "value": value}}
 
 
 def sent(vm, device, packets, expected):

@@ -5,9 +5,9 @@ import socket
 import struct
 import tempfile
 
-from vmtest import LIMIT, Vm, main, only_ours
+from vmtest import LIMIT, Vm, button, key, main, move, only_ours
 
-from input_test import EV_ABS, EV_KEY, EV_REL, EV_SYN, button, key, move
+from input_test import EV_ABS, EV_KEY, EV_REL, EV_SYN
 
 MODULES = ("usb-common", "usbcore", "xhci-hcd", "xhci-pci", "hid", "usbhid", "hid-generic", "evdev")
 KEYBOARD, MOUSE, TABLET = "QEMU QEMU USB Keyboard", "QEMU QEMU USB Mouse", "QEMU QEMU USB Tablet"

@@ -335,6 +335,64 @@ def _read(path):
         return f.read()
 
 
+# ---- what a person does: events for QMP's input-send-event ------------------------------------
+
+def key(name, down):
+    return {"type": "key", "data": {"down": down, "key": {"type": "qcode", "data": name}}}
+
+
+def button(name, down):
+    return {"type": "btn", "data": {"down": down, "button": name}}
+
+
+def move(kind, axis, value):
+    return {"type": kind, "data": {"axis": axis, "value": value}}
+
+
+class Person:
+    """Somebody at a machine's keyboard and tablet, before a display of width x height pixels."""
+    TABLET = 32767      # its width and height
+
+    def __init__(self, vm, width, height):
+        self.vm, self.size = vm, (width, height)
+
+    def do(self, *events):
+        self.vm.qmp("input-send-event", events=list(events))
+
+    def press(self, *names):
+        """These keys, all down and then up again the other way round: a chord, or one alone."""
+        for name in names:
+            self.do(key(name, True))
+        for name in reversed(names):
+            self.do(key(name, False))
+
+    def hold(self, name):
+        self.do(key(name, True))
+
+    def let_go(self, name):
+        self.do(key(name, False))
+
+    def point(self, x, y):
+        """The middle of this pixel."""
+        places = [round((n + 0.5) * self.TABLET / (side - 1)) for n, side in zip((x, y), self.size)]
+        self.do(*(move("abs", axis, min(place, self.TABLET)) for axis, place in zip("xy", places)))
+
+    def button(self, name, down):
+        self.do(button(name, down))
+
+    def click(self, x, y, name="left"):
+        self.point(x, y)
+        self.button(name, True)
+        self.button(name, False)
+
+    def drag(self, x0, y0, x1, y1, name="left", steps=4):
+        self.point(x0, y0)
+        self.button(name, True)
+        for i in range(1, steps + 1):
+            self.point(x0 + (x1 - x0) * i // steps, y0 + (y1 - y0) * i // steps)
+        self.button(name, False)
+
+
 def tool(name, *args, stdin="", timeout=LIMIT, env=None):
     """Run a program of tools/ on this machine; the finished process, output as text."""
     return subprocess.run([os.path.join(TOP, "tools", name), *args], input=stdin, capture_output=True, text=True,
