@@ -416,7 +416,8 @@ static bool prepend(char *buf, char **at, const char *text, size_t len)
 	return true;
 }
 
-char *path_format_from(const struct path *p, const struct path *root, char *buf, size_t size)
+/* *below: whether the root contains it; else the text is from the root of all mounts. */
+static char *format(const struct path *p, const struct path *root, char *buf, size_t size, bool *below)
 {
 	struct mount *mount = p->mount;
 	struct dentry *d = p->dentry;
@@ -446,9 +447,18 @@ char *path_format_from(const struct path *p, const struct path *root, char *buf,
 	spin_unlock(&dentry_lock);
 	if (fits && (!*at || *at == ' '))
 		fits = prepend(buf, &at, "/", 1);
-	if (fits && !reached && !(mount->flags & MNT_INTERNAL))
-		fits = prepend(buf, &at, "(unreachable)", 13);
+	*below = reached || mount->flags & MNT_INTERNAL;
 	return fits ? at : err_ptr(-ENAMETOOLONG);
+}
+
+char *path_format_from(const struct path *p, const struct path *root, char *buf, size_t size)
+{
+	bool below;
+	char *text = format(p, root, buf, size, &below);
+
+	if (is_err(text) || below)
+		return text;
+	return prepend(buf, &text, "(unreachable)", 13) ? text : err_ptr(-ENAMETOOLONG);
 }
 
 char *dentry_format(struct dentry *d, char *buf, size_t size)
@@ -468,10 +478,11 @@ char *dentry_format(struct dentry *d, char *buf, size_t size)
 char *path_format(const struct path *p, char *buf, size_t size)
 {
 	struct path root;
+	bool below;
 	char *text;
 
 	fs_context_root(fs_context_current(), &root);
-	text = path_format_from(p, &root, buf, size);
+	text = format(p, &root, buf, size, &below);
 	path_put(&root);
 	return text;
 }

@@ -81,11 +81,11 @@ int path_lookup_parent(const struct path *at, const char *name, struct path *dir
 
 /*
  * The path as text from the current root, in buf: a pointer into it, or
- * err_ptr(-ENAMETOOLONG). " (deleted)" is added when the name is gone;
- * "(unreachable)" in front when the root does not contain it.
+ * err_ptr(-ENAMETOOLONG). " (deleted)" is added when the name is gone. What the
+ * root does not contain is told from the root of all mounts.
  */
 char *path_format(const struct path *p, char *buf, size_t size);
-/* The same seen from a given root. */
+/* The same seen from a given root, with "(unreachable)" in front of what that does not contain. */
 char *path_format_from(const struct path *p, const struct path *root, char *buf, size_t size);
 
 /* From the root of its own file system. */

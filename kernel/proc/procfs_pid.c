@@ -402,6 +402,9 @@ static u64 fd_ino(const struct pid_node *n, const struct vnode *dir, u32 fd)
 	return PROC_PID_INO(n->tid ? n->tid : n->p->pid) + (dir->ops == &fdinfo_dir_ops ? INO_FDINFO : INO_FD) + fd;
 }
 
+/* What Linux says of a link to a descriptor: a file's name may be longer, and is. */
+enum { FD_LINK_SIZE = 64 };
+
 static struct dentry *fd_lookup(struct dentry *dir, const char *name, u32 len)
 {
 	struct pid_node *n = node_of(dir->vnode);
@@ -422,6 +425,8 @@ static struct dentry *fd_lookup(struct dentry *dir, const char *name, u32 len)
 		struct pid_node *made = node_of(d->vnode);
 
 		made->fd = fd;
+		if (!info)
+			d->vnode->size = FD_LINK_SIZE;
 		made->source = (struct text_source){ pid_fdinfo_show, refuse_store, made };
 	}
 	return d;

@@ -484,7 +484,7 @@ SYSCALL(chroot)
 SYSCALL(getcwd)
 {
 	char *buf = kmalloc(PATH_MAX_LEN), *text;
-	struct path cwd;
+	struct path cwd, root;
 	s64 r;
 
 	if (!buf)
@@ -494,7 +494,9 @@ SYSCALL(getcwd)
 		r = -ENOENT;
 		goto out;
 	}
-	text = path_format(&cwd, buf, PATH_MAX_LEN);
+	fs_context_root(fs_context_current(), &root);
+	text = path_format_from(&cwd, &root, buf, PATH_MAX_LEN);
+	path_put(&root);
 	if (is_err(text)) {
 		r = ptr_err(text);
 		goto out;

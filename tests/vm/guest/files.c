@@ -810,17 +810,28 @@ CHECK(process_files)
 
 CHECK(roots)
 {
-	char cwd[64];
-	int status;
+	char cwd[64], link[64], name[64];
+	struct stat st;
+	int status, fd;
 	pid_t pid;
 
 	here();
 	SAME(mkdir("r", 0755), 0);
 	SAME(mkdir("r/in", 0755), 0);
 	put("outside", "x");
+	SAME(mkdir("r/proc", 0755), 0);
+	SAME(mount("proc", "r/proc", "proc", 0, NULL), 0);
+	fd = open("/dev/null", O_RDONLY);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	pid = fork();
 	if (!pid) {
+		/* The working directory says that the root does not contain it; a link of /proc just names the file. */
 		SAME(chroot("r"), 0);
+		SAME(syscall(SYS_getcwd, cwd, sizeof(cwd)) > 0, 1);
+		EXPECT(!strncmp(cwd, "(unreachable)/", 14));
+		SAME(readlink(link, name, sizeof(name)), 9);
+		EXPECT(!memcmp(name, "/dev/null", 9));
+		EXPECT(lstat(link, &st) == 0 && st.st_size == 64 && st.st_mode == (S_IFLNK | 0500));
 		SAME(chdir("/in"), 0);
 		EXPECT(getcwd(cwd, sizeof(cwd)) && !strcmp(cwd, "/in"));
 		FAILS(access("/outside", F_OK), ENOENT);
@@ -828,6 +839,8 @@ CHECK(roots)
 		_exit(0);
 	}
 	SAME(waitpid(pid, &status, 0), pid);
+	SAME(umount("r/proc"), 0);
+	SAME(close(fd), 0);
 	SAME(status, 0);
 }
 
