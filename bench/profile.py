@@ -174,6 +174,7 @@ def works():
     all_works = {k: (w[0], w[3], "virtio-net-pci") for k, w in rows.WORKS.items()}
     for kind, nic in (("plain", lab.PLAIN), ("offload", "virtio-net-pci")):
         all_works.update({f"{k}_{kind}": (w[0], w[2], nic) for k, w in rows.STREAMS.items()})
+    all_works.update({f"{k}_{card}": (w[0], w[2], card) for k, w in rows.STREAMS.items() for card in rows.CARDS})
     return all_works
 
 
@@ -183,7 +184,8 @@ def profile(name, a, elf):
     if not boot and name not in works():
         raise Failed(f"there is no such work; there are: boot_gzip, boot_cpio, {', '.join(works())}")
     work, n, nic = (None, 0, "virtio-net-pci") if boot else works()[name]
-    with Guest(a.kernel, initrd=name[5:] if boot else "gzip", cpu=a.cpu, nic=nic, plugin="blocks") as g:
+    initrd = name[5:] if boot else "cards" if nic in rows.CARDS else "gzip"
+    with Guest(a.kernel, initrd=initrd, cpu=a.cpu, nic=nic, plugin="blocks") as g:
         if boot:
             g.userland()
             blocks = g.counters.blocks()

@@ -7,73 +7,91 @@
 
 	.text
 
-/* One access with a fix-up. */
+/* One access with a fix-up: 9f, or the one that is named. */
 .macro	U insn:vararg
+	F	9f, \insn
+.endm
+.macro	F fixup, insn:vararg
 7779:	\insn
-	extable 7779b, 9f
+	extable 7779b, \fixup
 .endm
 
 /*
  * size_t ucopy_in(void *dst, const void *user, size_t n): bytes not copied.
  * size_t ucopy_out(void *user, const void *src, size_t n)
- * x3 is the end of what is known to be copied, in the sense of bytes left.
+ * Pieces of 128 bytes, then one of each smaller power of two that n has. A piece is loaded and stored so that its
+ * first bytes come last and move the pointers on: a fault finds x0 where the piece goes, and x1 where it comes from
+ * (fix-up 20 to 27 by its size), or behind that (30 to 37). What is left is x2 + 128 in the pieces of 128 bytes, else x2
+ * modulo twice the piece.
  */
+.macro	copy_pairs size, fix, back
+	.if	\size > 32
+	F	\fix, ldp x8, x9, [x1, #32]
+	F	\fix, ldp x10, x11, [x1, #48]
+	.endif
+	F	\fix, ldp x6, x7, [x1, #16]
+	F	\fix, ldp x4, x5, [x1], #\size
+	.if	\size > 32
+	F	\back, stp x8, x9, [x0, #32]
+	F	\back, stp x10, x11, [x0, #48]
+	.endif
+	F	\back, stp x6, x7, [x0, #16]
+	F	\back, stp x4, x5, [x0], #\size
+.endm
+
+/* A piece that fits in a register or two, if n has it. */
+.macro	copy_one bit, fix, back, load, store, regs:vararg
+	tbz	x2, #\bit, 7773f
+	F	\fix, \load \regs, [x1], #(1 << \bit)
+	F	\back, \store \regs, [x0], #(1 << \bit)
+7773:
+.endm
+
+.macro	copy_fixup size, fix, back
+\back:	sub	x1, x1, #\size
+\fix:	and	x2, x2, #(2 * \size - 1)
+	b	9f
+.endm
+
 .macro	copy_body
 	user_access_begin
-	subs	x3, x2, #64
+	subs	x2, x2, #128
 	b.lo	2f
-1:	U	ldp	x4, x5, [x1]
-	U	ldp	x6, x7, [x1, #16]
-	U	ldp	x8, x9, [x1, #32]
-	U	ldp	x10, x11, [x1, #48]
-	U	stp	x4, x5, [x0]
-	U	stp	x6, x7, [x0, #16]
-	U	stp	x8, x9, [x0, #32]
-	U	stp	x10, x11, [x0, #48]
-	add	x1, x1, #64
-	add	x0, x0, #64
-	sub	x2, x2, #64
-	subs	x3, x3, #64
+1:	F	27f, ldp x4, x5, [x1, #64]
+	F	27f, ldp x6, x7, [x1, #80]
+	F	27f, ldp x8, x9, [x1, #96]
+	F	27f, ldp x10, x11, [x1, #112]
+	F	27f, stp x4, x5, [x0, #64]
+	F	27f, stp x6, x7, [x0, #80]
+	F	27f, stp x8, x9, [x0, #96]
+	F	27f, stp x10, x11, [x0, #112]
+	copy_pairs 128, 27f, 37f
+	subs	x2, x2, #128
 	b.hs	1b
-2:	tbz	x2, #5, 3f
-	U	ldp	x4, x5, [x1]
-	U	ldp	x6, x7, [x1, #16]
-	U	stp	x4, x5, [x0]
-	U	stp	x6, x7, [x0, #16]
-	add	x1, x1, #32
-	add	x0, x0, #32
-	sub	x2, x2, #32
-3:	tbz	x2, #4, 4f
-	U	ldp	x4, x5, [x1]
-	U	stp	x4, x5, [x0]
-	add	x1, x1, #16
-	add	x0, x0, #16
-	sub	x2, x2, #16
-4:	tbz	x2, #3, 5f
-	U	ldr	x4, [x1]
-	U	str	x4, [x0]
-	add	x1, x1, #8
-	add	x0, x0, #8
-	sub	x2, x2, #8
-5:	tbz	x2, #2, 6f
-	U	ldr	w4, [x1]
-	U	str	w4, [x0]
-	add	x1, x1, #4
-	add	x0, x0, #4
-	sub	x2, x2, #4
-6:	cbz	x2, 8f
-7:	U	ldrb	w4, [x1]
-	U	strb	w4, [x0]
-	add	x1, x1, #1
-	add	x0, x0, #1
-	subs	x2, x2, #1
-	b.ne	7b
-8:	user_access_end
+2:	tbz	x2, #6, 3f
+	copy_pairs 64, 26f, 36f
+3:	tbz	x2, #5, 4f
+	copy_pairs 32, 25f, 35f
+4:	copy_one 4, 24f, 34f, ldp, stp, x4, x5
+	copy_one 3, 23f, 33f, ldr, str, x4
+	copy_one 2, 22f, 32f, ldr, str, w4
+	copy_one 1, 21f, 31f, ldrh, strh, w4
+	copy_one 0, 20f, 30f, ldrb, strb, w4
+	user_access_end
 	mov	x0, xzr
 	ret
-	/* A fault inside a wide piece: byte by byte up to the very place, then say what is left. */
-9:	cbz	x2, 8b
-10:
+37:	sub	x1, x1, #128
+27:	add	x2, x2, #128
+	b	9f
+	copy_fixup 64, 26, 36
+	copy_fixup 32, 25, 35
+	copy_fixup 16, 24, 34
+	copy_fixup 8, 23, 33
+	copy_fixup 4, 22, 32
+	copy_fixup 2, 21, 31
+	copy_fixup 1, 20, 30
+	/* A fault inside a piece: byte by byte up to the very place, then say what is left. */
+9:
 7777:	ldrb	w4, [x1]
 	extable 7777b, 11f
 7778:	strb	w4, [x0]
@@ -81,7 +99,7 @@
 	add	x1, x1, #1
 	add	x0, x0, #1
 	subs	x2, x2, #1
-	b.ne	10b
+	b.ne	9b
 11:	user_access_end
 	mov	x0, x2
 	ret

@@ -1,6 +1,6 @@
 /*
  * The arm64 assembly of the lowest floors against plain loops: copying and filling
- * (arch/arm64/memops.S), the checksum's loop (base/cksum.c) and the CRC instruction (base/crc32.c). A user program:
+ * (arch/arm64/memops.S), copying to and from programs (ucopy.S), the checksum's loop (base/cksum.c) and the CRC instruction (base/crc32.c). A user program:
  * the instructions are the same at EL0. tests/vm/assembly_test.py builds it and runs it in the guest, from the
  * top of the tree:
  *
@@ -9,9 +9,11 @@
  * Sources and destinations lie against the end of a mapping, so that an access past them is a fault. The
  * plain loops are volatile, or the compiler would make them calls of what they check.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 #include "base/cksum.c"
 #include "base/crc32.c"
 
@@ -20,6 +22,14 @@ __asm__(".include \"kernel/arch/arm64/memops.S\"");
 void *memcpy(void *, const void *, size_t);
 void *memmove(void *, const void *, size_t);
 void *memset(void *, int, size_t);
+
+/* Its table of fix-ups in a section of which the linker tells the ends; here user memory is always open. */
+__asm__(".macro user_access_begin\n.endm\n.macro user_access_end\n.endm\n"
+	".macro extable from, to\n.pushsection fixups, \"a\"\n.balign 4\n.long \\from - ., \\to - .\n.popsection\n.endm\n"
+	".include \"kernel/arch/arm64/ucopy.S\"");
+size_t ucopy_in(void *dst, const void *user, size_t n);
+size_t ucopy_out(void *user, const void *src, size_t n);
+extern const s32 __start_fixups[], __stop_fixups[];
 
 #define ROOM	8192
 
@@ -117,6 +127,58 @@ static void test_fills(void)
 			}
 }
 
+/* A fault goes on where the table says, as the kernel's handler has it. */
+static void fault(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *c = context;
+
+	(void)sig;
+	for (const s32 *f = __start_fixups; f < __stop_fixups; f += 2)
+		if ((u64)f + f[0] == c->uc_mcontext.pc) {
+			c->uc_mcontext.pc = (u64)(f + 1) + f[1];
+			return;
+		}
+	printf("FAIL %s: a fault at %p without a fix-up\n", current, info->si_addr);
+	_Exit(1);
+}
+
+/* All of it, or up to the very byte that is not there, on either side; nothing beside it is touched. */
+static void user_copy(size_t (*fn)(void *, const void *, size_t), const char *what, size_t n, size_t align, size_t beyond)
+{
+	u8 *to = work + 64 + align, *from = edge - n + beyond;
+	size_t there = n - beyond;
+
+	fill(work, n + 160);
+	fill(from, there);
+	copy(wanted, work, n + 160);
+	copy(wanted + 64 + align, from, there);
+	wrong += fn(to, from, n) != beyond;
+	expect_same(work, wanted, n + 160, what, n, align);
+	fill(to, n);
+	copy(wanted, from - 64, 64);
+	wrong += fn(from, to, n) != beyond;
+	expect_same(from, to, there, what, n, align);
+	expect_same(from - 64, wanted, 64, what, n, align);
+}
+
+static void test_user_copies(void)
+{
+	struct sigaction a = { .sa_sigaction = fault, .sa_flags = SA_SIGINFO };
+
+	sigaction(SIGSEGV, &a, NULL);
+	for (size_t n = 0; n < 520; n++)
+		for (size_t align = 0; align < 17; align++) {
+			user_copy(ucopy_in, "copy in", n, align, 0);
+			user_copy(ucopy_out, "copy out", n, align, 0);
+		}
+	for (size_t n = 1; n < 400; n += n < 140 ? 1 : 7)
+		for (size_t beyond = 1; beyond <= n; beyond += n < 40 ? 1 : 1 + random_u32() % 16) {
+			user_copy(ucopy_in, "copy in with a fault", n, n % 17, beyond);
+			user_copy(ucopy_out, "copy out with a fault", n, n % 17, beyond);
+		}
+	signal(SIGSEGV, SIG_DFL);
+}
+
 static u16 one_zero(u32 sum)
 {
 	sum = (sum & 0xffff) + (sum >> 16);
@@ -184,6 +246,7 @@ int main(void)
 	run("copies", test_copies);
 	run("overlapping_moves", test_overlapping_moves);
 	run("fills", test_fills);
+	run("user_copies", test_user_copies);
 	run("checksum", test_checksum);
 	run("crc32", test_crc32);
 	printf("%u passed, %u failed\n", passed, failed);
