@@ -96,6 +96,18 @@ void nic_down(struct nic *n);
  * `least` bytes, and a frame has `largest`: that bounds the chain whatever the card says. From poll.
  */
 struct pkt *nic_join(struct nic *n, struct nic_chain *chain, struct pkt *p, bool end, u32 least, u32 largest);
+/* The same for the usual piece, inside a frame: false if it is to go the long way. */
+static inline bool nic_join_inner(struct nic_chain *chain, struct pkt *p, u32 least, u32 largest)
+{
+	struct pkt *first = chain->first;
+
+	if (unlikely(!first || chain->bad || p->len < least || first->len + p->len > largest))
+		return false;
+	*chain->end = p;
+	chain->end = &p->frag;
+	first->len += p->len;
+	return true;
+}
 /* A frame that is none: counted and freed. From poll. */
 void nic_rx_bad(struct nic *n, struct pkt *p, bool length);
 

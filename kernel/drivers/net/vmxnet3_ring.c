@@ -100,6 +100,9 @@ static always_inline void vmxnet3_frame(struct vmxnet3 *c, struct pkt *p, u32 wh
 	}
 	p->tail = p->data + len;
 	p->len = len;
+	if (!(what & (COMP_SOP | COMP_EOP)) &&
+	    nic_join_inner(&c->rx_chain, p, VMXNET3_PIECE_MIN, VMXNET3_FRAME_MAX))
+		return;
 	if (unlikely((what & (COMP_SOP | COMP_EOP)) != (COMP_SOP | COMP_EOP) || c->rx_chain.first)) {
 		/* A beginning inside of a frame, or none in front of it: dropped at its end. */
 		bool misplaced = !!(what & COMP_SOP) == !!c->rx_chain.first;
