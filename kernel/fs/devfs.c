@@ -10,9 +10,11 @@
 #include "fs/init.h"
 #include "fs/mount.h"
 #include "fs/tmpfs.h"
+#include "sched/wait.h"
 
 static struct mutex lock = MUTEX_INIT(lock, "devices");
 static struct chardev *devices;		/* [lock] */
+static struct wait_queue opened = WAIT_QUEUE_INIT(opened, "devices");
 static struct superblock *devtmpfs;
 static struct mount *inner;		/* the kernel's own, in no tree: for init's console before anybody mounts /dev */
 
@@ -30,15 +32,24 @@ static struct chardev *find(u32 major, u32 minor, u32 count)
 int chardev_open(struct vnode *v, struct file *f)
 {
 	struct chardev *d;
+	int err = 0;
 
 	mutex_lock(&lock);
 	d = find(dev_major(v->rdev), dev_minor(v->rdev), 1);
+	if (d)
+		d->opening++;
 	mutex_unlock(&lock);
 	if (!d)
 		return -ENXIO;
 	f->ops = d->ops;
 	f->priv = d->arg;
-	return d->open ? d->open(f, d) : 0;
+	if (d->open)
+		err = d->open(f, d);
+	mutex_lock(&lock);
+	WRITE_ONCE(d->opening, d->opening - 1);	/* it may be freed from here on */
+	mutex_unlock(&lock);
+	wait_wake_all(&opened);
+	return err;
 }
 
 /*
@@ -137,6 +148,7 @@ void chardev_unregister(struct chardev *dev)
 	mutex_unlock(&lock);
 	if (dev->name)
 		devfs_node_remove(dev->name, dev_make(dev->major, dev->minor));
+	wait_event(&opened, !READ_ONCE(dev->opening));
 }
 
 int devfs_open(const char *name, u32 oflags, struct file **out)

@@ -14,10 +14,12 @@ struct chardev {
 	void *arg;
 	u32 count;			/* minors from minor on; 0: one. More than one have no node */
 	struct chardev *next;		/* registry's */
+	u32 opening;			/* calls of open that are under way [registry's; read without] */
 };
 
 /* The structure stays the caller's until unregister. 0, -EEXIST, -ENOMEM. Process context. */
 int chardev_register(struct chardev *dev);
+/* Nobody opens it any more when this returns: open is not under way, so the caller holds nothing that it takes. */
 void chardev_unregister(struct chardev *dev);
 /*
  * A node of the caller's, for one of the minors that a chardev without a name counts: directories on the way are made.
