@@ -114,7 +114,7 @@ static struct work *work_now;			/* whose function runs; it may have freed it [wo
 static struct wait_queue work_wait = WAIT_QUEUE_INIT(work_wait, "work wait");
 static struct wait_queue work_over = WAIT_QUEUE_INIT(work_over, "work over");
 
-void work_queue(struct work *w)
+bool work_queue(struct work *w)
 {
 	u64 flags = spin_lock_irqsave(&work_lock);
 	bool fresh = !w->queued;
@@ -128,6 +128,7 @@ void work_queue(struct work *w)
 	spin_unlock_irqrestore(&work_lock, flags);
 	if (fresh)
 		wait_wake_all(&work_wait);
+	return fresh;
 }
 
 static struct work *work_take(void)

@@ -42,7 +42,7 @@ static bool named_by(const struct console *c, const char *word)
 }
 
 static struct mutex consoles_lock = MUTEX_INIT(consoles_lock, "consoles");	/* [C] */
-static struct list_node consoles = LIST_INIT(consoles);	/* none goes [C] */
+static struct list_node consoles = LIST_INIT(consoles);	/* struct console.node [C] */
 static bool names_ready;		/* /dev exists [C] */
 
 static size_t device_write(struct tty *t, const char *s, size_t n)
@@ -67,10 +67,18 @@ static bool device_drained(struct tty *t)
 	return !tty_output_used(t) && (!c->drained || c->drained(c));
 }
 
+static void device_forget(struct tty *t)
+{
+	struct console *c = t->device;
+
+	c->release(c);
+}
+
 static const struct tty_driver console_driver = {
 	.write = device_write,
 	.input_resume = device_input_resume,
 	.drained = device_drained,
+	.forget = device_forget,
 };
 
 static int tty_node_open(struct file *f, struct chardev *dev)
@@ -109,6 +117,22 @@ void console_register(struct console *c)
 	if (names_ready)
 		node_register(c);
 	mutex_unlock(&consoles_lock);
+}
+
+void console_unregister(struct console *c)
+{
+	struct tty *t = c->tty;
+
+	if (!t) {
+		c->release(c);
+		return;
+	}
+	mutex_lock(&consoles_lock);
+	list_remove(&c->node);
+	mutex_unlock(&consoles_lock);
+	chardev_unregister(&t->chardev);
+	tty_hang_up(t, true);
+	tty_put(t);
 }
 
 size_t console_input(struct console *c, const char *s, size_t n)
@@ -154,30 +178,33 @@ static struct console *console_choose(void)
 	return list_empty(&consoles) ? NULL : list_first(&consoles, struct console, node);
 }
 
-/* The console of the last console= that is there, else the first; NULL: none. */
-static struct console *system_console(void)
-{
-	struct console *c;
-
-	mutex_lock(&consoles_lock);
-	c = console_choose();
-	mutex_unlock(&consoles_lock);
-	return c;
-}
-
 struct file *console_open(void)
 {
 	struct file *f;
 
-	return system_console() && !devfs_open("console", O_RDWR, &f) ? f : NULL;
+	return devfs_open("console", O_RDWR, &f) ? NULL : f;
 }
 
-/* /dev/console is never made the opener's controlling terminal, as on Linux. */
+/*
+ * The console of the last console= that is there, else the first. It is never made the opener's controlling terminal, as on
+ * Linux.
+ */
 static int console_node_open(struct file *f, struct chardev *dev)
 {
-	struct console *c = system_console();
+	struct tty *t = NULL;
+	struct console *c;
+	int err;
 
-	return c ? tty_file_open(c->tty, f, true) : -ENODEV;
+	mutex_lock(&consoles_lock);
+	c = console_choose();
+	if (c) {
+		t = c->tty;
+		tty_get(t);
+	}
+	mutex_unlock(&consoles_lock);
+	err = t ? tty_file_open(t, f, true) : -ENODEV;
+	tty_put(t);
+	return err;
 }
 
 static int current_node_open(struct file *f, struct chardev *dev)

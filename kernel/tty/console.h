@@ -23,10 +23,14 @@ struct console {
 	void (*input_resume)(struct console *);
 	/* Has all that was written left the device? (tcdrain). NULL: always */
 	bool (*drained)(struct console *);
-	void *tty;			/* the terminal's */
+	/* After console_unregister, once no file has the terminal: c may be freed, and c->tty with it (kfree). Process context */
+	void (*release)(struct console *);
+	void *tty;			/* the terminal's; NULL: there was no memory for one */
 };
 
 void console_register(struct console *c);	/* process context, before or after INIT_FS */
+/* It goes: no node, and hung up who has the terminal. Only with release. Process context. */
+void console_unregister(struct console *c);
 /* Does console= name it, or nothing, while there is no other? A driver whose device has no log otherwise asks. */
 bool console_shows_log(const struct console *c);
 /* Bytes that came in: how many were taken. Hard interrupt context, one call at a time a console. */

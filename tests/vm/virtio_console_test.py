@@ -132,9 +132,32 @@ def test_given_back():
                          f"cat /dev/vport0p1 > /tmp/port & port=$!; cat /dev/hvc{turn} > /tmp/hvc & hvc=$!; "
                          "until [ -s /tmp/port ] && [ -s /tmp/hvc ]; do sleep 0.1; done; cat /tmp/port /tmp/hvc; "
                          "echo $card > unbind; wait $port; echo port $?; wait $hvc; echo hvc $?; "
-                         "ls /dev/vport* 2> /dev/null; echo $card > bind; rm /tmp/port /tmp/hvc; "
+                         f"ls /dev/vport* /dev/hvc{turn} 2> /dev/null; echo $card > bind; rm /tmp/port /tmp/hvc; "
                          "cat /sys/class/virtio-ports/vport0p1/name")
             assert re.fullmatch(r"hello\nhello\n(.*\n)?port 1\nhvc 0\norg.dunlin.test\n", out), out
+
+
+def test_opened_while_it_goes():
+    """Consoles that programs open without end, while their device gets and loses its driver: nodes and memory go with it."""
+    only_ours()
+    with tempfile.TemporaryDirectory() as folder, \
+            Vm(net="none", smp="4", append="console=ttyAMA0", args=_device(folder)) as vm:
+        vm.boot()
+        vm.run("cd /sys/bus/pci/drivers/virtio-pci; card=$(echo 0000:*); "
+               "again() { n=0; while [ $n -lt $1 ]; do echo $card > unbind; echo $card > bind; n=$((n + 1)); done; }")
+        for _ in range(3):
+            # Each follows the number that the console has by now, and holds it open over its end.
+            vm.run("(while [ ! -e /tmp/stop ]; do for at in /dev/hvc*; do { exec 4<$at; exec 5<$at; } 2> /dev/null; done; done) & "
+                   "(while [ ! -e /tmp/stop ]; do for at in /dev/hvc*; do stty -F $at size > /dev/null 2>&1; done; done) & "
+                   "again 60; touch /tmp/stop; wait; rm /tmp/stop")
+        said = vm.run("echo /dev/hvc*")
+        assert re.fullmatch(r"/dev/hvc\d+\n", said), said
+        free = "grep MemFree /proc/meminfo"
+        vm.run("again 50")
+        before = int(vm.run(free).split()[1])
+        vm.run("again 200")
+        after = int(vm.run(free).split()[1])
+        assert after > before - 512, f"{before} kB free, then {after}"      # a terminal is 9 KB
 
 
 main()

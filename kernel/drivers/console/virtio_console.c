@@ -45,6 +45,8 @@ void port_put(struct port *p)
 		return;
 	console_put(p->v);
 	kfree(p->name);
+	kfree(p->console.tty);
+	kfree((void *)p->console.name);
 	kfree(p);
 }
 

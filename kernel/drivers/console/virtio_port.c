@@ -247,11 +247,6 @@ static size_t console_write(struct console *c, const char *s, size_t n)
 	return port_send(container_of(c, struct port, console), s, n);
 }
 
-static void console_resume(struct console *c)
-{
-	work_queue(&container_of(c, struct port, console)->input);
-}
-
 static bool console_drained(struct console *c)
 {
 	struct port *p = container_of(c, struct port, console);
@@ -277,6 +272,25 @@ static void input_pass(struct work *w)
 		if (taken < n)
 			break;
 	}
+	port_put(p);
+}
+
+/* From whom the port is there. Any context. */
+static void input_queue(struct port *p)
+{
+	ref_get(&p->refs);		/* the work's */
+	if (!work_queue(&p->input))
+		port_put(p);
+}
+
+static void console_release(struct console *c)
+{
+	port_put(container_of(c, struct port, console));
+}
+
+static void console_resume(struct console *c)
+{
+	input_queue(container_of(c, struct port, console));
 }
 
 void port_console_start(struct port *p)
@@ -291,14 +305,14 @@ void port_console_start(struct port *p)
 	if (!name)
 		return;
 	snprintf(name, 16, "hvc%u", number);
-	ref_get(&p->refs);		/* a terminal is for ever */
+	ref_get(&p->refs);		/* until console_release */
 	p->input.fn = input_pass;
 	p->console = (struct console){
 		.name = name, .major = HVC_MAJOR, .minor = number, .write = console_write, .input_resume = console_resume,
-		.drained = console_drained,
+		.drained = console_drained, .release = console_release,
 	};
 	console_register(&p->console);
-	work_queue(&p->input);		/* for what came before there was a terminal */
+	input_queue(p);			/* for what came before there was a terminal */
 	log_info("%s: console %s", p->v->device->name, name);
 }
 
@@ -314,7 +328,7 @@ void port_news(struct port *p)
 {
 	if (READ_ONCE(p->console.tty)) {
 		if (input_there(p))
-			work_queue(&p->input);
+			input_queue(p);
 		console_tx_ready(&p->console);
 	}
 	wait_wake_events(&p->wait, EPOLLIN | EPOLLRDNORM | EPOLLOUT, true);
@@ -322,7 +336,7 @@ void port_news(struct port *p)
 
 void port_gone(struct port *p)
 {
-	if (p->console.tty)
-		tty_hang_up(p->console.tty, true);
+	if (p->console.name)
+		console_unregister(&p->console);
 	wait_wake_events(&p->wait, EPOLLHUP, true);
 }

@@ -99,10 +99,10 @@ static void work_thread(void *arg)
 	}
 }
 
-void work_queue(struct work *w)
+bool work_queue(struct work *w)
 {
 	if (w->queued)
-		return;
+		return false;
 	w->queued = true;
 	w->next = NULL;
 	*work_tail = w;
@@ -110,6 +110,7 @@ void work_queue(struct work *w)
 	if (!worker)
 		worker = thread_create("work", work_thread, NULL);
 	wait_wake_all(&work_wait);
+	return true;
 }
 
 void work_cancel(struct work *w)
