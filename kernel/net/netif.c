@@ -163,6 +163,7 @@ void netif_unregister(struct netif *nif)
 	spin_unlock_bh(&net_config_lock);
 	route_flush_netif(nif, true);
 	neigh_flush(nif, true);
+	packet_netif_down(nif, true);
 	net_sysfs_remove(nif->name);
 	net_notify_link(nif, true);
 	mutex_unlock(&net_config_mutex);
@@ -259,6 +260,7 @@ static void link_down(struct netif *nif)
 	if (nif->ops->stop)
 		nif->ops->stop(nif);
 	tx_purge(nif);
+	packet_netif_down(nif, false);
 }
 
 int netif_set_up_locked(struct netif *nif, bool up)

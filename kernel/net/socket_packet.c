@@ -18,6 +18,8 @@
 #include "net/socket_packet.h"
 #include "sched/cred.h"
 
+#define NO_INTERFACE	~0u		/* bound to one that has gone: shown as -1, as on Linux */
+
 u32 packet_taps;
 static struct spinlock tap_lock = SPINLOCK_INIT("packet.taps");
 static struct list_node taps = LIST_INIT(taps);			/* [P] */
@@ -138,6 +140,25 @@ void packet_tap_out(struct netif *nif, struct pkt *p)
 }
 
 /* ---- binding -------------------------------------------------------------- */
+
+/* Who listens on it alone hears of it, and has no interface once it is gone. */
+void packet_netif_down(const struct netif *nif, bool gone)
+{
+	struct packet_socket *k;
+
+	spin_lock_bh(&tap_lock);
+	list_for_each(k, &taps, node) {
+		if (k->ifindex != nif->index)
+			continue;
+		if (gone) {
+			k->ifindex = NO_INTERFACE;
+			continue;
+		}
+		atomic_store(&k->i.s.error, ENETDOWN);
+		inet_wake_error(&k->i);
+	}
+	spin_unlock_bh(&tap_lock);
+}
 
 /* Listen for that protocol on that interface; protocol 0: for nothing. */
 static void tap_set(struct packet_socket *k, u32 ifindex, be16 protocol)
@@ -333,6 +354,18 @@ static s64 packet_recvmsg(struct socket *s, struct socket_msg *m)
 
 /* ---- options -------------------------------------------------------------- */
 
+/* What is held on an interface that has gone is not held any more. [config] */
+static void membership_check(struct packet_socket *k)
+{
+	struct netif *nif = netif_find_index(k->rx_mode_ifindex);
+
+	if (nif)
+		netif_put(nif);
+	else
+		k->rx_mode_ifindex = k->promisc = k->allmulti = 0;
+}
+
+/* [config] */
 static int membership_change(struct packet_socket *k, const u8 *value, u32 len, bool add)
 {
 	struct packet_mreq r;
@@ -350,6 +383,7 @@ static int membership_change(struct packet_socket *k, const u8 *value, u32 len, 
 	if (!nif)
 		return -ENODEV;
 	held = r.mr_type == PACKET_MR_PROMISC ? &k->promisc : &k->allmulti;
+	membership_check(k);
 	if (k->rx_mode_ifindex && k->rx_mode_ifindex != nif->index) {
 		netif_put(nif);
 		return -EADDRNOTAVAIL;
@@ -367,12 +401,17 @@ static int membership_change(struct packet_socket *k, const u8 *value, u32 len, 
 static int packet_setsockopt(struct socket *s, int level, int name, const u8 *value, u32 len)
 {
 	struct packet_socket *k = packet_of(s);
+	int err;
 	s32 v;
 
 	if (level != SOL_PACKET)
 		return -ENOPROTOOPT;
-	if (name == PACKET_ADD_MEMBERSHIP || name == PACKET_DROP_MEMBERSHIP)
-		return membership_change(k, value, len, name == PACKET_ADD_MEMBERSHIP);
+	if (name == PACKET_ADD_MEMBERSHIP || name == PACKET_DROP_MEMBERSHIP) {
+		mutex_lock(&net_config_mutex);
+		err = membership_change(k, value, len, name == PACKET_ADD_MEMBERSHIP);
+		mutex_unlock(&net_config_mutex);
+		return err;
+	}
 	if (name != PACKET_AUXDATA)
 		return -ENOPROTOOPT;
 	if (len < sizeof(v))
@@ -430,13 +469,16 @@ static void packet_destroy(struct inet_socket *i)
 static void packet_release(struct socket *s)
 {
 	struct packet_socket *k = packet_of(s);
-	struct netif *nif = k->rx_mode_ifindex ? netif_find_index(k->rx_mode_ifindex) : NULL;
+	struct netif *nif;
 
 	tap_set(k, 0, 0);
+	mutex_lock(&net_config_mutex);
+	nif = k->rx_mode_ifindex ? netif_find_index(k->rx_mode_ifindex) : NULL;
 	if (nif) {
 		netif_rx_mode(nif, -(int)k->promisc, -(int)k->allmulti);
 		netif_put(nif);
 	}
+	mutex_unlock(&net_config_mutex);
 	inet_socket_release(&k->i);
 }
 

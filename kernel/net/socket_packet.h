@@ -10,7 +10,7 @@ struct packet_socket {
 	u32 ifindex;			/* 0: all [P] */
 	be16 protocol;			/* [P] */
 	bool auxdata;
-	u32 promisc, allmulti, rx_mode_ifindex;	/* held on that interface */
+	u32 promisc, allmulti, rx_mode_ifindex;	/* held on that interface [config] */
 	u64 received;			/* since the last PACKET_STATISTICS [L] */
 	u64 last_stamp;			/* of the packet read last, by the wall clock */
 };

@@ -125,6 +125,14 @@ def test_words_and_errors():
         vm.run(f"exec 5<&- 6<&-; echo 1 >/sys/bus/pci/rescan; test -e {at}/{card}")
 
 
+def test_what_programs_see():
+    """Sockets bound to the interface, the announcements, routes and neighbours."""
+    with Vm(guest=True) as vm:
+        vm.boot()
+        out = vm.run(f"CARD={cards(vm, 'virtio-pci')[0]} netgone", 300)
+        assert " passed, 0 failed" in out.splitlines()[-1], out
+
+
 def test_nothing_is_left_behind():
     """Memory and interrupt lines, after a thousand times."""
     only_ours()
