@@ -3,7 +3,8 @@
  *
  *   scanout               to standard output: a line "WIDTHxHEIGHT", then three bytes a pixel, red first, from the top
  *   scanout --serve NAME  the same to a port of virtio-console for each line that comes there, the line and a blank
- *                         before it; NAME is the host's for the port. tools/shot is at the other end.
+ *                         before it; NAME is the host's for the port. tools/shot is at the other end. Without such a
+ *                         port it ends.
  *
  * Nobody is disturbed: no mode is set, and the buffer that is shown stays as it is. On a card with VirGL it is copied by
  * the GPU into one of our own, which is then transferred to the guest; a plane picture is in the guest anyway. What is
@@ -185,23 +186,22 @@ static bool line_read(const char *path, char *to, size_t size)
 	return n > 0;
 }
 
-/* The port that has this name: open, or -1. */
+/* The port that has this name: open, or -1 with errno. */
 static int port_open(const char *name)
 {
 	char path[300], is[LINE_MAX_];
 	DIR *d = opendir(PORTS);
-	int fd = -1;
+	bool found = false;
 
-	for (struct dirent *e; d && fd < 0 && (e = readdir(d));) {
+	for (struct dirent *e; d && !found && (e = readdir(d));) {
 		text_format(path, sizeof(path), PORTS "/%s/name", e->d_name);
-		if (e->d_name[0] == '.' || !line_read(path, is, sizeof(is)) || strcmp(is, name))
-			continue;
+		found = e->d_name[0] != '.' && line_read(path, is, sizeof(is)) && !strcmp(is, name);
 		text_format(path, sizeof(path), "/dev/%s", e->d_name);
-		fd = open(path, O_RDWR | O_CLOEXEC);
 	}
 	if (d)
 		closedir(d);
-	return fd;
+	errno = ENOENT;
+	return found ? open(path, O_RDWR | O_CLOEXEC) : -1;
 }
 
 static int serve(const char *name)
@@ -212,7 +212,7 @@ static int serve(const char *name)
 	ssize_t n;
 
 	if (port < 0)
-		return errno ? errno : ENOENT;
+		return errno == ENOENT ? 0 : errno;
 	while ((n = read(port, line + used, 1)) == 1) {
 		if (line[used] != '\n') {
 			used += used < sizeof(line) - 3;
