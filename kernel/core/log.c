@@ -22,6 +22,7 @@ static struct list_node log_sinks = LIST_INIT(log_sinks); /* [log_lock] */
 int log_console_level = LOG_DEBUG;
 u64 log_cleared;
 static bool log_panicking;		/* set once, by the CPU that panics */
+static u64 log_shown;			/* [log_lock] what lies before was written to a sink that shows it */
 
 /* One past the newline of the line that starts at pos. [log_lock] */
 static u64 line_end(u64 pos)
@@ -39,9 +40,19 @@ static void ring_put(const char *s, size_t n)
 		log_ring[log_head++ & (LOG_SIZE - 1)] = s[i];
 }
 
+/* Is there no sink but one that shows what comes in a panic alone? [log_lock] */
+static bool only_stand_in(void)
+{
+	return list_empty(&log_sinks) || list_first(&log_sinks, struct log_sink, node)->stand_in;
+}
+
+/* [log_lock] */
 static void sinks_write(const char *s, size_t n)
 {
 	struct log_sink *k;
+
+	if (!only_stand_in())
+		log_shown = log_head;
 
 	list_for_each(k, &log_sinks, node) {
 		if (log_panicking && k->write_panic)
@@ -86,15 +97,9 @@ void log_at(u32 level, const char *fmt, ...)
 	log_line(level, line, n, prefix);
 }
 
-void log_sink_add(struct log_sink *s)
+/* The lines from pos on, to a sink that has not had them. [log_lock, or a panic] */
+static void sink_catch_up(struct log_sink *s, u64 pos, void (*write)(struct log_sink *s, const char *text, size_t n))
 {
-	u64 flags = spin_lock_irqsave(&log_lock);
-	u64 pos = log_tail;
-
-	if (!list_empty(&log_sinks) && list_first(&log_sinks, struct log_sink, node)->stand_in)
-		list_pop_front(&log_sinks);
-	list_push_back(&log_sinks, &s->node);
-	/* What was said before there was a console. */
 	while (pos < log_head) {
 		u64 end = line_end(pos);
 		int level = log_ring[(pos + 1) & (LOG_SIZE - 1)] - '0';
@@ -104,15 +109,33 @@ void log_sink_add(struct log_sink *s)
 		for (pos += 3; pos < end && n < sizeof line; pos++)
 			line[n++] = log_ring[pos & (LOG_SIZE - 1)];
 		if (level < log_console_level)
-			s->write(s, line, n);
+			write(s, line, n);
 		pos = end;
 	}
+}
+
+void log_sink_add(struct log_sink *s)
+{
+	u64 flags = spin_lock_irqsave(&log_lock);
+
+	if (!list_empty(&log_sinks) && only_stand_in())
+		list_pop_front(&log_sinks);
+	list_push_back(&log_sinks, &s->node);
+	/* What was said before there was a console. */
+	sink_catch_up(s, log_tail, s->write);
+	if (!s->stand_in)
+		log_shown = log_head;
 	spin_unlock_irqrestore(&log_lock, flags);
 }
 
 void log_panic_mode(void)
 {
+	struct log_sink *s = list_empty(&log_sinks) ? NULL : list_first(&log_sinks, struct log_sink, node);
+
 	atomic_store_relaxed(&log_panicking, true);
+	/* What led here, where there was no console yet. */
+	if (s && s->stand_in)
+		sink_catch_up(s, MAX(log_tail, log_shown), s->write_panic);
 }
 
 size_t log_read(u64 *pos, char *buf, size_t size)

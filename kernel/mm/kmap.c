@@ -4,7 +4,9 @@
  * windows are few and long-lived, stacks are recycled through their own list.
  */
 #include "mm/kmap.h"
+#include "arch/arm64/cpu.h"
 #include "arch/arm64/pgtable.h"
+#include "core/log.h"
 #include "core/panic.h"
 #include "core/spinlock.h"
 #include "mm/page.h"
@@ -81,6 +83,18 @@ static void *map(u64 phys, u64 size, u32 prot)
 void *mmio_map(u64 phys, u64 size)
 {
 	return map(phys, size, PTE_READ | PTE_WRITE | PTE_DEVICE);
+}
+
+void *mmio_map_found(u64 phys, u64 size, u32 at, const char *name)
+{
+	u8 *p = mmio_map(phys, size);
+	u32 word;
+
+	if (!p || mmio_probe32(p + at, &word))
+		return p;
+	log_err("%s: there is nothing at %#llx", name, (unsigned long long)phys);
+	mmio_unmap(p, size);
+	return NULL;
 }
 
 const void *memory_map_ro(u64 phys, u64 size)

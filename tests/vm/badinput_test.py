@@ -142,8 +142,39 @@ def test_redistributors_that_are_not_there():
             assert vm.run("ping -c 2 -q 10.0.2.2 | grep -c ' 0% packet loss'") == "1\n"
         dtb = device_tree(d, ("-t x", node, "reg", *dist, *wrong), gic="3")
         with Vm(gic="3", net="none", args=["-dtb", dtb]) as vm:
+            # There was no console when it was said.
+            vm.wait(r"GICv3: there is no redistributor at 0x80000000$")
+            vm.wait(r"GICv3: no redistributor for the CPU with affinity 0$")
             vm.wait(r"panic: no interrupt controller")
             assert vm.wait_exit() != 0
+            assert vm.console.count("there is no redistributor") == 1
+
+
+def test_registers_that_are_not_there():
+    """A controller's, the clock's, the power key's, the console's: what can be done without is, with a line."""
+    only_ours()
+    intc = "/intc@8000000"
+    with tempfile.TemporaryDirectory() as d:
+        for gic, name, cells in (("2", "GICv2", "0 80000000 0 10000 0 8010000 0 10000"),
+                                 ("2", "GICv2", "0 8000000 0 10000 0 80000000 0 10000"),
+                                 ("3", "GICv3", "0 80000000 0 10000 0 80a0000 0 f60000")):
+            with Vm(gic=gic, net="none", args=["-dtb", device_tree(d, ("-t x", intc, "reg", *cells.split()), gic=gic)]) as vm:
+                vm.wait(rf"{name}: there is nothing at 0x80000000$")
+                vm.wait(r"panic: no interrupt controller")
+                assert vm.wait_exit() != 0
+        nowhere = "0 80000000 0 1000".split()
+        with Vm(args=["-dtb", device_tree(d, ("-t x", "/pl031@9010000", "reg", *nowhere), ("-t x", "/pl061@9030000", "reg", *nowhere))]) as vm:
+            vm.wait(r"rtc-pl031: there is nothing at 0x80000000$")
+            vm.wait(r"gpio-keys: there is nothing at 0x80000000$")
+            vm.boot()
+            assert vm.run("ping -c 2 -q 10.0.2.2 | grep -c ' 0% packet loss'") == "1\n"
+        # The console has its words from the log: the machine is heard over another one.
+        with Vm(args=["-dtb", device_tree(d, ("-t x", "/pl011@9000000", "reg", *nowhere)), "-device", "virtio-serial-pci",
+                      "-chardev", f"file,id=other,path={d}/other", "-device", "virtconsole,chardev=other"],
+                append="console=hvc0 rdinit=/bin/dmesg") as vm:
+            assert vm.wait_exit() != 0      # the first program ended
+        with open(os.path.join(d, "other"), encoding="utf-8") as f:
+            assert "uart-pl011: there is nothing at 0x80000000" in f.read()
 
 
 def test_no_timer_no_controller():

@@ -138,9 +138,9 @@ static int pin_button(void)
 	int err;
 
 	b.mask = BIT(platform.power_key.pin);
-	b.regs = mmio_map(platform.power_key.reg.base, PL061_SIZE);
+	b.regs = mmio_map_found(platform.power_key.reg.base, PL061_SIZE, 0, "gpio-keys");
 	if (!b.regs)
-		return -ENOMEM;
+		return -ENXIO;
 	mmio_write32(b.regs + GPIOIE, 0);	/* of no pin before somebody asks */
 	err = button_start(&b, "gpio-keys", platform.power_key.intid, platform.power_key.trigger, pin_irq);
 	if (!err)

@@ -194,8 +194,8 @@ static int gicv2_probe(void)
 		return -ENODEV;
 	if (platform.gic.dist.size < 0x1000 || platform.gic.cpu.size < GICC_SIZE)
 		return -EINVAL;
-	dist = mmio_map(platform.gic.dist.base, 0x1000);
-	cpu_if = mmio_map(platform.gic.cpu.base, GICC_SIZE);
+	dist = mmio_map_found(platform.gic.dist.base, 0x1000, GICD_TYPER, "GICv2");
+	cpu_if = mmio_map_found(platform.gic.cpu.base, GICC_SIZE, 0, "GICv2");
 	if (!dist || !cpu_if)
 		goto no_memory;
 	/* ITLinesNumber, [4:0]: 32 (N + 1) lines, the last four INTIDs being special. */

@@ -132,24 +132,19 @@ static int gicv2m_add(const struct platform_msi_frame *frame, struct irq_domain 
 {
 	struct gicv2m *f;
 	u32 first = frame->spi_base, count = frame->spi_count, typer;
-	u8 *reg = mmio_map(frame->reg.base, FRAME_SIZE);
-	bool there;
+	u8 *reg = mmio_map_found(frame->reg.base, FRAME_SIZE, MSI_TYPER, "GICv2m");
 
 	if (!reg)
-		return -ENOMEM;
-	there = mmio_probe32(reg + MSI_TYPER, &typer);
-	mmio_unmap(reg, FRAME_SIZE);
-	if (!there) {
-		log_err("GICv2m: there is nothing at %#llx", (unsigned long long)frame->reg.base);
 		return -ENXIO;
-	}
+	typer = mmio_read32(reg + MSI_TYPER);
+	mmio_unmap(reg, FRAME_SIZE);
 	if (!first || !count) {
 		first = typer >> 16 & 0x3ff;
 		count = typer & 0x3ff;
 	}
-	if (first < INTID_SPI || !count || first + count > INTID_SPECIAL) {
-		log_err("GICv2m: the frame at %#llx has INTIDs %u-%u, outside the GIC's shared lines: not used",
-			(unsigned long long)frame->reg.base, first, first + count - 1);
+	if (first < INTID_SPI || first >= INTID_SPECIAL || !count || count > INTID_SPECIAL - first) {
+		log_err("GICv2m: the frame at %#llx has %u INTIDs from %u on, outside the GIC's shared lines: not used",
+			(unsigned long long)frame->reg.base, count, first);
 		return -EINVAL;
 	}
 	f = kzalloc(sizeof(*f));

@@ -354,7 +354,7 @@ static int gicv3_probe(void)
 		return -ENODEV;
 	if (platform.gic.dist.size < DIST_SIZE)
 		return -EINVAL;
-	dist = mmio_map(platform.gic.dist.base, DIST_SIZE);
+	dist = mmio_map_found(platform.gic.dist.base, DIST_SIZE, GICD_TYPER, "GICv3");
 	if (!dist)
 		return err;
 	/* ITLinesNumber, [4:0]: 32 (N + 1) lines, the last four INTIDs being special. */

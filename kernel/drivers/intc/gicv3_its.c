@@ -567,7 +567,6 @@ static void its_lost(struct work *w)
 static int its_add(const struct platform_its *fw)
 {
 	struct its *its;
-	u32 control;
 	u8 *regs;
 	int err;
 
@@ -575,15 +574,9 @@ static int its_add(const struct platform_its *fw)
 		log_err("ITS: %#llx bytes of registers are too few", (unsigned long long)fw->reg.size);
 		return -EINVAL;
 	}
-	regs = mmio_map(fw->reg.base, ITS_SIZE);
+	regs = mmio_map_found(fw->reg.base, ITS_SIZE, GITS_CTLR, "ITS");
 	if (!regs)
-		return -ENOMEM;
-	/* Firmware's tables have been seen to name one in a machine without. */
-	if (!mmio_probe32(regs + GITS_CTLR, &control)) {
-		log_err("ITS: there is nothing at %#llx", (unsigned long long)fw->reg.base);
-		mmio_unmap(regs, ITS_SIZE);
 		return -ENXIO;
-	}
 	if (!(mmio_read64(regs + GITS_TYPER) & TYPER_PHYSICAL)) {
 		log_err("ITS: the one at %#llx has virtual interrupts only", (unsigned long long)fw->reg.base);
 		mmio_unmap(regs, ITS_SIZE);

@@ -85,9 +85,9 @@ static int pl031_probe(void)
 
 	if (!platform.rtc.present)
 		return -ENODEV;
-	regs = mmio_map(platform.rtc.reg.base, REGS_SIZE);
+	regs = mmio_map_found(platform.rtc.reg.base, REGS_SIZE, 0, "rtc-pl031");
 	if (!regs)
-		return -ENOMEM;
+		return -ENXIO;
 	if (alarm_start())
 		rtc.alarm = pl031_alarm;
 	return rtc_register(&rtc);

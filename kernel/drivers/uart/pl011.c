@@ -275,9 +275,9 @@ static int pl011_probe(void)
 
 	if (!platform.uart.present)
 		return -ENODEV;
-	u->regs = mmio_map(platform.uart.reg.base, REGS_SIZE);
+	u->regs = mmio_map_found(platform.uart.reg.base, REGS_SIZE, UARTFR, "uart-pl011");
 	if (!u->regs)
-		return -ENOMEM;
+		return -ENXIO;
 	spin_init(&u->lock, "pl011");
 	pl011_setup(u);
 	u->sink.write = pl011_log_write;

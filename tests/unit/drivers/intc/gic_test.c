@@ -97,6 +97,8 @@ static void dist_write(void *arg, u64 at, unsigned width, u64 v)
 
 static u64 cpu_read(void *arg, u64 at, unsigned width)
 {
+	if (at == GICC_CTLR)
+		return gic.cpu_on;
 	EXPECT_EQ(at, (u64)GICC_IAR);
 	for (u32 id = 0; gic.on && gic.cpu_on && id < 1020; id++)
 		if (gic.pending[id] && gic.enabled[id] && !gic.active[id] && gic.priority[id] < gic.mask &&
@@ -438,6 +440,26 @@ TEST(frames_whose_register_cannot_be_right)
 		EXPECT_EQ(gicv2m_add(&f, irq_root_domain()), -EINVAL);
 		EXPECT(host_log_has("outside the GIC's shared lines"));
 	}
+	/* What firmware says may be as wrong, and end where it began. */
+	f.spi_base = 80;
+	f.spi_count = ~0u - 40;
+	EXPECT_EQ(gicv2m_add(&f, irq_root_domain()), -EINVAL);
+	f.spi_base = ~0u;
+	f.spi_count = 64;
+	EXPECT_EQ(gicv2m_add(&f, irq_root_domain()), -EINVAL);
+	EXPECT(msi_controller_find(1) == NULL);
+}
+
+/* Firmware names registers where nothing answers: nothing but a line comes of it. */
+TEST(registers_that_are_not_there)
+{
+	struct platform_msi_frame f = { .reg = { FRAME_BASE, 0x1000 }, .ref = 1 };
+
+	begin();
+	host_hole = FRAME_BASE;
+	host_hole_size = 0x1000;
+	EXPECT_EQ(gicv2m_add(&f, irq_root_domain()), -ENXIO);
+	EXPECT(host_log_has("GICv2m: there is nothing at 0x"));
 	EXPECT(msi_controller_find(1) == NULL);
 }
 

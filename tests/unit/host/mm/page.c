@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include "host.h"
+#include "arch/arm64/cpu.h"
+#include "core/log.h"
 #include "core/panic.h"
 #include "mm/dma.h"
 #include "mm/kmap.h"
@@ -94,6 +96,18 @@ __attribute__((weak)) void dma_free(void *p, size_t size)
 /* A test that has physical memory of its own defines these, and dma_alloc, itself. */
 __attribute__((weak)) void *mmio_map(u64 phys, u64 size) { return (void *)phys; }
 void mmio_unmap(void *va, u64 size) { }
+
+void *mmio_map_found(u64 phys, u64 size, u32 at, const char *name)
+{
+	u8 *p = mmio_map(phys, size);
+	u32 word;
+
+	if (p && mmio_probe32(p + at, &word))
+		return p;
+	log_err("%s: there is nothing at %#llx", name, (unsigned long long)phys);
+	return NULL;
+}
+
 __attribute__((weak)) const void *memory_map_ro(u64 phys, u64 size) { return (const void *)phys; }
 
 bool page_is_short(void)
