@@ -497,6 +497,12 @@ static int map_texture(struct texture *t)
 	return 0;
 }
 
+/* The host brings texels in and out through the unit that drawing samples by, and does not put back what was there. */
+static void forget_sampled(struct virgl *v)
+{
+	v->sampled = NULL;
+}
+
 static int texture_read(struct texture *t)
 {
 	struct virgl *v = t->device->virgl;
@@ -505,6 +511,7 @@ static int texture_read(struct texture *t)
 	};
 	int error = map_texture(t);
 
+	forget_sampled(v);
 	if (!error && drmIoctl(v->fd, DRM_IOCTL_VIRTGPU_TRANSFER_FROM_HOST, &call))
 		error = -errno;
 	return error ? error : wait_buffer(v, t->bo);
@@ -517,6 +524,7 @@ static int texture_write(struct texture *t)
 		.bo_handle = t->bo, .box = { .w = (uint32_t)t->width, .h = (uint32_t)t->height, .d = 1 },
 	};
 
+	forget_sampled(v);
 	if (drmIoctl(v->fd, DRM_IOCTL_VIRTGPU_TRANSFER_TO_HOST, &call))
 		return -errno;
 	return wait_buffer(v, t->bo);
@@ -539,6 +547,7 @@ static int upload(struct texture *t, struct win_part part, const void *pixels, i
 		error = wait_buffer(v, t->bo);
 	if (error)
 		return error;
+	forget_sampled(v);
 	for (int row = 0; row < part.height; row++)
 		memcpy((char *)t->pixels + offset + (size_t)row * t->pitch, (const char *)pixels + (ptrdiff_t)row * stride,
 			(size_t)part.width * 4);
@@ -583,16 +592,24 @@ static void set_target(struct virgl *v, const struct texture *t)
 	emit_scissor(v, t->clip);
 }
 
+static void emit_sampled(struct virgl *v, uint32_t view)
+{
+	emit_command(v, VIRGL_SET_SAMPLER_VIEWS, VIRGL_NO_OBJECT, 3);
+	emit(v, VIRGL_FRAGMENT);
+	emit(v, 0);
+	emit(v, view);
+}
+
 static void set_sampled(struct virgl *v, const struct texture *t)
 {
 	use_buffer(v, t->bo);
 	if (v->sampled == t)
 		return;
+	/* The host takes no notice of a view that it believes to be set: none, and then this one. */
+	if (!v->sampled)
+		emit_sampled(v, 0);
 	v->sampled = t;
-	emit_command(v, VIRGL_SET_SAMPLER_VIEWS, VIRGL_NO_OBJECT, 3);
-	emit(v, VIRGL_FRAGMENT);
-	emit(v, 0);
-	emit(v, t->view);
+	emit_sampled(v, t->view);
 }
 
 static void drop_batch(struct virgl *v)
@@ -732,6 +749,7 @@ static int texture_update(struct texture *t, int x, int y, int width, int height
 		return error;
 	if (count / 4 + 16 > STREAM_WORDS)
 		return -E2BIG;
+	forget_sampled(v);
 	use_buffer(v, t->bo);
 	emit_write(v, t->resource, (int[]) { x, y, width, height }, (uint32_t)width, count);
 	emit_bytes(v, bytes, count);
