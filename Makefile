@@ -240,8 +240,16 @@ $B/desktop.cpio: tools/mkdesktop tools/lib/cpio.py $(DESKTOP_BIN)
 $B/gpu/draw: tests/gpu/guest/draw.c $(LIBWIN) Makefile | $(DESKTOP)
 	$(call say,DCC,$<)
 	$(Q)$(KCC) $(DCFLAGS) -Iuser -o $@ $< $(LIBWIN) $(DLIBS)
+
+# bterm: a terminal; and its parts without a window, driven by a test's script.
+VTERM := $(ROOT)/usr/lib/aarch64-linux-gnu/libvterm.a
+$(eval $(call desktop_program,bterm,$(VTERM)))
+$B/gpu/term: tests/gpu/guest/term.c $(patsubst user/%.c,$B/gpu/obj/%.o,$(filter-out %/main.c,$(wildcard user/bterm/*.c))) \
+		$(LIBWIN) Makefile | $(DESKTOP)
+	$(call say,DCC,$<)
+	$(Q)$(KCC) $(DCFLAGS) -Iuser -idirafter $(ROOT)/usr/include -o $@ $(filter %.c %.o,$^) $(VTERM) $(DLIBS)
 -include $(LIBWIN:%.o=%.d)
-GPU_PROGRAMS := $(PROBE) $B/gpu/draw $B/user/scanout
+GPU_PROGRAMS := $(PROBE) $B/gpu/draw $B/user/scanout $B/gpu/term
 
 # ---- what people call -------------------------------------------------------
 
