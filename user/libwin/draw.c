@@ -75,11 +75,24 @@ int win_open(struct win_device **result, const char *path, enum win_drawing how)
 	return 0;
 }
 
+int win_open_memory(struct win_device **result)
+{
+	struct win_device *device = calloc(1, sizeof *device);
+
+	if (!device)
+		return -ENOMEM;
+	device->fd = -1;
+	device->path = &software_path;
+	*result = device;
+	return 0;
+}
+
 void win_close(struct win_device *device)
 {
 	atlas_destroy(device);
 	virgl_close(device);
-	close(device->fd);
+	if (device->fd >= 0)
+		close(device->fd);
 	free(device);
 }
 
@@ -116,6 +129,27 @@ int win_create_kind(struct win_device *device, enum texture_kind kind, int width
 int win_create(struct win_device *device, int width, int height, struct win **win)
 {
 	return win_create_kind(device, TEXTURE_COLOUR, width, height, NULL, NULL, win);
+}
+
+static int fill_shared(struct texture *t, const void *argument)
+{
+	t->shared = true;
+	return t->device->path->texture_create(t);
+}
+
+int win_create_shared(struct win_device *device, int width, int height, struct win **result, int *fd)
+{
+	struct win *win;
+	int error = win_create_kind(device, TEXTURE_COLOUR, width, height, fill_shared, NULL, &win);
+
+	if (error)
+		return error;
+	error = device->path->texture_export(&win->texture, fd);
+	if (error)
+		win_destroy(win);
+	else
+		*result = win;
+	return error;
 }
 
 int win_create_screen(struct win_device *device, struct win **result)

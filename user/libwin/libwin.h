@@ -34,6 +34,8 @@ struct texture {
 	uint32_t           format;      /* the GPU's, of one that was imported; 0: the kind's */
 	bool               opaque;      /* of TEXTURE_IMAGE: its alpha is 1, whatever it says */
 	struct win_part    clip;        /* within it: what is drawn changes only this; set as a frame begins */
+	bool               shared;      /* is to be exported: other programs show it */
+	int                memory;      /* software's, if shared: the file of its pixels */
 };
 
 /*
@@ -59,6 +61,8 @@ struct path {
 	int (*texture_map)(struct texture *t);
 	int (*texture_read)(struct texture *t);
 	int (*texture_write)(struct texture *t);
+	/* A file descriptor of a shared texture for another program, the caller's: a dma-buf's, or of memory. */
+	int (*texture_export)(struct texture *t, int *fd);
 	/* A part of a TEXTURE_COVERAGE, from rows of width bytes; within a frame, what was drawn before has the old. */
 	int (*texture_update)(struct texture *t, int x, int y, int width, int height, const uint8_t *bytes);
 	/* A part of a TEXTURE_IMAGE, from rows that are stride bytes from each other. */
@@ -74,7 +78,7 @@ struct path {
 };
 
 struct win_device {
-	int                fd;
+	int                fd;          /* the card; -1: none, pictures are memory alone */
 	const struct path *path;
 	struct virgl      *virgl;       /* virgl.c's; NULL when the CPU draws */
 	struct atlas      *atlas;       /* font.c's; NULL until there is a font */
@@ -109,6 +113,13 @@ int win_create_kind(struct win_device *device, enum texture_kind kind, int width
 void win_draw(struct win *win, const struct quad *q);
 void win_keep(struct win *win, int error);
 int win_end_parts(struct win *win, const struct win_part *parts, int count);
+
+/*
+ * draw.c: a device without a card, and a picture whose pixels other programs may have: a dma-buf where the GPU draws,
+ * else a file of memory; rows are picture->texture.pitch bytes. The descriptor is the caller's.
+ */
+int win_open_memory(struct win_device **device);
+int win_create_shared(struct win_device *device, int width, int height, struct win **picture, int *fd);
 
 /* draw.c: 0xAARRGGBB as four numbers, multiplied by alpha. */
 void colour_floats(uint32_t colour, float numbers[4]);

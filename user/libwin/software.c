@@ -5,10 +5,12 @@
  * here. Blending is premultiplied source over destination, rounded to the nearest.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <xf86drm.h>
 
@@ -42,12 +44,34 @@ fail:
 	return error;
 }
 
+/* Memory that is a file, so that other programs can map it; it cannot shrink under them. */
+static int shared_create(struct texture *t)
+{
+	int error;
+
+	t->memory = memfd_create("libwin", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (t->memory < 0)
+		return -errno;
+	if (ftruncate(t->memory, (off_t)t->bytes) || fcntl(t->memory, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL))
+		goto fail;
+	t->pixels = mmap(NULL, t->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, t->memory, 0);
+	if (t->pixels == MAP_FAILED)
+		goto fail;
+	return 0;
+fail:
+	error = -errno;
+	close(t->memory);
+	return error;
+}
+
 static int texture_create(struct texture *t)
 {
 	if (t->kind == TEXTURE_SCREEN)
 		return screen_create(t);
 	t->pitch = (uint32_t)t->width * (t->kind == TEXTURE_COVERAGE ? 1 : 4);
 	t->bytes = (size_t)t->pitch * (size_t)t->height;
+	if (t->shared)
+		return shared_create(t);
 	t->pixels = calloc(1, t->bytes);
 	return t->pixels ? 0 : -ENOMEM;
 }
@@ -58,6 +82,9 @@ static void texture_destroy(struct texture *t)
 		struct drm_mode_destroy_dumb destroy = { .handle = t->bo };
 		munmap(t->pixels, t->bytes);
 		drmIoctl(t->device->fd, DRM_IOCTL_MODE_DESTROY_DUMB, &destroy);
+	} else if (t->shared) {
+		munmap(t->pixels, t->bytes);
+		close(t->memory);
 	} else {
 		free(t->pixels);
 	}
@@ -68,6 +95,12 @@ static int texture_stay(struct texture *t)
 {
 	(void)t;
 	return 0;
+}
+
+static int texture_export(struct texture *t, int *fd)
+{
+	*fd = fcntl(t->memory, F_DUPFD_CLOEXEC, 0);
+	return *fd < 0 ? -errno : 0;
 }
 
 static int texture_update(struct texture *t, int x, int y, int width, int height, const uint8_t *bytes)
@@ -210,6 +243,7 @@ static int draw(struct texture *target, const struct quad *q)
 
 const struct path software_path = {
 	.texture_create = texture_create, .texture_destroy = texture_destroy, .texture_map = texture_stay,
-	.texture_read = texture_stay, .texture_write = texture_stay, .texture_update = texture_update,
-	.upload = upload, .import = import, .frame_begin = texture_stay, .clip = texture_stay, .clear = clear, .draw = draw, .frame_end = texture_stay,
+	.texture_read = texture_stay, .texture_write = texture_stay, .texture_export = texture_export,
+	.texture_update = texture_update, .upload = upload, .import = import, .frame_begin = texture_stay,
+	.clip = texture_stay, .clear = clear, .draw = draw, .frame_end = texture_stay,
 };

@@ -4,12 +4,15 @@
  * All quads are drawn by one pair of shaders, whose fragment half works out coverage from the distance to the edge of a
  * rounded box, so a batch ends only when another texture comes or it is full. A batch's vertices travel in the stream
  * itself. A stream is submitted when it is full and at the end of a frame, and nobody waits for it but the same
- * picture's next frame, which is how a program keeps one frame ahead of the host and no more. The host runs a
- * context's streams in their order, so a buffer may be written again while draws that use it are under way.
+ * picture's next frame, which is how a program keeps one frame ahead of the host and no more. What a new texture needs
+ * waits in the stream for the first of them, so that all that is made before the first frame is there before the first
+ * stream: hosts exist that do not see textures that come later. The host runs a context's streams in their order, so a
+ * buffer may be written again while draws that use it are under way.
  *
  * A stream that the host refuses is an error on the host alone: the card tells nothing of it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -252,8 +255,8 @@ static void emit_indices(struct virgl *v)
 	emit(v, 0);
 }
 
-/* Everything that no frame changes, as the first stream. */
-static int set_up(struct virgl *v)
+/* Everything that no frame changes, as what the first stream begins with. */
+static void set_up(struct virgl *v)
 {
 	emit_command(v, VIRGL_CREATE_OBJECT, VIRGL_BLEND, 11);
 	emit(v, BLEND);
@@ -296,7 +299,6 @@ static int set_up(struct virgl *v)
 	emit(v, v->vertices);
 	use_buffer(v, v->vertices_bo);
 	use_buffer(v, v->indices_bo);
-	return submit(v);
 }
 
 /* ---- resources ----------------------------------------------------------------- */
@@ -347,7 +349,7 @@ int virgl_open(struct win_device *device)
 	if (!error)
 		error = create_buffer(v, VIRGL_BIND_INDICES, BATCH_QUADS * 6 * 2, &v->indices, &v->indices_bo);
 	if (!error)
-		error = set_up(v);
+		set_up(v);
 	device->virgl = v;
 	if (error)
 		virgl_close(device);
@@ -402,6 +404,24 @@ static void emit_view(struct virgl *v, struct texture *t)
 static int clear(struct texture *t, const float colour[4]);
 static void texture_destroy(struct texture *t);
 
+/* The host brings texels in and out through the unit that drawing samples by, and does not put back what was there. */
+static void forget_sampled(struct virgl *v)
+{
+	v->sampled = NULL;
+}
+
+/*
+ * Write a pixel of the guest's pages to the host: hosts exist on which a texture that others are to use stays without
+ * storage else.
+ */
+static int prime(struct texture *t)
+{
+	struct drm_virtgpu_3d_transfer_to_host call = { .bo_handle = t->bo, .box = { .w = 1, .h = 1, .d = 1 } };
+
+	forget_sampled(t->device->virgl);
+	return drmIoctl(t->device->virgl->fd, DRM_IOCTL_VIRTGPU_TRANSFER_TO_HOST, &call) ? -errno : 0;
+}
+
 static int texture_create(struct texture *t)
 {
 	struct virgl *v = t->device->virgl;
@@ -429,8 +449,8 @@ static int texture_create(struct texture *t)
 		emit_view(v, t);
 	if (!error && is_target(t))
 		error = clear(t, (float[4]) { 0 });
-	if (!error)
-		error = submit(v);
+	if (!error && t->shared)
+		error = prime(t);
 	if (error)
 		texture_destroy(t);
 	return error;
@@ -479,6 +499,11 @@ static int import(struct texture *t, int fd, uint32_t format)
 	return 0;
 }
 
+static int texture_export(struct texture *t, int *fd)
+{
+	return drmPrimeHandleToFD(t->device->fd, t->bo, DRM_CLOEXEC, fd) ? -errno : 0;
+}
+
 /* The pages behind the texture, mapped on the first need: most textures are never read or written by the CPU. */
 static int map_texture(struct texture *t)
 {
@@ -497,12 +522,6 @@ static int map_texture(struct texture *t)
 	return 0;
 }
 
-/* The host brings texels in and out through the unit that drawing samples by, and does not put back what was there. */
-static void forget_sampled(struct virgl *v)
-{
-	v->sampled = NULL;
-}
-
 static int texture_read(struct texture *t)
 {
 	struct virgl *v = t->device->virgl;
@@ -511,6 +530,8 @@ static int texture_read(struct texture *t)
 	};
 	int error = map_texture(t);
 
+	if (!error)
+		error = submit(v);
 	forget_sampled(v);
 	if (!error && drmIoctl(v->fd, DRM_IOCTL_VIRTGPU_TRANSFER_FROM_HOST, &call))
 		error = -errno;
@@ -523,11 +544,12 @@ static int texture_write(struct texture *t)
 	struct drm_virtgpu_3d_transfer_to_host call = {
 		.bo_handle = t->bo, .box = { .w = (uint32_t)t->width, .h = (uint32_t)t->height, .d = 1 },
 	};
+	int error = submit(v);
 
 	forget_sampled(v);
-	if (drmIoctl(v->fd, DRM_IOCTL_VIRTGPU_TRANSFER_TO_HOST, &call))
-		return -errno;
-	return wait_buffer(v, t->bo);
+	if (!error && drmIoctl(v->fd, DRM_IOCTL_VIRTGPU_TRANSFER_TO_HOST, &call))
+		error = -errno;
+	return error ? error : wait_buffer(v, t->bo);
 }
 
 /* The pages have what was sent before until that has gone to the host. */
@@ -782,6 +804,6 @@ static void texture_destroy(struct texture *t)
 const struct path virgl_path = {
 	.texture_create = texture_create, .texture_destroy = texture_destroy, .texture_map = map_texture,
 	.texture_read = texture_read, .texture_write = texture_write, .texture_update = texture_update,
-	.upload = upload, .import = import, .frame_begin = frame_begin, .clip = clip, .clear = clear, .draw = draw,
-	.frame_end = frame_end,
+	.texture_export = texture_export, .upload = upload, .import = import, .frame_begin = frame_begin, .clip = clip,
+	.clear = clear, .draw = draw, .frame_end = frame_end,
 };
