@@ -222,9 +222,9 @@ $B/gpu/obj/%-protocol.o: $B/wayland/%-protocol.c Makefile
 	$(call say,DCC,$<)
 	$(call compile,$(KCC) $(DCFLAGS) -idirafter $(ROOT)/usr/include)
 
-# $1: a folder of user/ that is a program of the desktop; $2: the libraries that it has beside libwin's.
+# $1: a folder of user/ that is a program of the desktop; $2: the libraries that it has beside libwin's; $3: objects.
 define desktop_program
-$B/desktop-bin/$1: $(patsubst user/%.c,$B/gpu/obj/%.o,$(wildcard user/$1/*.c)) $(LIBWIN) $(GLUE:%=$B/gpu/obj/%-protocol.o)
+$B/desktop-bin/$1: $(patsubst user/%.c,$B/gpu/obj/%.o,$(wildcard user/$1/*.c)) $3 $(LIBWIN) $(GLUE:%=$B/gpu/obj/%-protocol.o)
 	$$(call say,LINK,$$@)
 	$(Q)mkdir -p $$(@D)
 	$(Q)$$(KCC) -s -o $$@ $$^ -L$(ROOT)/usr/lib/aarch64-linux-gnu -Wl,-rpath-link,$(ROOT)/usr/lib/aarch64-linux-gnu \
@@ -233,6 +233,11 @@ $B/desktop-bin/$1: $(patsubst user/%.c,$B/gpu/obj/%.o,$(wildcard user/$1/*.c)) $
 -include $(patsubst user/%.c,$B/gpu/obj/%.d,$(wildcard user/$1/*.c))
 DESKTOP_BIN += $B/desktop-bin/$1
 endef
+
+# Programs with windows.
+WINDOWS := $(patsubst user/%.c,$B/gpu/obj/%.o,$(wildcard user/libwin/wayland/*.c))
+$(foreach p,bounce,$(eval $(call desktop_program,$p,-lwayland-client -lxkbcommon,$(WINDOWS))))
+-include $(WINDOWS:%.o=%.d)
 
 $B/desktop.cpio: tools/mkdesktop tools/lib/cpio.py $(DESKTOP_BIN)
 	$(call say,CPIO,$@)

@@ -93,7 +93,6 @@ static void texture_destroy(struct texture *t)
 /* The pixels are where they are. */
 static int texture_stay(struct texture *t)
 {
-	(void)t;
 	return 0;
 }
 

@@ -31,8 +31,7 @@
  * they are memory shared by wl_shm. win_on_gpu(desktop_device(desktop)) tells which.
  *
  * Coordinates are pixels from the window's upper left corner. Calls that can fail give 0 or a negative errno. A desktop
- * and all that was made of it belong to one thread at a time. Only window_create()'s first call of a desktop and
- * desktop_open() may sleep for the compositor's answer.
+ * and all that was made of it belong to one thread at a time. Only desktop_open() sleeps for the compositor's answer.
  */
 #ifndef LIBWIN_WINDOW_H
 #define LIBWIN_WINDOW_H
@@ -123,7 +122,7 @@ void *window_data(const struct window *window);
 int window_width(const struct window *window);
 int window_height(const struct window *window);
 bool window_focused(const struct window *window);
-int window_set_title(struct window *window, const char *title);
+void window_set_title(struct window *window, const char *title);
 
 /* The user cannot make it smaller than this by hand; 0: as small as anybody likes. */
 void window_set_least_size(struct window *window, int width, int height);
