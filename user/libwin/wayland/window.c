@@ -285,6 +285,7 @@ int window_begin_frame(struct window *w, struct win **win, struct window_area *a
 	w->fresh = w->damage;
 	w->area = part_union(w->damage, buffer->stale);
 	w->damage = (struct window_area) { 0 };
+	win_clip(buffer->picture, (struct win_part) { w->area.x, w->area.y, w->area.width, w->area.height });
 	*win = buffer->picture;
 	if (area)
 		*area = w->area;
