@@ -236,7 +236,10 @@ endef
 
 # Programs with windows.
 WINDOWS := $(patsubst user/%.c,$B/gpu/obj/%.o,$(wildcard user/libwin/wayland/*.c))
-$(foreach p,bounce,$(eval $(call desktop_program,$p,-lwayland-client -lxkbcommon,$(WINDOWS))))
+WLIBS   := -lwayland-client -lxkbcommon
+VTERM   := $(ROOT)/usr/lib/aarch64-linux-gnu/libvterm.a
+$(eval $(call desktop_program,bounce,$(WLIBS),$(WINDOWS)))
+$(eval $(call desktop_program,bterm,$(VTERM) $(WLIBS),$(WINDOWS)))
 -include $(WINDOWS:%.o=%.d)
 
 $B/desktop.cpio: tools/mkdesktop tools/lib/cpio.py $(DESKTOP_BIN)
@@ -246,9 +249,7 @@ $B/gpu/draw: tests/gpu/guest/draw.c $(LIBWIN) Makefile | $(DESKTOP)
 	$(call say,DCC,$<)
 	$(Q)$(KCC) $(DCFLAGS) -Iuser -o $@ $< $(LIBWIN) $(DLIBS)
 
-# bterm: a terminal; and its parts without a window, driven by a test's script.
-VTERM := $(ROOT)/usr/lib/aarch64-linux-gnu/libvterm.a
-$(eval $(call desktop_program,bterm,$(VTERM)))
+# bterm's parts without a window, driven by a test's script.
 $B/gpu/term: tests/gpu/guest/term.c $(patsubst user/%.c,$B/gpu/obj/%.o,$(filter-out %/main.c,$(wildcard user/bterm/*.c))) \
 		$(LIBWIN) Makefile | $(DESKTOP)
 	$(call say,DCC,$<)
