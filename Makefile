@@ -1,7 +1,7 @@
 # Builds the kernel, the first user programs and the initramfs.
 #
 #   make          build/Image, build/initramfs.cpio and .cpio.gz, and the floor check
-#   make run      boot it; commands are read from standard input if that is no terminal; GPU=virgl or 2d gives it a GPU
+#   make run      boot it; commands are read from standard input if that is no terminal; GPU=virgl or 2d: the desktop
 #   make debug    build/debug/Image: lock checking and assertions on
 #   make image    build/dunlin.img and build/dunlin.iso, which UEFI starts
 #   make swpan    build/swpan/Image: as debug, and user memory shut off by TTBR0 on CPUs without PAN
@@ -222,9 +222,13 @@ $B/gpu/obj/%-protocol.o: $B/wayland/%-protocol.c Makefile
 	$(call say,DCC,$<)
 	$(call compile,$(KCC) $(DCFLAGS) -idirafter $(ROOT)/usr/include)
 
+# Of this archive each program takes what it uses.
+$B/gpu/libwin.a: $(LIBWIN) $(GLUE:%=$B/gpu/obj/%-protocol.o)
+	$(Q)rm -f $@.$$$$ && $(CROSS)ar rcs $@.$$$$ $^ && mv $@.$$$$ $@
+
 # $1: a folder of user/ that is a program of the desktop; $2: the libraries that it has beside libwin's; $3: objects.
 define desktop_program
-$B/desktop-bin/$1: $(patsubst user/%.c,$B/gpu/obj/%.o,$(wildcard user/$1/*.c)) $3 $(LIBWIN) $(GLUE:%=$B/gpu/obj/%-protocol.o)
+$B/desktop-bin/$1: $(patsubst user/%.c,$B/gpu/obj/%.o,$(wildcard user/$1/*.c)) $3 $B/gpu/libwin.a
 	$$(call say,LINK,$$@)
 	$(Q)mkdir -p $$(@D)
 	$(Q)$$(KCC) -s -o $$@ $$^ -L$(ROOT)/usr/lib/aarch64-linux-gnu -Wl,-rpath-link,$(ROOT)/usr/lib/aarch64-linux-gnu \
@@ -233,6 +237,7 @@ $B/desktop-bin/$1: $(patsubst user/%.c,$B/gpu/obj/%.o,$(wildcard user/$1/*.c)) $
 -include $(patsubst user/%.c,$B/gpu/obj/%.d,$(wildcard user/$1/*.c))
 DESKTOP_BIN += $B/desktop-bin/$1
 endef
+$(eval $(call desktop_program,bwm,-lwayland-server -lxkbcommon))
 
 # Programs with windows.
 WINDOWS := $(patsubst user/%.c,$B/gpu/obj/%.o,$(wildcard user/libwin/wayland/*.c))
@@ -277,8 +282,8 @@ $B/.floors: tools/check-floors docs/floors.md $(KSRC) $(shell find kernel -name 
 	$(Q)tools/check-floors
 	$(Q)mkdir -p $B && touch $@
 
-run: $(IMAGES)
-	$(Q)tools/run $(if $(GPU),--gpu $(GPU)) $(RUNFLAGS)
+run: $(IMAGES) $(if $(GPU),$B/desktop.cpio)
+	$(Q)tools/run $(if $(GPU),--gpu $(GPU) --initrd $B/initramfs.cpio.gz --initrd $B/desktop.cpio) $(RUNFLAGS)
 
 tests-ready: all debug swpan $B/guest.cpio $(GPU_PROGRAMS)
 	$(Q)tools/setup test

@@ -5,12 +5,12 @@
  * output.c     the display: its size and rate, when a frame is drawn, wl_output, screens that come and go
  * compose.c    a frame: which parts of the display changed, and what is drawn there
  * client.c     what a client may have
- * buffer.c     pixels of clients: shared memory, which is uploaded, and the GPU's buffers, which are used as they are
+ * contents.c   what a surface shows: shared memory, which is uploaded, and the GPU's buffers, which are used as they are
  * dmabuf.c     zwp_linux_dmabuf_v1
  * region.c     wl_region
  * surface.c    wl_surface: pending and current state, frame callbacks
  * subsurface.c wl_subcompositor
- * xdg*.c       xdg_wm_base: toplevels are windows, popups hang from them
+ * xdg.c, toplevel.c, popup.c, positioner.c      xdg-shell: toplevels are windows, popups hang from them (xdg.h)
  * window.c     windows: their order, place, size and state, whoever asks: a client, the keyboard, the task bar
  * seat.c, evdev.c, keyboard.c, pointer.c, selection.c, drag.c      input: devices, wl_seat, clipboard (seat.h)
  * shell*.c     what the user does with windows, and what bwm draws itself: wallpaper, frames, task bar (shell.h)
@@ -33,6 +33,8 @@
 
 struct seat;
 struct shell;
+struct surface;
+struct surface_state;
 struct xdg_surface;
 
 /* ---- rectangles, and which parts of the display are to be drawn --------------------- */
@@ -89,7 +91,7 @@ struct server {
 	struct window        *active;           /* who has the keyboard; NULL: nobody */
 	struct seat          *seat;
 	struct shell         *shell;
-	uint32_t              serial_of_ping;
+	int                   placed;           /* windows that were placed: the next one's place depends on it */
 };
 
 /* output.c. output_create() gives a negative errno. */
@@ -117,46 +119,57 @@ struct client {
 	struct server     *server;
 	struct wl_client  *client;
 	struct wl_listener destroy;
+	bool               gone;        /* what it had goes one by one, and this last */
 	int                surfaces, buffers, objects;
 	long long          pixels;
 };
 
 /* The record of a client, made at the first call; NULL: there is no memory, and the client was told. */
 struct client *client_of(struct server *server, struct wl_client *client);
-/* Take one of what it may have, or post no_memory and be false. What was taken is given back by count--. */
+/* Take one of what it may have, or post no_memory and be false; give it back, of a client that may be gone by now. */
 bool client_take(struct client *client, int *count, int limit);
+void client_give(struct client *client, int *count);
 
 /* ---- pixels of clients ------------------------------------------------------------------- */
 
 /* A buffer of the GPU, imported (dmabuf.c). */
 struct dmabuf {
-	struct client      *client;     /* NULL once it is gone */
+	struct client      *client;
 	struct wl_resource *resource;   /* the wl_buffer; NULL once that is destroyed */
 	struct win         *image;
 	int                 width, height;
 	int                 users;      /* the wl_buffer and the surfaces that show it */
+	int                 shown;      /* the surfaces alone */
 };
 
 struct dmabuf *dmabuf_of(struct wl_resource *buffer);   /* NULL: it is of another kind */
-void dmabuf_drop(struct dmabuf *buffer);
+void dmabuf_show(struct dmabuf *buffer);    /* a surface shows it; and no more: its client may draw into it again */
+void dmabuf_hide(struct dmabuf *buffer);
 int dmabuf_create_global(struct server *server);
 
 /* What a surface shows. */
 struct contents {
 	struct win    *image;       /* NULL: nothing */
 	struct dmabuf *dmabuf;      /* whose image it is; NULL: the surface's own, uploaded from shared memory */
-	int            width, height;       /* of the buffer, in its pixels */
+	int            width, height;       /* of the image */
 	bool           opaque;
 };
+
+/* What an attached buffer is: false, the client being told, for one that cannot be shown. */
+bool contents_buffer_size(struct surface *s, struct wl_resource *buffer, int *width, int *height);
+/* Show s->waiting's buffer: the GPU's at once; shared memory's pixels are taken later, or now by contents_take(). */
+void contents_attach(struct surface *s);
+void contents_take(struct surface *s);
+void contents_clear(struct surface *s);
 
 /* ---- surfaces ------------------------------------------------------------------------------ */
 
 struct region;      /* region.c: a list of rectangles that were added and taken away */
 struct region *region_of(struct wl_resource *resource);
-struct region *region_copy(const struct region *region);    /* NULL for NULL: everywhere */
+struct region *region_copy(const struct region *region);    /* NULL: there is no memory */
 void region_free(struct region *region);
 bool region_has(const struct region *region, int x, int y); /* true for NULL */
-int region_create(struct client *client, struct wl_client *by, uint32_t version, uint32_t id);
+void region_create(struct client *client, uint32_t version, uint32_t id);
 
 struct surface_state {
 	bool                attached;       /* a buffer, or none, was attached */
@@ -164,9 +177,8 @@ struct surface_state {
 	struct wl_listener  buffer_gone;
 	int                 dx, dy;         /* how the buffer lies to the one before */
 	int                 scale, transform;
-	bool                damaged;
-	rect                damage;         /* of the surface */
-	rect                buffer_damage;  /* of the buffer */
+	struct damage       damage;         /* of the surface */
+	struct damage       buffer_damage;  /* of the buffer */
 	struct region      *input;          /* NULL: everywhere */
 	bool                input_set;
 	struct wl_list      frames;         /* wl_callback by wl_resource_get_link() */
@@ -197,13 +209,10 @@ struct surface {
 	int                        dx, dy;      /* the sum of what attach said, for who moves it (the cursor's hotspot) */
 	struct region             *input;
 	struct wl_list             frames;      /* frame callbacks of the current state */
-	struct wl_list             below, above;    /* subsurfaces by link, in order; between them is the surface itself */
-	struct wl_list             pending_below, pending_above;
+	struct wl_list             below, above;    /* struct subsurface by link, the lowest first: under it, over it */
+	struct wl_list             pending_below, pending_above;    /* by pending_link: as they are from the next commit on */
 	struct subsurface         *subsurface;  /* if it is one */
 	struct wl_signal           gone;        /* emitted with the surface when it is destroyed */
-	int                        drawn_x, drawn_y;    /* where on the display, if seen: kept by compose.c's walk */
-	bool                       seen;        /* it was part of the last frame's picture */
-	struct wl_list             link_seen;
 };
 
 int surface_create_global(struct server *server);   /* wl_compositor */
@@ -211,6 +220,29 @@ int subsurface_create_global(struct server *server);
 struct surface *surface_of(struct wl_resource *resource);
 /* Give it a role, or post the error (of that interface) and be false: it has another. */
 bool surface_set_role(struct surface *s, const struct surface_role *role, void *object, struct wl_resource *by, uint32_t error);
+
+/* For subsurface.c: state that was kept for later is the surface's from now on; commit of a synchronised one. */
+void surface_apply(struct surface *s, struct surface_state *state);
+void state_set_buffer(struct surface_state *state, struct wl_resource *buffer);    /* NULL: none */
+void state_merge(struct surface_state *into, struct surface_state *from);
+/* Tell the client that now is a good time for its next frame: milliseconds of CLOCK_MONOTONIC. */
+void surface_frame_done(struct surface *s, uint32_t time);
+/* A part of the surface is to be drawn anew, if it is shown. */
+void surface_damage(struct surface *s, rect part);
+
+struct subsurface {
+	struct surface     *surface;
+	struct surface     *parent;         /* NULL: it is gone, and so is this one from the display */
+	struct wl_resource *resource;
+	struct wl_list      link, pending_link;
+	int                 x, y, pending_x, pending_y;
+	bool                synchronised;
+};
+
+/* Whether commits wait for the parent's; the parent was committed; it is gone. */
+bool subsurface_waits(const struct surface *s);
+void subsurfaces_commit(struct surface *parent);
+void subsurfaces_orphan(struct surface *parent);
 
 /* The surface, of it and its subsurfaces, that takes input at this place in its coordinates; NULL: none. */
 struct surface *surface_at(struct surface *s, int x, int y, int *sx, int *sy);
@@ -241,6 +273,13 @@ struct window {
 	bool                resizing;       /* by hand, now */
 	bool                framed;         /* bwm draws its frame (shell.h); else the client does, or nobody */
 	bool                unanswered;     /* it did not answer a ping: it hangs */
+	int                 width, height;  /* of its geometry, as it was at the last commit */
+	int                 least_width, least_height, most_width, most_height;     /* 0: no such limit */
+	int                 pending_least_width, pending_least_height, pending_most_width, pending_most_height;
+	int                 asked_width, asked_height;  /* of the geometry, in the last configure; 0: as the client likes */
+	bool                placing;        /* it is maximised or the like, and with its client's answer goes to this place */
+	int                 place_x, place_y;
+	rect                drawn;          /* window_extents() in the frame that is shown */
 	rect                restored;       /* its geometry before it was maximised or fullscreen */
 	enum window_edges   resize_edges;   /* which of its edges move when it is resized: the others stay */
 	char               *title, *app_id; /* NULL: it has none */
@@ -253,7 +292,7 @@ rect window_geometry(const struct window *w);       /* on the display */
 rect window_extents(const struct window *w);        /* with its frame and all its surfaces and popups: what is drawn */
 bool window_visible(const struct window *w);        /* mapped and not minimised */
 void window_raise(struct window *w);                /* above all others but its own dialogues */
-void window_activate(struct window *w);             /* raise it, and give it the keyboard; NULL: nobody has it */
+void window_activate(struct window *w);             /* raise it, and give it the keyboard */
 void window_move(struct window *w, int x, int y);
 void window_resize(struct window *w, int width, int height, enum window_edges edges);   /* asks the client */
 void window_resize_begin(struct window *w), window_resize_end(struct window *w);        /* around those by hand */
@@ -281,29 +320,32 @@ struct window *window_create(struct server *server, struct xdg_surface *xdg, str
 void window_destroy(struct window *w);
 void window_map(struct window *w);
 void window_unmap(struct window *w);
+void window_committed(struct window *w);            /* its geometry may have another size */
+/* For output.c: the display has another size. */
+void windows_fit(struct server *server);
+/* Its title, state or frame is another one: what is seen of it is drawn anew, and the shell is told. */
+void window_changed(struct window *w);
+void window_frame_changed(struct window *w);
 
 /* ---- xdg-shell ---------------------------------------------------------------------------------- */
 
 struct popup {
 	struct wl_list      link;           /* of its window */
 	struct xdg_surface *xdg;
-	struct xdg_surface *parent;
+	struct xdg_surface *parent;         /* NULL: it is gone */
 	struct wl_resource *resource;       /* xdg_popup */
 	struct surface     *surface;
-	struct window      *window;         /* NULL: its parent is gone */
+	struct window      *window;         /* NULL: it is gone */
 	int                 x, y;           /* of its geometry, from its parent's geometry */
 	int                 width, height;  /* as was configured */
 	bool                mapped, grabs;
+	bool                repositioned;   /* which its next configure tells, with this token */
+	uint32_t            token;
 };
 
 int xdg_create_global(struct server *server);
 int decoration_create_global(struct server *server);
 void popup_dismiss(struct popup *popup);            /* with those that hang from it; the client destroys them */
 rect popup_geometry(const struct popup *popup);     /* on the display */
-
-/* For window.c: tell a toplevel's client size (0: its own choice) and state; where its geometry lies in its surface. */
-void toplevel_configure(struct window *w, int width, int height);
-rect xdg_geometry(const struct xdg_surface *xdg);
-void toplevel_set_framed(struct window *w);
 
 #endif

@@ -75,7 +75,7 @@ void win_clip(struct win *win, struct win_part part)
 
 void win_compose(struct win *win, struct win *image, const struct win_placement *p)
 {
-	static const float axes[4][2] = { { 1, 0 }, { 0, -1 }, { -1, 0 }, { 0, 1 } };
+	static const float axes[4][2] = { { 1, 0 }, { 0, 1 }, { -1, 0 }, { 0, -1 } };
 	bool upright = p->quarters % 2 == 0;
 	const float *axis = axes[p->quarters & 3];
 	const struct texture *t = &image->texture;
@@ -116,4 +116,12 @@ int win_screen_refresh(const struct win *screen)
 uint32_t win_screen_crtc(const struct win *screen)
 {
 	return screen->crtc;
+}
+
+bool win_screen_current(const struct win *screen)
+{
+	int width, height;
+
+	return !kms_display_size(screen->texture.device, &width, &height) && width == screen->texture.width &&
+		height == screen->texture.height;
 }

@@ -32,7 +32,7 @@ int win_upload(struct win *image, struct win_part part, const void *pixels, int 
 /* In a frame: what is drawn from here on changes only this part. A frame begins with all of the picture. */
 void win_clip(struct win *win, struct win_part part);
 
-/* How a picture is drawn: turned by quarters to the left about its middle, first mirrored left to right or not. */
+/* How a picture is drawn: turned by quarters to the right about its middle, first mirrored left to right or not. */
 struct win_placement {
 	float x, y, width, height;  /* where it lies after it was turned */
 	float alpha, radius;        /* 0 to 1; of its corners, in pixels */
@@ -51,5 +51,8 @@ int win_device_fd(const struct win_device *device);
 /* The display's refresh rate in thousandths of a frame a second, and the CRTC that shows the picture. */
 int win_screen_refresh(const struct win *screen);
 uint32_t win_screen_crtc(const struct win *screen);
+
+/* Whether the display is still there and of the picture's size. Asks the card, which may sleep. */
+bool win_screen_current(const struct win *screen);
 
 #endif

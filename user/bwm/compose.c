@@ -1,0 +1,114 @@
+/*
+ * A frame: the damaged parts of the display, each drawn from the wallpaper up within a clip of its own.
+ *
+ * Who is outside of a part is not drawn for it. What changed is all that is sent to the display, and a frame without
+ * damage draws nothing: it only tells clients, who asked, that it is time for their next.
+ */
+#include "shell.h"
+
+struct drawing {
+	struct win   *screen;
+	rect          part;
+	struct window *window;      /* NULL: of none */
+};
+
+/* wl_output.transform: turned by quarters, and from FLIPPED on mirrored before. */
+static void draw_surface(struct surface *s, int x, int y, void *argument)
+{
+	const struct drawing *d = argument;
+	struct win_placement place = {
+		.x = (float)x, .y = (float)y, .width = (float)s->width, .height = (float)s->height, .alpha = 1,
+		.quarters = s->transform & 3, .mirrored = s->transform & 4,
+	};
+
+	if (!s->contents.image || rect_empty(rect_meet((rect) { x, y, s->width, s->height }, d->part)))
+		return;
+	if (d->window && d->window->surface == s)
+		place.radius = shell_corner_radius(d->window);
+	win_compose(d->screen, s->contents.image, &place);
+}
+
+/* The window's surfaces and its popups', each from its lowest up. */
+static void walk_window(struct window *w, surface_visitor *visit, void *argument)
+{
+	struct popup *popup;
+	int x, y;
+
+	if (surface_place(w->surface, &x, &y))
+		surface_walk(w->surface, x, y, visit, argument);
+	wl_list_for_each(popup, &w->popups, link)
+		if (surface_place(popup->surface, &x, &y))
+			surface_walk(popup->surface, x, y, visit, argument);
+}
+
+static void walk_all(struct server *server, surface_visitor *visit, void *argument)
+{
+	struct window *w;
+
+	wl_list_for_each(w, &server->windows, link)
+		if (window_visible(w))
+			walk_window(w, visit, argument);
+	shell_walk_surfaces(server, visit, argument);
+}
+
+static void draw_part(struct server *server, struct win *screen, rect part)
+{
+	struct drawing d = { screen, part, NULL };
+	struct window *w;
+
+	win_clip(screen, part);
+	shell_draw_background(server, screen, part);
+	wl_list_for_each(w, &server->windows, link) {
+		if (!window_visible(w) || rect_empty(rect_meet(w->drawn, part)))
+			continue;
+		shell_draw_frame(w, screen, part);
+		d.window = w;
+		walk_window(w, draw_surface, &d);
+	}
+	d.window = NULL;
+	shell_draw_top(server, screen, part);
+	shell_walk_surfaces(server, draw_surface, &d);
+}
+
+static void take(struct surface *s, int x, int y, void *argument)
+{
+	contents_take(s);
+}
+
+static void done(struct surface *s, int x, int y, void *argument)
+{
+	surface_frame_done(s, *(const uint32_t *)argument);
+}
+
+/* Draw, and on an error, which is the card's and may pass, all again with the next frame that is wanted. */
+static void draw(struct output *o)
+{
+	struct damage damage = o->damage;
+
+	o->damage.count = 0;
+	if (win_begin_frame(o->screen))
+		return;
+	for (int i = 0; i < damage.count; i++)
+		draw_part(o->server, o->screen, damage.parts[i]);
+	if (win_end_frame_parts(o->screen, damage.parts, damage.count))
+		o->damage = (struct damage) { .count = 1, .parts[0] = { 0, 0, o->width, o->height } };
+	o->frames++;
+}
+
+void compose_frame(struct output *o)
+{
+	struct server *server = o->server;
+	uint32_t time = (uint32_t)(o->last / 1000000);
+	struct window *w;
+
+	if (!o->screen)
+		return;
+	walk_all(server, take, NULL);
+	if (o->damage.count > 0) {
+		wl_list_for_each(w, &server->windows, link)
+			w->drawn = window_visible(w) ? window_extents(w) : (rect) { 0 };
+		draw(o);
+		shell_scene_changed(server);
+	}
+	walk_all(server, done, &time);
+}
