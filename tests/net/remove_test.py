@@ -39,7 +39,7 @@ def rebound(driver, give, take, **options):
         vm.run("until wget -q -O /dev/null http://10.0.2.2:8099/10m 2>/dev/null; do :; done")
         card = cards(vm, driver)[0]
         # Without end, on each card; what is cut off on the one that goes is begun anew.
-        vm.run("(while [ ! -e /tmp/stop ]; do wget -q -T 3 -O - http://10.77.0.1/10m >/dev/null 2>&1; done) & first=$!")
+        vm.run("(while [ ! -e /tmp/stop ]; do timeout 5 wget -q -O - http://10.77.0.1/10m >/dev/null 2>&1; done) & first=$!")
         vm.run("(while [ ! -e /tmp/stop ]; do wget -q -O - http://10.0.2.2:8099/10m | sha256sum; done >/tmp/sums) & other=$!")
         for _ in range(ROUNDS):
             vm.run(take.format(card=card, driver=driver))
@@ -92,7 +92,7 @@ def test_plugged_in_and_out():
                    "ip addr add 10.0.2.15/24 dev eth1; until wget -q -O /tmp/10m http://10.0.2.2:8099/10m; do :; done")
             assert want in vm.run("sha256sum /tmp/10m")
             # It is pulled out of the middle of what it does.
-            vm.run("(while [ ! -e /tmp/out ]; do wget -q -T 1 -O /dev/null http://10.0.2.2:8099/10m; done 2>/dev/null) & "
+            vm.run("(while [ ! -e /tmp/out ]; do timeout 5 wget -q -O /dev/null http://10.0.2.2:8099/10m; done 2>/dev/null) & "
                    "other=$!")
             vm.qmp("device_del", id="hot")
             vm.run("while [ -e /sys/class/net/eth1 ]; do :; done; touch /tmp/out; wait $other; rm /tmp/out")
