@@ -243,7 +243,7 @@ $(eval $(call desktop_program,bwm,-lwayland-server -lxkbcommon))
 WINDOWS := $(patsubst user/%.c,$B/gpu/obj/%.o,$(wildcard user/libwin/wayland/*.c))
 WLIBS   := -lwayland-client -lxkbcommon
 VTERM   := $(ROOT)/usr/lib/aarch64-linux-gnu/libvterm.a
-$(eval $(call desktop_program,bounce,$(WLIBS),$(WINDOWS)))
+$(foreach p,bounce btop blog,$(eval $(call desktop_program,$p,$(WLIBS),$(WINDOWS))))
 $(eval $(call desktop_program,bterm,$(VTERM) $(WLIBS),$(WINDOWS)))
 -include $(WINDOWS:%.o=%.d)
 
