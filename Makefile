@@ -247,9 +247,10 @@ $(foreach p,bounce btop blog,$(eval $(call desktop_program,$p,$(WLIBS),$(WINDOWS
 $(eval $(call desktop_program,bterm,$(VTERM) $(WLIBS),$(WINDOWS)))
 -include $(WINDOWS:%.o=%.d)
 
-$B/desktop.cpio: tools/mkdesktop tools/lib/cpio.py $(DESKTOP_BIN)
+ENTRIES := $(wildcard user/*/*.desktop)
+$B/desktop.cpio: tools/mkdesktop tools/lib/cpio.py $(DESKTOP_BIN) $(ENTRIES)
 	$(call say,CPIO,$@)
-	$(Q)tools/mkdesktop --root $(ROOT) $(DESKTOP_BIN:%=--program=%) $@
+	$(Q)tools/mkdesktop --root $(ROOT) $(DESKTOP_BIN:%=--program=%) $(ENTRIES:%=--entry=%) $@
 $B/gpu/draw: tests/gpu/guest/draw.c $(LIBWIN) Makefile | $(DESKTOP)
 	$(call say,DCC,$<)
 	$(Q)$(KCC) $(DCFLAGS) -Iuser -o $@ $< $(LIBWIN) $(DLIBS)
