@@ -57,6 +57,7 @@ struct drm_crtc {
 	struct gpu_rect told_rect;	/* [K] */
 	s32 cursor_x, cursor_y;		/* [K] */
 	struct gpu_object *cursor;	/* the pointer's picture, referenced; NULL: none [K] */
+	struct drm_file *cursor_file;	/* who set it [K] */
 };
 
 struct drm_device {
@@ -67,6 +68,7 @@ struct drm_device {
 	struct drm_ids framebuffers;	/* by id - DRM_FB_FIRST [K] */
 	struct drm_ids contexts;	/* struct drm_file [K] */
 	struct drm_ids magics;		/* struct drm_file [K] */
+	struct drm_ids names;		/* struct gpu_object, by its name for all who may open one (GEM_FLINK) [K] */
 	struct drm_file *master;	/* NULL: nobody is [K] */
 	struct list_node files;		/* struct drm_file.node [K] */
 	u32 changes;			/* of the display, for whoever asks [a] */
@@ -135,6 +137,8 @@ struct gpu_object *drm_object_get(struct drm_file *f, u32 handle);
 int drm_handle_add(struct drm_file *f, struct gpu_object *o, u32 *handle);
 /* Its handle in this file, 0: it has none. [F] */
 u32 drm_handle_find(struct drm_file *f, const struct gpu_object *o);
+/* A handle for an object that comes from elsewhere, the one that it has if there is one. Takes over the reference. */
+int drm_object_import(struct drm_file *f, struct gpu_object *o, u32 *handle);
 /* The file's context in the host, made if it has none: 0, -errno. [F] */
 int drm_context_make(struct drm_file *f);
 void drm_handles_release(struct drm_file *f);
@@ -154,6 +158,8 @@ struct drm_framebuffer *drm_fb_find(struct drm_device *dev, u32 id);	/* [K] */
 void drm_fb_release(struct drm_file *f);	/* all of a file that is closed. [K] */
 
 /* ---- drm_scanout.c ---- */
+/* The pointers of a file that is closed go. [K] */
+void drm_cursor_release(struct drm_file *f);
 /* Nothing shows the framebuffer any more. [K] */
 void drm_scanout_forget(struct drm_device *dev, struct drm_framebuffer *fb);
 /* Whatever is not on is off. [K] */
@@ -164,6 +170,8 @@ int drm_dpms_set(struct drm_device *dev, u32 scanout, u64 state);
 int drm_sync_install(struct gpu_device *gpu, u64 fence);
 /* Is it one of the device's? 0, -EINVAL. */
 int drm_sync_check(struct gpu_device *gpu, s32 fd);
+/* The fence that the descriptor stands for into *fence: 0, -EINVAL as above. */
+int drm_sync_fence(struct gpu_device *gpu, s32 fd, u64 *fence);
 
 /* ---- sysfs.c ---- */
 int drm_sysfs_add(struct drm_device *dev);

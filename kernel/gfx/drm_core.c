@@ -170,7 +170,8 @@ static long auth_magic(struct drm_file *f, void *arg)
 	return who ? 0 : -EINVAL;
 }
 
-/* There is no interrupt for a vertical blank to wait for, and no sync object: as Linux says for this device. */
+/* There is no interrupt for a vertical blank to wait for, and no sync object: as Linux says for this device. Atomic
+ * modesetting and leases of parts of the display it has: programs that hear that they are not there do without. */
 static long unsupported(struct drm_file *f, void *arg) { return -EOPNOTSUPP; }
 
 /* No table of colours either. */
@@ -206,5 +207,9 @@ const struct drm_ioctl drm_core_ioctls[] = {
 	DRM_IOCTL_DEF(MODE_GETGAMMA, 0, no_gamma),
 	DRM_IOCTL_DEF(MODE_SETGAMMA, DRM_MASTER, no_gamma),
 	DRM_IOCTL_DEF(MODE_ATOMIC, DRM_MASTER, unsupported),
+	DRM_IOCTL_DEF(MODE_CREATE_LEASE, DRM_MASTER, unsupported),
+	DRM_IOCTL_DEF(MODE_LIST_LESSEES, DRM_MASTER, unsupported),
+	DRM_IOCTL_DEF(MODE_GET_LEASE, DRM_MASTER, unsupported),
+	DRM_IOCTL_DEF(MODE_REVOKE_LEASE, DRM_MASTER, unsupported),
 	{ 0 }
 };

@@ -240,6 +240,7 @@ static void drm_release(struct file *file)
 	list_remove(&f->node);
 	drm_master_release(f);
 	drm_fb_release(f);
+	drm_cursor_release(f);
 	mutex_unlock(&dev->lock);
 	drm_handles_release(f);
 	list_for_each_safe(e, next, &f->events, node)
@@ -414,6 +415,7 @@ void gpu_free(struct gpu_device *gpu)
 	drm_ids_free(&dev->framebuffers);
 	drm_ids_free(&dev->contexts);
 	drm_ids_free(&dev->magics);
+	drm_ids_free(&dev->names);
 	kfree(dev);
 }
 

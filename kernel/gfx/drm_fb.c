@@ -125,16 +125,9 @@ static u32 handle_of(struct drm_file *f, struct gpu_object *o)
 	u32 handle = 0;
 
 	if (READ_ONCE(f->dev->master) == f || current_capable(CRED_SYS_ADMIN)) {
-		mutex_lock(&f->lock);
-		handle = drm_handle_find(f, o);
-		if (!handle) {
-			gpu_object_get(o);
-			if (drm_handle_add(f, o, &handle)) {
-				handle = 0;
-				gpu_object_put(o);
-			}
-		}
-		mutex_unlock(&f->lock);
+		gpu_object_get(o);
+		if (drm_object_import(f, o, &handle))
+			handle = 0;
 	}
 	return handle;
 }

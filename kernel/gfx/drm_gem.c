@@ -29,6 +29,7 @@ void drm_object_gone(struct gpu_object *o)
 
 	mutex_lock(&dev->lock);
 	drm_ids_remove(&dev->objects, o->id);
+	drm_ids_remove(&dev->names, o->name);
 	mutex_unlock(&dev->lock);
 }
 
@@ -99,6 +100,24 @@ int drm_handle_add(struct drm_file *f, struct gpu_object *o, u32 *handle)
 	return -ENOMEM;
 }
 
+/* One handle an object, however often it comes in. */
+int drm_object_import(struct drm_file *f, struct gpu_object *o, u32 *handle)
+{
+	int err = 0;
+
+	mutex_lock(&f->lock);
+	*handle = drm_handle_find(f, o);
+	if (!*handle) {
+		gpu_object_get(o);
+		err = drm_handle_add(f, o, handle);
+	}
+	mutex_unlock(&f->lock);
+	gpu_object_put(o);
+	if (err)
+		gpu_object_put(o);
+	return err;
+}
+
 /* -EINVAL: there is none of that number. */
 static int handle_close(struct drm_file *f, u32 handle)
 {
@@ -138,6 +157,45 @@ void drm_handles_release(struct drm_file *f)
 static long gem_close(struct drm_file *f, void *arg)
 {
 	return handle_close(f, ((struct drm_gem_close *)arg)->handle);
+}
+
+/* ---- names ------------------------------------------------------------------------------------------ */
+
+/* A number by which who was authenticated gets a handle of its own; descriptors (drm_prime.c) have taken their place. */
+static long gem_flink(struct drm_file *f, void *arg)
+{
+	struct drm_gem_flink *r = arg;
+	struct gpu_object *o = drm_object_get(f, r->handle);
+	struct drm_device *dev = f->dev;
+
+	if (!o)
+		return -ENOENT;
+	mutex_lock(&dev->lock);
+	if (!o->name)
+		o->name = drm_ids_add(&dev->names, o);
+	r->name = o->name;
+	mutex_unlock(&dev->lock);
+	gpu_object_put(o);
+	return r->name ? 0 : -ENOMEM;
+}
+
+static long gem_open(struct drm_file *f, void *arg)
+{
+	struct drm_gem_open *r = arg;
+	struct gpu_object *o;
+	int err;
+
+	mutex_lock(&f->dev->lock);
+	o = drm_ids_get(&f->dev->names, r->name);
+	if (o && !ref_get_unless_zero(&o->vm.refs))	/* it is about to go */
+		o = NULL;
+	mutex_unlock(&f->dev->lock);
+	if (!o)
+		return -ENOENT;
+	r->size = o->size;
+	err = drm_object_import(f, o, &r->handle);
+	f->dev->gpu->ops->kick(f->dev->gpu);
+	return err;
 }
 
 /* ---- dumb buffers ----------------------------------------------------------------------------------- */
@@ -227,6 +285,8 @@ struct vm_object *drm_mmap(struct drm_file *f, u64 offset, u64 len, bool shared)
 
 const struct drm_ioctl drm_gem_ioctls[] = {
 	DRM_IOCTL_DEF(GEM_CLOSE, DRM_RENDER_ALLOW, gem_close),
+	DRM_IOCTL_DEF(GEM_FLINK, DRM_AUTH, gem_flink),
+	DRM_IOCTL_DEF(GEM_OPEN, DRM_AUTH, gem_open),
 	DRM_IOCTL_DEF(MODE_CREATE_DUMB, 0, create_dumb),
 	DRM_IOCTL_DEF(MODE_MAP_DUMB, 0, map_dumb),
 	DRM_IOCTL_DEF(MODE_DESTROY_DUMB, 0, destroy_dumb),

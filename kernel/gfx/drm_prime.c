@@ -48,6 +48,37 @@ static u32 buf_poll(struct file *file, struct poll_table *t)
 	return gpu_fence_is_done(o->dev, fence) ? EPOLLIN | EPOLLOUT : 0;
 }
 
+/* What is to be done with it before others may, as a sync file. */
+static long fence_export(struct gpu_object *o, u64 arg)
+{
+	struct dma_buf_export_sync_file s;
+
+	if (copy_from_user(&s, arg, sizeof(s)))
+		return -EFAULT;
+	if (s.flags & ~(u32)DMA_BUF_SYNC_RW || !s.flags)
+		return -EINVAL;
+	s.fd = drm_sync_install(o->dev, READ_ONCE(o->fence));
+	if (s.fd < 0)
+		return s.fd;
+	if (!copy_to_user(arg, &s, sizeof(s)))
+		return 0;
+	fd_close(s.fd);
+	return -EFAULT;
+}
+
+static long fence_import(struct gpu_object *o, u64 arg)
+{
+	struct dma_buf_import_sync_file s;
+	u64 fence;
+
+	if (copy_from_user(&s, arg, sizeof(s)))
+		return -EFAULT;
+	if (s.flags & ~(u32)DMA_BUF_SYNC_RW || !s.flags || drm_sync_fence(o->dev, s.fd, &fence))
+		return -EINVAL;
+	gpu_object_fence(o, fence);
+	return 0;
+}
+
 /* Before the CPU reads what was drawn, it must have been drawn; memory is coherent. */
 static long buf_ioctl(struct file *file, u32 cmd, u64 arg)
 {
@@ -55,6 +86,10 @@ static long buf_ioctl(struct file *file, u32 cmd, u64 arg)
 	struct dma_buf_sync s;
 	int err;
 
+	if (cmd == DMA_BUF_IOCTL_EXPORT_SYNC_FILE)
+		return fence_export(o, arg);
+	if (cmd == DMA_BUF_IOCTL_IMPORT_SYNC_FILE)
+		return fence_import(o, arg);
 	if (cmd != DMA_BUF_IOCTL_SYNC)
 		return -ENOTTY;
 	if (copy_from_user(&s, arg, sizeof(s)))
@@ -115,24 +150,6 @@ static long handle_to_fd(struct drm_file *f, void *arg)
 	return 0;
 }
 
-/* One handle an object, however often it comes in. Takes over the reference. */
-static int import(struct drm_file *f, struct gpu_object *o, u32 *handle)
-{
-	int err = 0;
-
-	mutex_lock(&f->lock);
-	*handle = drm_handle_find(f, o);
-	if (!*handle) {
-		gpu_object_get(o);
-		err = drm_handle_add(f, o, handle);
-	}
-	mutex_unlock(&f->lock);
-	gpu_object_put(o);
-	if (err)
-		gpu_object_put(o);
-	return err;
-}
-
 static long fd_to_handle(struct drm_file *f, void *arg)
 {
 	struct drm_prime_handle *p = arg;
@@ -149,7 +166,7 @@ static long fd_to_handle(struct drm_file *f, void *arg)
 	fd_return(r);
 	if (!o)
 		return -EINVAL;
-	err = import(f, o, &p->handle);
+	err = drm_object_import(f, o, &p->handle);
 	f->dev->gpu->ops->kick(f->dev->gpu);
 	return err;
 }

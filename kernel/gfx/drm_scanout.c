@@ -289,8 +289,9 @@ static int picture_send(struct gpu_device *gpu, struct gpu_object *o, u32 width,
 }
 
 /* o: referenced, this takes it over on success. [K] */
-static int cursor_set(struct drm_device *dev, u32 n, const struct drm_mode_cursor2 *r, struct gpu_object *o)
+static int cursor_set(struct drm_file *f, u32 n, const struct drm_mode_cursor2 *r, struct gpu_object *o)
 {
+	struct drm_device *dev = f->dev;
 	struct drm_crtc *c = &dev->crtcs[n];
 	bool picture = r->flags & DRM_MODE_CURSOR_BO;
 	int err = o ? picture_send(dev->gpu, o, r->width, r->height) : 0;
@@ -307,8 +308,27 @@ static int cursor_set(struct drm_device *dev, u32 n, const struct drm_mode_curso
 		if (c->cursor)
 			gpu_object_put(c->cursor);
 		c->cursor = o;
+		c->cursor_file = f;
 	}
 	return err;
+}
+
+void drm_cursor_release(struct drm_file *f)
+{
+	struct drm_device *dev = f->dev;
+
+	for (u32 n = 0; n < dev->gpu->scanout_count; n++) {
+		struct drm_crtc *c = &dev->crtcs[n];
+
+		if (c->cursor_file != f)
+			continue;
+		c->cursor_file = NULL;
+		if (c->cursor)
+			(void)dev->gpu->ops->cursor(dev->gpu, n, c->cursor_x, c->cursor_y, true, NULL, 0, 0);
+		if (c->cursor)
+			gpu_object_put(c->cursor);
+		c->cursor = NULL;
+	}
 }
 
 static long cursor2(struct drm_file *f, void *arg)
@@ -333,7 +353,7 @@ static long cursor2(struct drm_file *f, void *arg)
 		}
 	}
 	mutex_lock(&dev->lock);
-	err = cursor_set(dev, n, r, o);
+	err = cursor_set(f, n, r, o);
 	mutex_unlock(&dev->lock);
 	if (err && o)
 		gpu_object_put(o);
@@ -348,11 +368,92 @@ static long cursor(struct drm_file *f, void *arg)
 	return cursor2(f, &r);
 }
 
+/* ---- planes ----------------------------------------------------------------------------------------- */
+
+/* What is to be seen must lie in the framebuffer, and no plane here scales. Places in fb are in 1/65536 of a pixel. */
+static int plane_check(const struct drm_mode_set_plane *p, const struct drm_framebuffer *fb, u32 format)
+{
+	u64 width = (u64)fb->width << 16, height = (u64)fb->height << 16;
+
+	if (fb->format != format)
+		return -EINVAL;
+	if (p->crtc_w > 0x7fffffff || p->crtc_x > (s32)(0x7fffffff - p->crtc_w) || p->crtc_h > 0x7fffffff ||
+	    p->crtc_y > (s32)(0x7fffffff - p->crtc_h))
+		return -ERANGE;
+	if (p->src_w > width || p->src_x > width - p->src_w || p->src_h > height || p->src_y > height - p->src_h)
+		return -ENOSPC;
+	return p->src_w != (u64)p->crtc_w << 16 || p->src_h != (u64)p->crtc_h << 16 ? -ERANGE : 0;
+}
+
+/* It fills the mode. [K] */
+static int primary_set(struct drm_device *dev, u32 n, const struct drm_mode_set_plane *p, struct drm_framebuffer *fb)
+{
+	struct drm_crtc *c = &dev->crtcs[n];
+	int err;
+
+	if (!fb) {
+		c->fb = NULL;
+		return go_dark(dev, n);
+	}
+	err = plane_check(p, fb, DRM_FORMAT_XRGB8888);
+	if (err)
+		return err;
+	if (!c->fb || p->crtc_x || p->crtc_y || p->crtc_w != c->mode.hdisplay || p->crtc_h != c->mode.vdisplay)
+		return -EINVAL;
+	c->fb = fb;
+	c->x = p->src_x >> 16;
+	c->y = p->src_y >> 16;
+	return show(dev, n, NULL);
+}
+
+/* [K] */
+static int pointer_set(struct drm_file *f, u32 n, const struct drm_mode_set_plane *p, struct drm_framebuffer *fb)
+{
+	struct drm_mode_cursor2 r = { .flags = DRM_MODE_CURSOR_FLAGS, .x = p->crtc_x, .y = p->crtc_y, .width = p->crtc_w,
+				      .height = p->crtc_h };
+	int err = fb ? plane_check(p, fb, DRM_FORMAT_ARGB8888) : 0;
+
+	if (err)
+		return err;
+	if (fb && (!r.width || !r.height || r.width > DRM_CURSOR_SIZE || r.height > DRM_CURSOR_SIZE))
+		return -EINVAL;
+	if (fb)
+		gpu_object_get(fb->object);
+	err = cursor_set(f, n, &r, fb ? fb->object : NULL);
+	if (err && fb)
+		gpu_object_put(fb->object);
+	return err;
+}
+
+static long set_plane(struct drm_file *f, void *arg)
+{
+	const struct drm_mode_set_plane *p = arg;
+	struct drm_device *dev = f->dev;
+	int primary = drm_part_find(dev, p->plane_id, DRM_PRIMARY), n = drm_part_find(dev, p->plane_id, DRM_CURSOR), err;
+	int crtc = drm_part_find(dev, p->crtc_id, DRM_CRTC);
+	struct drm_framebuffer *fb = NULL;
+
+	if (primary < 0 && n < 0)
+		return -ENOENT;
+	n = MAX(primary, n);
+	mutex_lock(&dev->lock);
+	if (p->fb_id)
+		fb = drm_fb_find(dev, p->fb_id);
+	if (p->fb_id && (!fb || crtc != n))
+		err = fb && crtc >= 0 ? -EINVAL : -ENOENT;
+	else
+		err = primary < 0 ? pointer_set(f, n, p, fb) : primary_set(dev, n, p, fb);
+	mutex_unlock(&dev->lock);
+	dev->gpu->ops->kick(dev->gpu);
+	return err;
+}
+
 const struct drm_ioctl drm_scanout_ioctls[] = {
 	DRM_IOCTL_DEF(MODE_PAGE_FLIP, DRM_MASTER, page_flip),
 	DRM_IOCTL_DEF(MODE_DIRTYFB, DRM_MASTER, dirty_fb),
 	DRM_IOCTL_DEF(MODE_CURSOR, DRM_MASTER, cursor),
 	DRM_IOCTL_DEF(MODE_CURSOR2, DRM_MASTER, cursor2),
 	DRM_IOCTL_DEF(MODE_SETCRTC, DRM_MASTER, set_crtc),
+	DRM_IOCTL_DEF(MODE_SETPLANE, DRM_MASTER, set_plane),
 	{ 0 }
 };

@@ -63,14 +63,24 @@ int drm_sync_install(struct gpu_device *gpu, u64 fence)
 	return sync_new(gpu, fence, "virtio_gpu");
 }
 
-int drm_sync_check(struct gpu_device *gpu, s32 fd)
+int drm_sync_fence(struct gpu_device *gpu, s32 fd, u64 *fence)
 {
 	struct fd_ref r = fd_borrow(fd);
-	bool fits = r.file && r.file->ops == &sync_ops && ((struct sync *)r.file->priv)->gpu == gpu;
+	struct sync *s = r.file && r.file->ops == &sync_ops ? r.file->priv : NULL;
+	bool fits = s && s->gpu == gpu;
 
+	if (fits)
+		*fence = s->fence;
 	if (r.file)
 		fd_return(r);
 	return fits ? 0 : -EINVAL;
+}
+
+int drm_sync_check(struct gpu_device *gpu, s32 fd)
+{
+	u64 fence;
+
+	return drm_sync_fence(gpu, fd, &fence);
 }
 
 static s32 status_of(const struct sync *s)
@@ -81,20 +91,14 @@ static s32 status_of(const struct sync *s)
 static long sync_merge(struct sync *s, u64 arg)
 {
 	struct sync_merge_data d;
-	struct fd_ref r;
-	u64 fence = 0;
+	u64 fence;
 
 	if (copy_from_user(&d, arg, sizeof(d)))
 		return -EFAULT;
 	if (d.flags || d.pad)
 		return -EINVAL;
-	if (drm_sync_check(s->gpu, d.fd2))
+	if (drm_sync_fence(s->gpu, d.fd2, &fence))
 		return -ENOENT;
-	r = fd_borrow(d.fd2);
-	if (r.file && r.file->ops == &sync_ops)
-		fence = ((struct sync *)r.file->priv)->fence;
-	if (r.file)
-		fd_return(r);
 	d.name[sizeof(d.name) - 1] = '\0';
 	d.fence = sync_new(s->gpu, MAX(fence, s->fence), d.name);
 	if (d.fence < 0)

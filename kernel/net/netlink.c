@@ -475,8 +475,8 @@ static s64 netlink_sendmsg(struct socket *s, struct socket_msg *m)
 static s64 netlink_recvmsg(struct socket *s, struct socket_msg *m)
 {
 	struct netlink_socket *k = netlink_of(s);
+	u32 take, len, room = m->control_len;
 	struct pkt *p;
-	u32 take, len;
 	int err;
 
 	if (pkt_queue_empty(&k->i.rx) && k->dump_kind) {
@@ -501,6 +501,11 @@ static s64 netlink_recvmsg(struct socket *s, struct socket_msg *m)
 		((struct sockaddr_nl *)m->name)->nl_groups = s->protocol == NETLINK_KOBJECT_UEVENT;
 	}
 	m->control_len = 0;
+	if (s->passcred && m->control) {
+		struct abi_ucred kernel = { 0 };	/* nobody else sends */
+
+		socket_control_put(m, room, SOL_SOCKET, SCM_CREDENTIALS, &kernel, sizeof(kernel));
+	}
 	pkt_free(p);
 	if (err)
 		return err;

@@ -102,8 +102,9 @@ def test_the_host_sees_the_picture():
             same(screen(vm), picture(4))
 
 
-def checks(vm, program):
-    out, status = vm.sh(f"/bin/{program}", 600)
+def checks(vm, program, **environment):
+    words = "".join(f"{name}={value} " for name, value in environment.items())
+    out, status = vm.sh(f"{words}/bin/{program}", 600)
     assert status == 0 and ", 0 failed" in out.splitlines()[-1], "\n".join(
         line for line in out.splitlines() if not line.startswith("ok ")) + "\n" + said(vm)
 
@@ -177,7 +178,8 @@ def test_drawing():
     with virgl() as vm:
         vm.boot()
         checks(vm, "virgl what_the_host_offers a_texture_is_filled what_is_sent_comes_back fences "
-                   "streams_that_cannot_be another_program_draws_into_it many_frames programs_that_die")
+                   "streams_that_cannot_be another_program_draws_into_it many_frames programs_that_die "
+                   "fences_of_a_descriptor a_client_dies_while_its_window_is_composed")
         assert "context error" not in said(vm), said(vm)
         checks(vm, "virgl nobody_draws_into_anothers")
         assert "context error" in said(vm), said(vm)
@@ -195,6 +197,27 @@ def test_what_dies_leaves_nothing():
             assert after[name] == before[name] == 0, (name, before, after)
         assert after["submits"] - before["submits"] == 21 and after["transfers"] - before["transfers"] == 1, after
         assert after["bytes"] == before["bytes"] and after["errors"] == 0, after
+
+
+def test_a_thousand_clients():
+    """They come and go, and no page, no slab object, no context and no resource stays."""
+    with virgl() as vm:
+        vm.boot()
+        checks(vm, "gpuleaks")
+        assert "context error" not in said(vm), said(vm)
+
+
+def test_calls_with_any_arguments():
+    """Beside them a healthy program draws and shows, undisturbed; then all of it is gone."""
+    with machine() as vm:
+        vm.boot()
+        checks(vm, "drmfuzz beside_who_shows", SEED=1, COUNT=40)
+    with virgl() as vm:
+        vm.boot()
+        checks(vm, "drmfuzz beside_who_draws", SEED=100, COUNT=40)
+        if not os.environ.get("DUNLIN_TEST_KERNEL"):
+            now = counts(vm)
+            assert not now["objects"] and not now["object_bytes"] and not now["contexts"] and not now["framebuffers"], now
 
 
 def test_no_gpu():

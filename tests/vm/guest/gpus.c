@@ -580,6 +580,99 @@ CHECK(a_pointer)
 	FAILS(ioctl(fd, DRM_IOCTL_MODE_CURSOR, &one), EINVAL);
 }
 
+CHECK(planes_are_set)
+{
+	int fd = open_card();
+	struct drm_set_client_cap universal = { DRM_CLIENT_CAP_UNIVERSAL_PLANES, 1 };
+	struct drm_mode_create_dumb d = { .width = 64, .height = 64, .bpp = 32 };
+	struct drm_mode_fb_cmd f = { .width = 64, .height = 64, .bpp = 32, .depth = 32, .pitch = 256 };
+	struct drm_mode_set_plane p = { 0 }, q;
+	struct drm_mode_get_plane_res r = { .count_planes = 2 };
+	struct drm_mode_crtc c = { 0 };
+	uint32_t ids[2], format = 0;
+	struct drm_mode_get_plane g = { .format_type_ptr = (uintptr_t)&format, .count_format_types = 1 };
+	struct buffer b[2];
+	struct screen s;
+
+	r.plane_id_ptr = (uintptr_t)ids;
+	SAME(ioctl(fd, DRM_IOCTL_SET_CLIENT_CAP, &universal), 0);
+	SAME(ioctl(fd, DRM_IOCTL_MODE_GETPLANERESOURCES, &r), 0);
+	g.plane_id = ids[0];
+	SAME(ioctl(fd, DRM_IOCTL_MODE_GETPLANE, &g), 0);
+	EXPECT(format == DRM_FORMAT_XRGB8888);
+	SAME(screen_find(fd, &s), 0);
+	for (int i = 0; i < 2; i++)
+		SAME(buffer_make(fd, &b[i], s.mode.hdisplay, s.mode.vdisplay), 0);
+	SAME(crtc_set(fd, &s, b[0].fb), 0);
+	p = (struct drm_mode_set_plane){ .plane_id = ids[0], .crtc_id = s.crtc, .fb_id = b[1].fb, .crtc_w = s.mode.hdisplay,
+		.crtc_h = s.mode.vdisplay, .src_w = s.mode.hdisplay << 16, .src_h = s.mode.vdisplay << 16 };
+	SAME(ioctl(fd, DRM_IOCTL_MODE_SETPLANE, &p), 0);
+	c.crtc_id = s.crtc;
+	SAME(ioctl(fd, DRM_IOCTL_MODE_GETCRTC, &c), 0);
+	SAME(c.fb_id, b[1].fb);
+	q = p, q.plane_id = 4711;
+	FAILS(ioctl(fd, DRM_IOCTL_MODE_SETPLANE, &q), ENOENT);
+	q = p, q.fb_id = 4711;
+	FAILS(ioctl(fd, DRM_IOCTL_MODE_SETPLANE, &q), ENOENT);
+	q = p, q.crtc_id = 4711;
+	FAILS(ioctl(fd, DRM_IOCTL_MODE_SETPLANE, &q), ENOENT);
+	q = p, q.src_x = 1 << 16;
+	FAILS(ioctl(fd, DRM_IOCTL_MODE_SETPLANE, &q), ENOSPC);
+	q = p, q.src_w /= 2;
+	FAILS(ioctl(fd, DRM_IOCTL_MODE_SETPLANE, &q), ERANGE);
+	q = p, q.crtc_w = 0x80000000;
+	FAILS(ioctl(fd, DRM_IOCTL_MODE_SETPLANE, &q), ERANGE);
+	q = p, q.crtc_w = 320, q.src_w = 320 << 16;
+	FAILS(ioctl(fd, DRM_IOCTL_MODE_SETPLANE, &q), EINVAL);
+
+	SAME(ioctl(fd, DRM_IOCTL_MODE_CREATE_DUMB, &d), 0);
+	f.handle = d.handle;
+	SAME(ioctl(fd, DRM_IOCTL_MODE_ADDFB, &f), 0);
+	q = p, q.fb_id = f.fb_id;			/* of a format that this plane has not */
+	FAILS(ioctl(fd, DRM_IOCTL_MODE_SETPLANE, &q), EINVAL);
+	p = (struct drm_mode_set_plane){ .plane_id = ids[1], .crtc_id = s.crtc, .fb_id = f.fb_id, .crtc_x = 10, .crtc_y = 20,
+		.crtc_w = 64, .crtc_h = 64, .src_w = 64 << 16, .src_h = 64 << 16 };
+	SAME(ioctl(fd, DRM_IOCTL_MODE_SETPLANE, &p), 0);
+	p.fb_id = 0;
+	SAME(ioctl(fd, DRM_IOCTL_MODE_SETPLANE, &p), 0);
+	close(fd);
+	fd = open(RENDER, O_RDWR);
+	FAILS(ioctl(fd, DRM_IOCTL_MODE_SETPLANE, &p), EACCES);
+}
+
+/* Older than descriptors: a number that leads whoever may set modes or was let in to the same buffer. */
+CHECK(buffers_as_names)
+{
+	int fd = open_card(), other = open_card(), render = open(RENDER, O_RDWR);
+	struct drm_mode_create_dumb d = { .width = 64, .height = 64, .bpp = 32 };
+	struct drm_gem_flink name = { .handle = 4711 }, again;
+	struct drm_gem_close c = { 0 };
+	struct drm_gem_open o = { .name = 4711 };
+
+	FAILS(ioctl(fd, DRM_IOCTL_GEM_FLINK, &name), ENOENT);
+	SAME(ioctl(fd, DRM_IOCTL_MODE_CREATE_DUMB, &d), 0);
+	name.handle = d.handle;
+	SAME(ioctl(fd, DRM_IOCTL_GEM_FLINK, &name), 0);
+	EXPECT(name.name);
+	again = (struct drm_gem_flink){ .handle = d.handle };
+	SAME(ioctl(fd, DRM_IOCTL_GEM_FLINK, &again), 0);
+	SAME(again.name, name.name);
+	FAILS(ioctl(other, DRM_IOCTL_GEM_OPEN, &o), ENOENT);
+	o.name = name.name;
+	SAME(ioctl(other, DRM_IOCTL_GEM_OPEN, &o), 0);
+	SAME(o.size, d.size);
+	EXPECT(o.handle);
+	FAILS(ioctl(render, DRM_IOCTL_GEM_OPEN, &o), EACCES);
+	FAILS(ioctl(render, DRM_IOCTL_GEM_FLINK, &name), EACCES);
+	c.handle = d.handle;
+	SAME(ioctl(fd, DRM_IOCTL_GEM_CLOSE, &c), 0);
+	SAME(ioctl(fd, DRM_IOCTL_GEM_OPEN, &o), 0);
+	c.handle = o.handle;
+	SAME(ioctl(fd, DRM_IOCTL_GEM_CLOSE, &c), 0);
+	close(other);
+	FAILS(ioctl(fd, DRM_IOCTL_GEM_OPEN, &o), ENOENT);
+}
+
 /* ---- virtio-gpu's own, without VirGL ----------------------------------------------------------------- */
 
 CHECK(a_plane_device_does_not_draw)

@@ -3,6 +3,7 @@
  * with each line of standard input flips to the next. An argument dSEED draws a part anew (32,16 to 96,48) and says
  * so by DIRTYFB; off darkens the display; uWxH waits until that is the preferred mode, which the next seed sets.
  */
+#define _GNU_SOURCE
 #include "drm.h"
 #include <linux/netlink.h>
 #include <sys/socket.h>
@@ -42,20 +43,27 @@ static int buffers_make(int fd, struct buffer b[2], const struct screen *s)
 static int listener(void)
 {
 	struct sockaddr_nl me = { .nl_family = AF_NETLINK, .nl_groups = 1 };
-	int s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
+	int s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT), on = 1;
 
-	return s < 0 || bind(s, (struct sockaddr *)&me, sizeof(me)) ? -1 : s;
+	return s < 0 || bind(s, (struct sockaddr *)&me, sizeof(me)) || setsockopt(s, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) ? -1 : s;
 }
 
 /* Is it the kernel's message of a change of the display? */
 static int is_hotplug(int from)
 {
-	char text[4096];
+	char text[4096], control[CMSG_SPACE(sizeof(struct ucred))];
 	struct sockaddr_nl who;
-	socklen_t len = sizeof(who);
-	int n = recvfrom(from, text, sizeof(text) - 1, 0, (struct sockaddr *)&who, &len), drm = 0, hotplug = 0;
+	struct iovec io = { text, sizeof(text) - 1 };
+	struct msghdr m = { .msg_name = &who, .msg_namelen = sizeof(who), .msg_iov = &io, .msg_iovlen = 1,
+			    .msg_control = control, .msg_controllen = sizeof(control) };
+	int n = recvmsg(from, &m, 0), drm = 0, hotplug = 0;
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	struct ucred by = { .uid = -1 };
 
-	if (n < 0 || who.nl_pid || who.nl_groups != 1)
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS)
+		memcpy(&by, CMSG_DATA(c), sizeof(by));
+	/* As libudev does: from the kernel, and from root. */
+	if (n < 0 || who.nl_pid || who.nl_groups != 1 || by.uid || by.pid)
 		return 0;
 	text[n] = 0;
 	for (char *at = text; at < text + n; at += strlen(at) + 1) {

@@ -2,104 +2,11 @@
  * Drawing by VirGL: contexts, resources, command streams and their fences, and what one program may not do to another.
  * Runs on Linux, too.
  */
-#include "check.h"
-#include "drm.h"
+#include "virgl.h"
+#include <linux/dma-buf.h>
 #include <linux/sync_file.h>
 #include <poll.h>
-
-#define SIZE 64u
-#define RED 0xffff0000u
-#define GREEN 0xff00ff00u
-
-enum { CREATE_OBJECT = 1, SET_FRAMEBUFFER_STATE = 5, CLEAR = 7, SURFACE = 8 };	/* virgl_protocol.h */
-enum { FORMAT_BGRA = 1, BIND_RENDER_TARGET = 2, TARGET_2D = 2, BUFFERS_COLOR0 = 4 };
-
-struct texture { uint32_t handle, resource; uint32_t *pixels; };
-
-static int open_render(void)
-{
-	int fd = open(RENDER, O_RDWR | O_CLOEXEC);
-
-	EXPECT(fd >= 0);
-	return fd;
-}
-
-static void texture_make(int fd, struct texture *t)
-{
-	struct drm_virtgpu_resource_create r = {
-		.target = TARGET_2D, .format = FORMAT_BGRA, .bind = BIND_RENDER_TARGET, .width = SIZE, .height = SIZE,
-		.depth = 1, .array_size = 1, .size = SIZE * SIZE * 4,
-	};
-	struct drm_virtgpu_map m = { 0 };
-
-	SAME(ioctl(fd, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE, &r), 0);
-	m.handle = t->handle = r.bo_handle;
-	t->resource = r.res_handle;
-	SAME(ioctl(fd, DRM_IOCTL_VIRTGPU_MAP, &m), 0);
-	t->pixels = mmap(NULL, SIZE * SIZE * 4, PROT_READ | PROT_WRITE, MAP_SHARED, fd, m.offset);
-	EXPECT(t->pixels != MAP_FAILED);
-}
-
-/* A stream that fills the resource with a colour; surface: a number for an object of the context's. */
-static uint32_t fill(uint32_t *to, uint32_t surface, uint32_t resource, uint32_t color)
-{
-	uint32_t *at = to;
-
-	*at++ = CREATE_OBJECT | SURFACE << 8 | 5 << 16;
-	*at++ = surface;
-	*at++ = resource;
-	*at++ = FORMAT_BGRA;
-	*at++ = 0;
-	*at++ = 0;
-	*at++ = SET_FRAMEBUFFER_STATE | 3 << 16;
-	*at++ = 1;
-	*at++ = 0;
-	*at++ = surface;
-	*at++ = CLEAR | 8 << 16;
-	*at++ = BUFFERS_COLOR0;
-	for (int i = 0; i < 4; i++) {		/* red, green, blue, alpha */
-		float part = (color >> (i == 3 ? 24 : 16 - 8 * i) & 255) / 255.0f;
-
-		memcpy(at++, &part, 4);
-	}
-	*at++ = 0;
-	*at++ = 0;
-	*at++ = 0;
-	return (at - to) * 4;
-}
-
-static int submit(int fd, struct drm_virtgpu_execbuffer *e, uint32_t surface, const struct texture *t, uint32_t color)
-{
-	static uint32_t stream[64];
-
-	e->size = fill(stream, surface, t->resource, color);
-	e->command = (uintptr_t)stream;
-	e->bo_handles = (uintptr_t)&t->handle;
-	e->num_bo_handles = 1;
-	return ioctl(fd, DRM_IOCTL_VIRTGPU_EXECBUFFER, e);
-}
-
-static void wait_for(int fd, uint32_t handle)
-{
-	struct drm_virtgpu_3d_wait w = { .handle = handle };
-
-	SAME(ioctl(fd, DRM_IOCTL_VIRTGPU_WAIT, &w), 0);
-}
-
-/* What the host has, into the texture's pages. */
-static void read_back(int fd, struct texture *t)
-{
-	struct drm_virtgpu_3d_transfer_from_host b = { .bo_handle = t->handle, .box = { 0, 0, 0, SIZE, SIZE, 1 } };
-
-	SAME(ioctl(fd, DRM_IOCTL_VIRTGPU_TRANSFER_FROM_HOST, &b), 0);
-	wait_for(fd, t->handle);
-}
-
-static void all_is(const struct texture *t, uint32_t color)
-{
-	for (uint32_t i = 0; i < SIZE * SIZE; i++)
-		SAME(t->pixels[i], color);
-}
+#include <sys/socket.h>
 
 CHECK(what_the_host_offers)
 {
@@ -234,6 +141,130 @@ CHECK(another_program_draws_into_it)
 	close(other);
 	read_back(fd, &t);
 	all_is(&t, GREEN);
+}
+
+/* What others have still to do with a buffer can be waited for by its descriptor, and given to it. */
+CHECK(fences_of_a_descriptor)
+{
+	int fd = open_render();
+	struct drm_prime_handle p = { .flags = DRM_CLOEXEC };
+	struct drm_virtgpu_execbuffer e = { .flags = VIRTGPU_EXECBUF_FENCE_FD_OUT };
+	struct dma_buf_export_sync_file out = { .flags = DMA_BUF_SYNC_READ };
+	struct dma_buf_import_sync_file in = { .flags = DMA_BUF_SYNC_WRITE };
+	struct pollfd both[2] = { { .events = POLLIN | POLLOUT }, { .events = POLLIN } };
+	struct texture t;
+
+	texture_make(fd, &t);
+	p.handle = t.handle;
+	SAME(ioctl(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &p), 0);
+	both[0].fd = p.fd;
+	SAME(poll(both, 1, 30000), 1);		/* it has to be made */
+	SAME(both[0].revents, POLLIN | POLLOUT);
+	SAME(submit(fd, &e, 1, &t, RED), 0);
+	SAME(ioctl(p.fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &out), 0);
+	both[1].fd = out.fd;
+	for (int i = 0; i < 2; i++)
+		SAME(poll(&both[i], 1, 30000), 1);
+	EXPECT((both[0].revents & (POLLIN | POLLOUT)) && both[1].revents == POLLIN);
+	in.fd = e.fence_fd;
+	SAME(ioctl(p.fd, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &in), 0);
+	in.fd = p.fd;
+	FAILS(ioctl(p.fd, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &in), EINVAL);
+	in.fd = e.fence_fd;
+	in.flags = out.flags = 0;
+	FAILS(ioctl(p.fd, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &in), EINVAL);
+	FAILS(ioctl(p.fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &out), EINVAL);
+	out.flags = DMA_BUF_SYNC_RW | 8;
+	FAILS(ioctl(p.fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &out), EINVAL);
+	FAILS(ioctl(p.fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, nowhere), EFAULT);
+}
+
+/* A client draws its window, gives it away by a socket and draws on, until it is killed. */
+static _Noreturn void client(int socket)
+{
+	struct drm_prime_handle p = { .flags = DRM_CLOEXEC };
+	struct drm_virtgpu_execbuffer e = { 0 };
+	char control[CMSG_SPACE(sizeof(int))] = { 0 }, byte = 0;
+	struct iovec io = { &byte, 1 };
+	struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	int fd = open_render();
+	struct texture t;
+
+	texture_make(fd, &t);
+	SAME(submit(fd, &e, 1, &t, RED), 0);
+	p.handle = t.handle;
+	SAME(ioctl(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &p), 0);
+	*c = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
+	memcpy(CMSG_DATA(c), &p.fd, sizeof(int));
+	SAME(sendmsg(socket, &m, 0), 1);
+	for (uint32_t i = 2;; i++)
+		SAME(submit(fd, &e, i, &t, RED), 0);
+}
+
+/* The descriptor that comes by the socket, as a handle of fd's. */
+static void window_take(int fd, int socket, struct texture *window)
+{
+	struct drm_virtgpu_resource_info i = { 0 };
+	struct drm_prime_handle p = { 0 };
+	char control[CMSG_SPACE(sizeof(int))], byte;
+	struct iovec io = { &byte, 1 };
+	struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+
+	SAME(recvmsg(socket, &m, MSG_CMSG_CLOEXEC), 1);
+	EXPECT(CMSG_FIRSTHDR(&m) && CMSG_FIRSTHDR(&m)->cmsg_type == SCM_RIGHTS);
+	memcpy(&p.fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(int));
+	SAME(ioctl(fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &p), 0);
+	SAME(close(p.fd), 0);
+	i.bo_handle = p.handle;
+	SAME(ioctl(fd, DRM_IOCTL_VIRTGPU_RESOURCE_INFO, &i), 0);
+	window->handle = p.handle;
+	window->resource = i.res_handle;
+}
+
+/* Copy a window into the picture by the GPU. */
+static int compose(int fd, const struct texture *to, const struct texture *window)
+{
+	uint32_t handles[2] = { to->handle, window->handle };
+	uint32_t stream[14] = { COPY_REGION | 13 << 16, to->resource, 0, 0, 0, 0, window->resource, 0, 0, 0, 0, SIZE, SIZE, 1 };
+	struct drm_virtgpu_execbuffer e = { .size = sizeof(stream), .command = (uintptr_t)stream,
+					    .bo_handles = (uintptr_t)handles, .num_bo_handles = 2 };
+
+	return ioctl(fd, DRM_IOCTL_VIRTGPU_EXECBUFFER, &e);
+}
+
+CHECK(a_client_dies_while_its_window_is_composed)
+{
+	int fd = open_render();
+	struct texture picture;
+
+	texture_make(fd, &picture);
+	for (int round = 0; round < 10; round++) {
+		struct drm_gem_close c = { 0 };
+		struct texture window = { 0 };
+		int pair[2];
+		pid_t pid;
+
+		SAME(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+		pid = fork();
+		if (!pid)
+			client(pair[1]);
+		window_take(fd, pair[0], &window);
+		for (int i = 0; i < 30; i++) {
+			SAME(compose(fd, &picture, &window), 0);
+			if (i == 10)
+				SAME(kill(pid, SIGKILL), 0);
+			if (i == 20)
+				SAME(waitpid(pid, NULL, 0), pid);
+		}
+		memset(picture.pixels, 0, SIZE * SIZE * 4);
+		read_back(fd, &picture);
+		all_is(&picture, RED);
+		c.handle = window.handle;
+		SAME(ioctl(fd, DRM_IOCTL_GEM_CLOSE, &c), 0);
+		close(pair[0]);
+		close(pair[1]);
+	}
 }
 
 CHECK(many_frames)
