@@ -251,6 +251,13 @@ ENTRIES := $(wildcard user/*/*.desktop)
 $B/desktop.cpio: tools/mkdesktop tools/lib/cpio.py $(DESKTOP_BIN) $(ENTRIES)
 	$(call say,CPIO,$@)
 	$(Q)tools/mkdesktop --root $(ROOT) $(DESKTOP_BIN:%=--program=%) $(ENTRIES:%=--entry=%) $@
+
+# A client that tests drive; it is no part of the desktop.
+$B/gpu/panes: tests/gpu/guest/panes.c $B/gpu/libwin.a Makefile | $(DESKTOP) $(GLUE_H)
+	$(call say,DCC,$<)
+	$(Q)$(KCC) $(filter-out -static,$(DCFLAGS)) -D_GNU_SOURCE -Wno-unused-parameter -Iuser -I$B/wayland \
+		-idirafter $(ROOT)/usr/include -o $@ $< $B/gpu/libwin.a -L$(ROOT)/usr/lib/aarch64-linux-gnu \
+		-Wl,-rpath-link,$(ROOT)/usr/lib/aarch64-linux-gnu -L$(STB)/lib/aarch64-linux-gnu -lwayland-client -ldrm -lstb -lm
 $B/gpu/draw: tests/gpu/guest/draw.c $(LIBWIN) Makefile | $(DESKTOP)
 	$(call say,DCC,$<)
 	$(Q)$(KCC) $(DCFLAGS) -Iuser -o $@ $< $(LIBWIN) $(DLIBS)
@@ -261,7 +268,7 @@ $B/gpu/term: tests/gpu/guest/term.c $(patsubst user/%.c,$B/gpu/obj/%.o,$(filter-
 	$(call say,DCC,$<)
 	$(Q)$(KCC) $(DCFLAGS) -Iuser -idirafter $(ROOT)/usr/include -o $@ $(filter %.c %.o,$^) $(VTERM) $(DLIBS)
 -include $(LIBWIN:%.o=%.d)
-GPU_PROGRAMS := $(PROBE) $B/gpu/draw $B/user/scanout $B/gpu/term
+GPU_PROGRAMS := $(PROBE) $B/gpu/draw $B/user/scanout $B/gpu/term $B/gpu/panes $B/desktop.cpio
 
 # ---- what people call -------------------------------------------------------
 

@@ -244,11 +244,16 @@ static const struct xdg_toplevel_interface implementation = {
 
 void toplevel_free(struct window *w)
 {
-	w->xdg->window = NULL;
+	struct xdg_surface *x = w->xdg;
+
 	if (w->decoration)
 		wl_resource_set_user_data(w->decoration, NULL);
 	wl_resource_set_user_data(w->resource, NULL);
 	window_destroy(w);
+	x->window = NULL;
+	if (x->idle)
+		wl_event_source_remove(x->idle);
+	x->idle = NULL;
 }
 
 static void destroyed(struct wl_resource *resource)

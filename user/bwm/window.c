@@ -347,13 +347,23 @@ struct window *window_create(struct server *server, struct xdg_surface *xdg, str
 	return w;
 }
 
-/* A dialogue in the middle of its parent; others beside the one before, from the upper left again where they would leave. */
+/*
+ * A dialogue in the middle of its parent; others beside the one before, from the upper left again where they would leave, or
+ * are the first.
+ */
 static void place(struct window *w)
 {
 	rect work = shell_work_area(w->server);
 	struct frame_extents f = shell_frame(w);
-	int offset = PLACE_FIRST + w->server->placed * PLACE_STEP;
+	struct window *other = NULL;
+	int offset;
 
+	wl_list_for_each(other, &w->server->windows, link)
+		if (other->mapped && other != w)
+			break;
+	if (&other->link == &w->server->windows)
+		w->server->placed = 0;
+	offset = PLACE_FIRST + w->server->placed * PLACE_STEP;
 	if (w->parent && w->parent->mapped) {
 		w->x = w->parent->x + (w->parent->width - w->width) / 2;
 		w->y = w->parent->y + (w->parent->height - w->height) / 2;

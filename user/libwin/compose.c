@@ -67,10 +67,10 @@ void win_clip(struct win *win, struct win_part part)
 	struct texture *t = &win->texture;
 	int left = within(part.x, t->width), top = within(part.y, t->height);
 
-	t->clip = (struct win_part) {
+	part = (struct win_part) {
 		left, top, within(part.x + part.width, t->width) - left, within(part.y + part.height, t->height) - top,
 	};
-	win_keep(win, t->device->drawing == win ? t->device->path->clip(t) : -EINVAL);
+	win_keep(win, t->device->drawing == win ? t->device->path->clip(t, part) : -EINVAL);
 }
 
 void win_compose(struct win *win, struct win *image, const struct win_placement *p)

@@ -70,8 +70,8 @@ struct path {
 	/* A TEXTURE_IMAGE of this dma-buf and DRM format. */
 	int (*import)(struct texture *t, int fd, uint32_t format);
 	int (*frame_begin)(struct texture *target);
-	/* target->clip is another one. */
-	int (*clip)(struct texture *target);
+	/* What was drawn before has the old clip. */
+	int (*clip)(struct texture *target, struct win_part part);
 	int (*clear)(struct texture *target, const float colour[4]);
 	int (*draw)(struct texture *target, const struct quad *q);
 	int (*frame_end)(struct texture *target);

@@ -220,6 +220,12 @@ static void span(float middle, float reach, int start, int size, int *from, int 
 	*to = (int)fminf(fmaxf(ceilf(middle + reach + 0.5f), (float)start), (float)(start + size));
 }
 
+static int clip(struct texture *target, struct win_part part)
+{
+	target->clip = part;
+	return 0;
+}
+
 static int draw(struct texture *target, const struct quad *q)
 {
 	float reach_x = fabsf(q->axis_x) * q->half_x + fabsf(q->axis_y) * q->half_y;
@@ -244,5 +250,5 @@ const struct path software_path = {
 	.texture_create = texture_create, .texture_destroy = texture_destroy, .texture_map = texture_stay,
 	.texture_read = texture_stay, .texture_write = texture_stay, .texture_export = texture_export,
 	.texture_update = texture_update, .upload = upload, .import = import, .frame_begin = texture_stay,
-	.clip = texture_stay, .clear = clear, .draw = draw, .frame_end = texture_stay,
+	.clip = clip, .clear = clear, .draw = draw, .frame_end = texture_stay,
 };

@@ -573,7 +573,6 @@ static int upload(struct texture *t, struct win_part part, const void *pixels, i
 	for (int row = 0; row < part.height; row++)
 		memcpy((char *)t->pixels + offset + (size_t)row * t->pitch, (const char *)pixels + (ptrdiff_t)row * stride,
 			(size_t)part.width * 4);
-	v->sampled = NULL;      /* a transfer for a context leaves virglrenderer without the texture that was bound there */
 	return drmIoctl(v->fd, DRM_IOCTL_VIRTGPU_TRANSFER_TO_HOST, &call) ? -errno : 0;
 }
 
@@ -677,11 +676,12 @@ static int frame_begin(struct texture *t)
 	return wait_buffer(v, t->bo);
 }
 
-static int clip(struct texture *t)
+static int clip(struct texture *t, struct win_part part)
 {
 	struct virgl *v = t->device->virgl;
 	int error = flush_batch(v);
 
+	t->clip = part;
 	if (v->target == t && !error)
 		error = make_room(v, 8);
 	if (v->target == t)

@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+"""user/bwm: windows on the display, pixel by pixel; clients that die, lie or flood; what is left behind: nothing."""
+from desktop import FIRST, FOOT, STEP, WIDTH, WORK_HEIGHT, Desktop, Panes
+from gputest import linux_kernel, machine, main, only_ours, qemu
+from vmtest import Person
+
+A, B, C = (FIRST + n * STEP for n in range(3))
+
+
+def layers(d):
+    """Order, overlap and alpha, of buffers of the GPU and of shared memory; what a client has goes with it."""
+    empty = d.empty
+    one, two = Panes(d, 0), Panes(d, 1)
+    one.do("open 0 gpu 300 200 ffff0000")
+    two.do("open 0 shm 250 220 ff00ff00")
+    one.do("open 1 gpu 200 100 80004080")
+    want = empty.copy()
+    want.rect(A, A, 300, 200, 0xffff0000)
+    want.rect(B, B, 250, 220, 0xff00ff00)
+    want.rect(C, C, 200, 100, 0x80004080)
+    d.shows(want, "three windows")
+
+    one.do("fill 0 ff0000ff", "sub 0 -10 20 shm 40 30 ffffffff", "popup 1 150 80 120 60 c0202020")
+    two.do("part 0 10 20 30 40 ff808080", "part 0 200 200 20 20 40000040")
+    want = empty.copy()
+    want.rect(A, A, 300, 200, 0xff0000ff)
+    want.rect(A - 10, A + 20, 40, 30, 0xffffffff)
+    # A part is not drawn over the old pixels but in their place: what shows through is what lies below the window.
+    below = want.copy()
+    want.rect(B, B, 250, 220, 0xff00ff00)
+    want.rect(B + 10, B + 20, 30, 40, 0xff808080)
+    below.rect(B + 200, B + 200, 20, 20, 0x40000040)
+    for y in range(B + 200, B + 220):
+        at, end = 3 * (y * WIDTH + B + 200), 3 * (y * WIDTH + B + 220)
+        want.pixels[at:end] = below.pixels[at:end]
+    want.rect(C, C, 200, 100, 0x80004080)
+    want.rect(C + 150, C + 80, 120, 60, 0xc0202020)
+    d.shows(want, "subsurface, popup and parts")
+
+    one.kill()
+    two.do("size 0 100 300 ff123456")
+    want = empty.copy()
+    want.rect(B, B, 100, 300, 0xff123456)
+    d.shows(want, "after a client's death")
+    two.do("maximise 0", "follow 0 ff654321")
+    want = empty.copy()
+    want.rect(0, 0, WIDTH, WORK_HEIGHT, 0xff654321)
+    d.shows(want, "maximised")
+    two.do("restore 0", "follow 0 ff00ffff")
+    want = empty.copy()
+    want.rect(B, B, 100, 300, 0xff00ffff)
+    d.shows(want, "restored")
+    two.do("minimise 0", "open 1 shm 20 20 ffff00ff")
+    two.do("close 1")
+    two.leave()
+    d.shows(empty, "all closed")
+
+
+def test_layers():
+    with Desktop() as d:
+        layers(d)
+
+
+def test_layers_on_linux():
+    with Desktop(kernel=linux_kernel()) as d:
+        layers(d)
+
+
+def test_layers_by_the_cpu():
+    """A card without 3D: the same pixels, of clients in shared memory."""
+    with Desktop(gpu="2d") as d:
+        empty = d.empty
+        panes = Panes(d)
+        panes.do("open 0 shm 300 200 ffff0000", "open 1 shm 200 100 80004080")
+        want = empty.copy()
+        want.rect(A, A, 300, 200, 0xffff0000)
+        want.rect(B, B, 200, 100, 0x80004080)
+        d.shows(want, "two windows")
+
+
+def test_by_hand():
+    """A click raises a window, alt and a button move it."""
+    with Desktop() as d:
+        empty, person, panes = d.empty, Person(d.vm, 1280, 800), Panes(d)
+        panes.do("open 0 gpu 300 200 ffff0000", "open 1 gpu 300 200 ff00ff00")
+        person.click(A + 5, A + 5)
+        panes.do("fill 0 ff0000ff")
+        want = empty.copy()
+        want.rect(B, B, 300, 200, 0xff00ff00)
+        want.rect(A, A, 300, 200, 0xff0000ff)
+        d.shows(want, "raised")
+
+
+def test_many_windows():
+    """64 at once, and each where it belongs."""
+    with Desktop() as d:
+        want, panes, n = d.empty.copy(), Panes(d), 0
+        for i in range(64):
+            colour = 0xff000000 | (i * 0x3b7 & 0xff) << 16 | (i * 0x61 & 0xff) << 8 | (255 - 3 * i)
+            panes.do(f"open {i} {'shm' if i % 8 == 7 else 'gpu'} 120 90 {colour:08x}")
+            if FIRST + n * STEP + 90 > WORK_HEIGHT:
+                n = 0
+            want.rect(FIRST + n * STEP, FIRST + n * STEP, 120, 90, colour)
+            n += 1
+        d.shows(want, "64 windows")
+
+
+def settled(d):
+    """The counts when nobody has a window and all that ended is gone."""
+    counts = d.counters()
+    return {name: counts[name] for name in ("objects", "object_bytes", "contexts", "framebuffers")}
+
+
+def test_windows_come_and_go():
+    """1,000 windows, and then what the GPU has is what it had."""
+    only_ours()     # /proc/gpu
+    with Desktop() as d:
+        panes = Panes(d)
+        panes.do("cycle 10 gpu 64 48", "cycle 10 shm 64 48")
+        before = settled(d)
+        panes.do("cycle 500 gpu 64 48", "cycle 500 shm 64 48", timeout=600)
+        after = settled(d)
+        assert after == before, (before, after)
+        panes.leave()
+        assert d.counters()["errors"] == 0
+
+
+def test_the_cpu_copies_nothing():
+    """Frames of GPU clients: a stream and a flush each; of shared memory, only what was damaged is uploaded."""
+    only_ours()     # /proc/gpu
+    with Desktop() as d:
+        panes = Panes(d)
+        panes.do("open 0 gpu 300 200 ffff0000", "open 1 gpu 300 200 ff00ff00", "open 2 shm 300 200 ff0000ff")
+        before = d.counters()
+        for i in range(10):
+            panes.do(f"fill {i % 2} ff{i:02x}4080")
+        after = d.counters()
+        assert (after["transfers"], after["bytes"]) == (before["transfers"], before["bytes"]), (before, after)
+        assert after["flushes"] - before["flushes"] >= 10, (before, after)
+        panes.do("part 2 10 10 20 5 ffffffff")
+        last = d.counters()
+        assert last["transfers"] - after["transfers"] == 1, (after, last)
+
+
+def test_bad_clients():
+    """Who does what is forbidden is told and ended; windows of others stay, and so does bwm."""
+    with Desktop() as d:
+        good = Panes(d)
+        good.do("open 0 gpu 300 200 ffff0000")
+        for what, said in (("unconfigured", "refused: xdg_surface error 3"), ("roles", "refused: xdg_wm_base error 0"),
+                           ("loop", "refused: wl_subcompositor error 0"),
+                           ("memfd", "refused: zwp_linux_buffer_params_v1 error 7"),
+                           ("small", "refused: zwp_linux_buffer_params_v1 error 7"),
+                           ("truncate", "refused: wl_shm error 2"), ("surfaces", "refused: wl_display error 2")):
+            out = Panes(d, 1).refused(f"lie {what}")
+            assert out == said, (what, out)
+            d.alive()
+        other = Panes(d, 1)
+        other.do("open 0 shm 100 100 ff00ff00", "flood 0 5000", timeout=300)
+        # One that hangs: stopped, it answers nothing.
+        d.vm.run("kill -STOP $pane1")
+        good.do("fill 0 ff00ffff")
+        d.vm.run("kill -CONT $pane1")
+        other.kill()
+        good.do("fill 0 ffffff00")
+
+
+def test_foot():
+    """Debian's own terminal shows text."""
+    with Desktop(also=FOOT) as d:
+        empty = d.empty
+        d.vm.run("foot -o colors.background=102030 -o csd.preferred=none sh -c 'echo hello; touch /tmp/said; sleep 1000' "
+                 ">/tmp/foot.log 2>&1 & foot=$!")
+        d.vm.run("until [ -e /tmp/said ]; do kill -0 $foot || { cat /tmp/foot.log; exit 1; }; usleep 10000; done")
+        def text(screen):
+            """Its background, and letters on it."""
+            pixels = [bytes(screen.pixels[i:i + 3]) for i in range(0, 3 * WIDTH * WORK_HEIGHT, 3)]
+            plain = [bytes(empty.pixels[i:i + 3]) for i in range(0, 3 * WIDTH * WORK_HEIGHT, 3)]
+            light = sum(new != old and min(new) > 0xa0 for new, old in zip(pixels, plain))
+            return pixels.count(b"\x10\x20\x30") > 50000 and light > 30
+        d.when(text, "foot shows no text")
+        d.vm.run("kill $foot; wait $foot")
+
+
+def test_no_card():
+    """One line, and its own exit status; the machine goes on."""
+    with Desktop(gpu="none", start=False) as d:
+        d.alive = lambda: None
+        out, status = d.vm.sh("bwm")
+        assert (out, status) == ("bwm: no graphics card: No such device\n", 2), (out, status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,465 @@
+/*
+ * Windows of one colour, for tests of the window manager: a Wayland client that does what lines of standard input say,
+ * and tells "done LINE" on standard output when the compositor has shown what the line was about.
+ *
+ *     panes <script
+ *
+ *     open N gpu|shm W H COLOUR          a window, with a buffer of the GPU's or in shared memory; 0xAARRGGBB, multiplied
+ *     fill N COLOUR, size N W H COLOUR   another buffer, of the same or another size
+ *     part N X Y W H COLOUR              only this part of a window in shared memory, in the buffer that it has
+ *     sub N X Y gpu|shm W H COLOUR       a subsurface; popup N X Y W H COLOUR: a popup at that place
+ *     title N TEXT, maximise N, restore N, minimise N
+ *     follow N COLOUR                    the size that the last configure asked for
+ *     close N, cycle COUNT gpu|shm W H   open and close one so often
+ *     flood N COUNT                      so many commits without waiting
+ *     lie WHAT                           something that the protocol or good sense forbids
+ *
+ * It ends with status 1 and a line about it when the compositor refused something.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <drm_fourcc.h>
+#include <wayland-client.h>
+
+#include "libwin/libwin.h"
+#include "linux-dmabuf-unstable-v1-client-protocol.h"
+#include "xdg-shell-client-protocol.h"
+
+enum { PANES = 100 };
+
+struct pane {
+	struct wl_surface    *surface;
+	struct xdg_surface   *xdg;
+	struct xdg_toplevel  *toplevel;
+	struct wl_subsurface *sub;
+	struct xdg_popup     *popup;
+	struct wl_buffer     *buffer;
+	struct win           *picture;      /* of the GPU's buffer */
+	uint32_t             *pixels;       /* of shared memory's */
+	size_t                bytes;
+	bool                  gpu, configured;
+	int                   width, height, asked_width, asked_height;
+};
+
+static struct wl_display *display;
+static struct wl_compositor *compositor;
+static struct wl_subcompositor *subcompositor;
+static struct wl_shm *shm;
+static struct xdg_wm_base *base;
+static struct zwp_linux_dmabuf_v1 *dmabuf;
+static struct win_device *device;
+static struct pane panes[PANES];
+
+static void fail(const char *what)
+{
+	int error = wl_display_get_error(display);
+
+	if (error == EPROTO) {
+		const struct wl_interface *interface = NULL;
+		uint32_t id, code = wl_display_get_protocol_error(display, &interface, &id);
+		printf("refused: %s error %u\n", interface ? interface->name : "unknown", code);
+	} else {
+		printf("%s: %s\n", what, strerror(error ? error : errno));
+	}
+	exit(1);
+}
+
+/* ---- answers ---------------------------------------------------------------------- */
+
+static void xdg_configured(void *data, struct xdg_surface *xdg, uint32_t serial)
+{
+	struct pane *p = data;
+
+	xdg_surface_ack_configure(xdg, serial);
+	p->configured = true;
+}
+
+static const struct xdg_surface_listener xdg_listener = { xdg_configured };
+
+static void toplevel_configured(void *data, struct xdg_toplevel *toplevel, int32_t width, int32_t height,
+				struct wl_array *states)
+{
+	struct pane *p = data;
+
+	p->asked_width = width;
+	p->asked_height = height;
+}
+
+static void toplevel_closed(void *data, struct xdg_toplevel *toplevel)
+{
+	printf("closed %d\n", (int)((struct pane *)data - panes));
+}
+
+static const struct xdg_toplevel_listener toplevel_listener = { toplevel_configured, toplevel_closed, NULL, NULL };
+
+static void popup_configured(void *data, struct xdg_popup *popup, int32_t x, int32_t y, int32_t width, int32_t height)
+{
+}
+
+static void popup_done(void *data, struct xdg_popup *popup)
+{
+}
+
+static const struct xdg_popup_listener popup_listener = { popup_configured, popup_done, NULL };
+
+static void pinged(void *data, struct xdg_wm_base *of, uint32_t serial)
+{
+	xdg_wm_base_pong(of, serial);
+}
+
+static const struct xdg_wm_base_listener base_listener = { pinged };
+
+static void found(void *data, struct wl_registry *registry, uint32_t name, const char *interface, uint32_t version)
+{
+	static const struct {
+		const struct wl_interface *interface;
+		void                     **object;
+		uint32_t                   version;
+	} wanted[] = {
+		{ &wl_compositor_interface, (void **)&compositor, 4 }, { &wl_subcompositor_interface, (void **)&subcompositor, 1 },
+		{ &wl_shm_interface, (void **)&shm, 1 }, { &xdg_wm_base_interface, (void **)&base, 1 },
+		{ &zwp_linux_dmabuf_v1_interface, (void **)&dmabuf, 3 },
+	};
+
+	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
+		if (!strcmp(interface, wanted[i].interface->name))
+			*wanted[i].object = wl_registry_bind(registry, name, wanted[i].interface, wanted[i].version);
+}
+
+static void lost(void *data, struct wl_registry *registry, uint32_t name)
+{
+}
+
+static const struct wl_registry_listener registry_listener = { found, lost };
+
+static void roundtrip(void)
+{
+	if (wl_display_roundtrip(display) < 0)
+		fail("roundtrip");
+}
+
+static void frame_done(void *data, struct wl_callback *callback, uint32_t time)
+{
+	*(bool *)data = true;
+	wl_callback_destroy(callback);
+}
+
+static const struct wl_callback_listener frame_listener = { frame_done };
+
+/* Commit, and wait until a frame has shown it. */
+static void commit(struct pane *p)
+{
+	bool done = false;
+
+	wl_callback_add_listener(wl_surface_frame(p->surface), &frame_listener, &done);
+	wl_surface_commit(p->surface);
+	while (!done)
+		if (wl_display_dispatch(display) < 0)
+			fail("frame");
+}
+
+/* ---- buffers -------------------------------------------------------------------------- */
+
+static void gpu_buffer(struct pane *p, uint32_t colour)
+{
+	struct zwp_linux_buffer_params_v1 *params;
+	float alpha = (float)(colour >> 24);
+	uint32_t plain = colour & 0xff000000;
+	int fd = -1;
+
+	if (!device && win_open(&device, NULL, WIN_GPU))
+		fail("card");
+	if (win_create_shared(device, p->width, p->height, &p->picture, &fd))
+		fail("picture");
+	for (int shift = 0; shift < 24 && alpha > 0; shift += 8)     /* libwin's colours are not multiplied */
+		plain |= (uint32_t)((float)(colour >> shift & 0xff) * 255 / alpha + 0.5f) << shift;
+	win_begin_frame(p->picture);
+	win_clear(p->picture, plain);
+	if (win_end_frame(p->picture))
+		fail("draw");
+	params = zwp_linux_dmabuf_v1_create_params(dmabuf);
+	zwp_linux_buffer_params_v1_add(params, fd, 0, 0, (uint32_t)p->width * 4, 0, 0);
+	p->buffer = zwp_linux_buffer_params_v1_create_immed(params, p->width, p->height, DRM_FORMAT_ARGB8888, 0);
+	zwp_linux_buffer_params_v1_destroy(params);
+	close(fd);
+}
+
+static void shm_buffer(struct pane *p, uint32_t colour)
+{
+	int fd = memfd_create("panes", MFD_CLOEXEC);
+	struct wl_shm_pool *pool;
+
+	p->bytes = (size_t)p->width * (size_t)p->height * 4;
+	if (fd < 0 || ftruncate(fd, (off_t)p->bytes))
+		fail("memory");
+	p->pixels = mmap(NULL, p->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p->pixels == MAP_FAILED)
+		fail("memory");
+	for (size_t i = 0; i < p->bytes / 4; i++)
+		p->pixels[i] = colour;
+	pool = wl_shm_create_pool(shm, fd, (int32_t)p->bytes);
+	p->buffer = wl_shm_pool_create_buffer(pool, 0, p->width, p->height, p->width * 4, WL_SHM_FORMAT_ARGB8888);
+	wl_shm_pool_destroy(pool);
+	close(fd);
+}
+
+static void drop_buffer(struct wl_buffer *buffer, struct win *picture, uint32_t *pixels, size_t bytes)
+{
+	if (buffer)
+		wl_buffer_destroy(buffer);
+	if (picture)
+		win_destroy(picture);
+	if (pixels)
+		munmap(pixels, bytes);
+}
+
+/* Another buffer of this colour; the one before goes when the new one is shown. */
+static void show(struct pane *p, int width, int height, uint32_t colour)
+{
+	struct pane old = *p;
+
+	p->width = width;
+	p->height = height;
+	p->picture = NULL;
+	p->pixels = NULL;
+	if (p->gpu)
+		gpu_buffer(p, colour);
+	else
+		shm_buffer(p, colour);
+	wl_surface_attach(p->surface, p->buffer, 0, 0);
+	wl_surface_damage_buffer(p->surface, 0, 0, width, height);
+	commit(p);
+	drop_buffer(old.buffer, old.picture, old.pixels, old.bytes);
+}
+
+/* ---- windows ---------------------------------------------------------------------------- */
+
+static void wait_configure(struct pane *p)
+{
+	wl_surface_commit(p->surface);
+	while (!p->configured)
+		if (wl_display_dispatch(display) < 0)
+			fail("configure");
+}
+
+static void open_window(struct pane *p, bool gpu, int width, int height, uint32_t colour)
+{
+	*p = (struct pane) { .gpu = gpu };
+	p->surface = wl_compositor_create_surface(compositor);
+	p->xdg = xdg_wm_base_get_xdg_surface(base, p->surface);
+	xdg_surface_add_listener(p->xdg, &xdg_listener, p);
+	p->toplevel = xdg_surface_get_toplevel(p->xdg);
+	xdg_toplevel_add_listener(p->toplevel, &toplevel_listener, p);
+	wait_configure(p);
+	show(p, width, height, colour);
+}
+
+/* Subsurfaces and popups of a window have no number, and go with the connection. */
+static void open_sub(struct pane *parent, int x, int y, bool gpu, int width, int height, uint32_t colour)
+{
+	struct pane *p = calloc(1, sizeof *p);
+
+	p->gpu = gpu;
+	p->surface = wl_compositor_create_surface(compositor);
+	p->sub = wl_subcompositor_get_subsurface(subcompositor, p->surface, parent->surface);
+	wl_subsurface_set_position(p->sub, x, y);
+	wl_subsurface_set_desync(p->sub);
+	wl_surface_commit(parent->surface);
+	show(p, width, height, colour);
+}
+
+static void open_popup(struct pane *parent, int x, int y, int width, int height, uint32_t colour)
+{
+	struct xdg_positioner *at = xdg_wm_base_create_positioner(base);
+	struct pane *p = calloc(1, sizeof *p);
+
+	xdg_positioner_set_size(at, width, height);
+	xdg_positioner_set_anchor_rect(at, x, y, 1, 1);
+	xdg_positioner_set_anchor(at, XDG_POSITIONER_ANCHOR_TOP_LEFT);
+	xdg_positioner_set_gravity(at, XDG_POSITIONER_GRAVITY_BOTTOM_RIGHT);
+	p->surface = wl_compositor_create_surface(compositor);
+	p->xdg = xdg_wm_base_get_xdg_surface(base, p->surface);
+	xdg_surface_add_listener(p->xdg, &xdg_listener, p);
+	p->popup = xdg_surface_get_popup(p->xdg, parent->xdg, at);
+	xdg_popup_add_listener(p->popup, &popup_listener, p);
+	xdg_positioner_destroy(at);
+	wait_configure(p);
+	show(p, width, height, colour);
+}
+
+static void close_window(struct pane *p)
+{
+	xdg_toplevel_destroy(p->toplevel);
+	xdg_surface_destroy(p->xdg);
+	wl_surface_destroy(p->surface);
+	drop_buffer(p->buffer, p->picture, p->pixels, p->bytes);
+	*p = (struct pane) { 0 };
+	roundtrip();
+}
+
+static void paint_part(struct pane *p, int left, int top, int width, int height, uint32_t colour)
+{
+	for (int y = top; y < top + height; y++)
+		for (int x = left; x < left + width; x++)
+			p->pixels[y * p->width + x] = colour;
+	wl_surface_attach(p->surface, p->buffer, 0, 0);
+	wl_surface_damage_buffer(p->surface, left, top, width, height);
+	commit(p);
+}
+
+/* ---- what no client should do -------------------------------------------------------------- */
+
+static void lie(const char *what)
+{
+	struct pane *p = &panes[0];
+	struct zwp_linux_buffer_params_v1 *params;
+	struct wl_surface *surface = wl_compositor_create_surface(compositor);
+	int fd = memfd_create("lie", MFD_CLOEXEC);
+
+	if (!strcmp(what, "unconfigured")) {
+		p->surface = surface;
+		p->xdg = xdg_wm_base_get_xdg_surface(base, surface);
+		p->toplevel = xdg_surface_get_toplevel(p->xdg);
+		p->width = p->height = 8;
+		shm_buffer(p, 0xffffffff);
+		wl_surface_attach(surface, p->buffer, 0, 0);
+		wl_surface_commit(surface);
+	} else if (!strcmp(what, "roles")) {
+		wl_subcompositor_get_subsurface(subcompositor, surface, wl_compositor_create_surface(compositor));
+		xdg_wm_base_get_xdg_surface(base, surface);
+	} else if (!strcmp(what, "loop")) {
+		wl_subcompositor_get_subsurface(subcompositor, surface, surface);
+	} else if (!strcmp(what, "memfd")) {            /* a file that is no buffer of the card's */
+		params = zwp_linux_dmabuf_v1_create_params(dmabuf);
+		zwp_linux_buffer_params_v1_add(params, fd, 0, 0, 256, 0, 0);
+		zwp_linux_buffer_params_v1_create_immed(params, 64, 64, DRM_FORMAT_ARGB8888, 0);
+	} else if (!strcmp(what, "small")) {            /* a buffer of the card's that is smaller than it is said to be */
+		if (win_open(&device, NULL, WIN_GPU) || win_create_shared(device, 16, 16, &p->picture, &fd))
+			fail("picture");
+		params = zwp_linux_dmabuf_v1_create_params(dmabuf);
+		zwp_linux_buffer_params_v1_add(params, fd, 0, 0, 4096, 0, 0);
+		zwp_linux_buffer_params_v1_create_immed(params, 1024, 1024, DRM_FORMAT_ARGB8888, 0);
+	} else if (!strcmp(what, "truncate")) {         /* shared memory that goes away below the compositor */
+		int32_t size = 640 * 480 * 4;
+		struct wl_shm_pool *pool;
+		struct wl_buffer *buffer;
+		if (ftruncate(fd, size))
+			fail("truncate");
+		pool = wl_shm_create_pool(shm, fd, size);
+		buffer = wl_shm_pool_create_buffer(pool, 0, 640, 480, 640 * 4, WL_SHM_FORMAT_ARGB8888);
+		open_window(p, false, 64, 64, 0xff000000);
+		if (ftruncate(fd, 0))
+			fail("truncate");
+		wl_surface_attach(p->surface, buffer, 0, 0);
+		wl_surface_damage_buffer(p->surface, 0, 0, 640, 480);
+		commit(p);
+	} else if (!strcmp(what, "surfaces")) {         /* without end */
+		for (int i = 0; i < 100000 && wl_display_flush(display) >= 0; i++)
+			wl_compositor_create_surface(compositor);
+	}
+	roundtrip();
+	roundtrip();
+}
+
+/* ---- the script -------------------------------------------------------------------------------- */
+
+static bool run(const char *line)
+{
+	int n = 0, x, y, w, h, count;
+	char kind[8];
+	uint32_t colour;
+	struct pane *p;
+
+	if (sscanf(line, "%*s %d", &n) == 1 && (n < 0 || n >= PANES))
+		return false;
+	p = &panes[n];
+	if (sscanf(line, "open %d %7s %d %d %x", &n, kind, &w, &h, &colour) == 5) {
+		open_window(p, !strcmp(kind, "gpu"), w, h, colour);
+	} else if (sscanf(line, "fill %d %x", &n, &colour) == 2) {
+		show(p, p->width, p->height, colour);
+	} else if (sscanf(line, "size %d %d %d %x", &n, &w, &h, &colour) == 4) {
+		show(p, w, h, colour);
+	} else if (sscanf(line, "part %d %d %d %d %d %x", &n, &x, &y, &w, &h, &colour) == 6) {
+		paint_part(p, x, y, w, h, colour);
+	} else if (sscanf(line, "sub %d %d %d %7s %d %d %x", &n, &x, &y, kind, &w, &h, &colour) == 7) {
+		open_sub(p, x, y, !strcmp(kind, "gpu"), w, h, colour);
+	} else if (sscanf(line, "popup %d %d %d %d %d %x", &n, &x, &y, &w, &h, &colour) == 6) {
+		open_popup(p, x, y, w, h, colour);
+	} else if (sscanf(line, "follow %d %x", &n, &colour) == 2) {
+		show(p, p->asked_width, p->asked_height, colour);
+	} else if (sscanf(line, "maximise %d", &n) == 1) {
+		xdg_toplevel_set_maximized(p->toplevel);
+		roundtrip();
+		roundtrip();
+	} else if (sscanf(line, "restore %d", &n) == 1) {
+		xdg_toplevel_unset_maximized(p->toplevel);
+		roundtrip();
+		roundtrip();
+	} else if (sscanf(line, "minimise %d", &n) == 1) {
+		xdg_toplevel_set_minimized(p->toplevel);
+		roundtrip();
+	} else if (!strncmp(line, "title ", 6)) {
+		xdg_toplevel_set_title(p->toplevel, strchr(line + 6, ' ') + 1);
+		roundtrip();
+	} else if (sscanf(line, "close %d", &n) == 1) {
+		close_window(p);
+	} else if (sscanf(line, "cycle %d %7s %d %d", &count, kind, &w, &h) == 4) {
+		for (int i = 0; i < count; i++) {
+			open_window(&panes[PANES - 1], !strcmp(kind, "gpu"), w, h, 0xff000000 | (uint32_t)i * 0x10305);
+			close_window(&panes[PANES - 1]);
+		}
+	} else if (sscanf(line, "flood %d %d", &n, &count) == 2) {
+		for (int i = 0; i < count; i++) {
+			wl_surface_attach(p->surface, p->buffer, 0, 0);
+			wl_surface_damage_buffer(p->surface, 0, 0, p->width, p->height);
+			wl_surface_commit(p->surface);
+			if (i % 64 == 0)
+				roundtrip();
+		}
+		commit(p);
+	} else if (!strncmp(line, "lie ", 4)) {
+		lie(line + 4);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+int main(void)
+{
+	struct wl_registry *registry;
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t length;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	display = wl_display_connect(NULL);
+	if (!display) {
+		perror("connect");
+		return 1;
+	}
+	registry = wl_display_get_registry(display);
+	wl_registry_add_listener(registry, &registry_listener, NULL);
+	roundtrip();
+	if (!compositor || !subcompositor || !shm || !base) {
+		printf("the compositor lacks something\n");
+		return 1;
+	}
+	xdg_wm_base_add_listener(base, &base_listener, NULL);
+	while ((length = getline(&line, &room, stdin)) > 0) {
+		line[length - 1] = '\0';
+		if (!run(line)) {
+			printf("what is \"%s\"?\n", line);
+			return 1;
+		}
+		printf("done %s\n", line);
+	}
+	return 0;
+}
