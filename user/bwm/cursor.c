@@ -15,7 +15,7 @@
 
 #include "shell_parts.h"
 
-enum { SHAPE_SIDE = 17 };
+enum { SHAPE_SIDE = 17, CURSOR_OUTSIDE = 1 << 20 };
 
 /* # black, . white; the pointed place is shapes[].hot_x, hot_y. Edges have the same arrow, turned. */
 static const char arrow[SHAPE_SIDE][SHAPE_SIDE + 1] = {
@@ -172,7 +172,7 @@ static void drawn_show(struct shell *shell, const uint32_t *pixels)
 
 /* ---- what it looks like ------------------------------------------------------------------- */
 
-/* Bring the look to the display. A client's pixels are there after the next frame. */
+/* Bring the look to the display. */
 static void show(struct shell *shell)
 {
 	struct cursor *c = &shell->cursor;
@@ -192,7 +192,6 @@ static void show(struct shell *shell)
 	if (!c->buffer)
 		drawn_show(shell, pixels);
 	free(pixels);
-	c->stale = false;
 }
 
 static void own_look(struct shell *shell, enum cursor_shape shape, bool shown)
@@ -223,11 +222,11 @@ static void cursor_committed(struct surface *s)
 
 	if (!shell || shell->cursor.surface != s)
 		return;
-	shell->cursor.stale = true;
 	shell->cursor.hot_x -= s->dx;
 	shell->cursor.hot_y -= s->dy;
 	s->dx = s->dy = 0;
-	output_schedule(&s->server->output);
+	contents_take(s);
+	show(shell);
 }
 
 static void cursor_destroyed(struct surface *s)
@@ -272,8 +271,8 @@ bool cursor_surface_set(struct shell *shell, struct wl_resource *by, struct wl_r
 	c->shown = true;
 	c->hot_x = hot_x;
 	c->hot_y = hot_y;
-	c->stale = true;
-	output_schedule(&shell->server->output);
+	contents_take(c->surface);
+	show(shell);
 	return true;
 }
 
@@ -298,13 +297,17 @@ bool cursor_icon_set(struct shell *shell, struct wl_resource *by, struct wl_reso
 	return true;
 }
 
+/* The cursor's surface is on the plane: among those that are drawn it lies outside of the display. */
 void cursor_walk(struct shell *shell, surface_visitor *visit, void *argument)
 {
 	double x, y;
 
+	if (shell->cursor.surface)
+		surface_walk(shell->cursor.surface, -CURSOR_OUTSIDE, -CURSOR_OUTSIDE, visit, argument);
+	if (!shell->cursor.icon)
+		return;
 	seat_pointer_place(shell->seat, &x, &y);
-	if (shell->cursor.icon)
-		surface_walk(shell->cursor.icon, (int)x + shell->cursor.icon->dx, (int)y + shell->cursor.icon->dy, visit, argument);
+	surface_walk(shell->cursor.icon, (int)x + shell->cursor.icon->dx, (int)y + shell->cursor.icon->dy, visit, argument);
 }
 
 /* ---- events ----------------------------------------------------------------------------------- */
@@ -326,12 +329,6 @@ void cursor_moved(struct shell *shell)
 		c->drawn_icon = icon_rect(shell);
 		damage_add(shell->server, c->drawn_icon);
 	}
-}
-
-void cursor_frame(struct shell *shell)
-{
-	if (shell->cursor.stale)
-		show(shell);
 }
 
 void cursor_output_changed(struct shell *shell)

@@ -46,7 +46,7 @@ static void come_off(struct handling *h)
 	struct window *w = h->window;
 
 	if (h->from.width > 0)
-		h->from.x = (int)(h->from_x - (h->from_x - h->from.x) * w->restored.width / h->from.width);
+		h->from.x = h->from_x - (h->from_x - h->from.x) * w->restored.width / h->from.width;
 	h->from.width = w->restored.width;
 	h->from.height = w->restored.height;
 	window_maximise(w, false);
@@ -55,7 +55,7 @@ static void come_off(struct handling *h)
 static void moved(struct seat_grab *grab, uint32_t time, double x, double y)
 {
 	struct handling *h = wl_container_of(grab, h, grab);
-	int dx = (int)(x - h->from_x), dy = (int)(y - h->from_y);
+	int dx = (int)x - h->from_x, dy = (int)y - h->from_y;     /* of the pixels that it is in */
 
 	if (!h->resize && h->window->maximised && (dx || dy))
 		come_off(h);
@@ -132,6 +132,7 @@ static void cancel(struct seat_grab *grab)
 void handle_begin(struct shell *shell, struct window *w, enum window_edges edges, bool resize)
 {
 	struct handling *h = &shell->handling;
+	double x, y;
 
 	if (w->fullscreen || (resize && w->maximised))
 		return;
@@ -141,7 +142,9 @@ void handle_begin(struct shell *shell, struct window *w, enum window_edges edges
 	h->resize = resize;
 	h->edges = edges;
 	h->from = window_geometry(w);
-	seat_pointer_place(shell->seat, &h->from_x, &h->from_y);
+	seat_pointer_place(shell->seat, &x, &y);
+	h->from_x = (int)x;
+	h->from_y = (int)y;
 	if (resize)
 		window_resize_begin(w);
 	seat_grab_begin(shell->seat, &h->grab);

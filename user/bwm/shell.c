@@ -53,13 +53,6 @@ bool ui_hovers(const struct shell *shell, enum ui_kind kind, const struct window
 	return shell->hover.kind == kind && shell->hover.window == w;
 }
 
-void window_summon(struct window *w)
-{
-	if (w->minimised)
-		window_minimise(w, false);
-	window_activate(w);
-}
-
 void window_toggle(struct window *w)
 {
 	window_maximise(w, !w->maximised);
@@ -215,7 +208,7 @@ static void tab_pressed(struct shell *shell, struct window *w)
 	if (shell->server->active == w && !w->minimised)
 		window_minimise(w, true);
 	else
-		window_summon(w);
+		window_activate(w);
 }
 
 /* What a press on something of bwm's does. */
@@ -419,7 +412,6 @@ void shell_scene_changed(struct server *server)
 	struct shell *shell = server->shell;
 	double x, y;
 
-	cursor_frame(shell);
 	seat_pointer_refresh(shell->seat);
 	seat_pointer_place(shell->seat, &x, &y);
 	if (!shell->handling.window && !shell->menu.open)
@@ -438,8 +430,9 @@ void shell_output_changed(struct server *server)
 
 void shell_window_changed(struct window *w)
 {
+	if (!window_visible(w))
+		handle_forget_window(w->server->shell, w);
 	bar_window_changed(w->server->shell, w);
-	damage_add(w->server, frame_title(w));
 }
 
 void shell_forget_window(struct window *w)
@@ -567,6 +560,8 @@ void shell_destroy(struct server *server)
 {
 	struct shell *shell = server->shell;
 
+	if (!shell)
+		return;
 	seat_destroy(shell->seat);
 	cursor_destroy(shell);
 	bar_destroy(shell);

@@ -73,7 +73,7 @@ struct handling {
 	struct window    *window;           /* NULL: none */
 	bool              resize;
 	enum window_edges edges;
-	double            from_x, from_y;   /* where the pointer was */
+	int               from_x, from_y;   /* where the pointer was */
 	rect              from;             /* the window then */
 };
 
@@ -93,7 +93,6 @@ struct cursor {
 	struct surface   *surface;          /* a client's; NULL: bwm's own */
 	struct surface   *icon;             /* that is dragged */
 	bool              shown;
-	bool              stale;            /* what it looks like is not on the display yet */
 	int               hot_x, hot_y;
 	uint32_t          buffer;           /* the plane's, a dumb buffer; 0: there is no plane, it is drawn */
 	uint32_t         *pixels;
@@ -122,8 +121,6 @@ struct shell {
 /* Text in this box, its middle on the box's, cut short by an ellipsis; centred or from the left. */
 void ui_text(struct win *screen, struct win_font *font, rect box, const char *text, uint32_t colour, bool centred);
 bool ui_hovers(const struct shell *shell, enum ui_kind kind, const struct window *w);
-/* Bring a window back and give it the keyboard. */
-void window_summon(struct window *w);
 /* Maximise, or undo it. */
 void window_toggle(struct window *w);
 
@@ -177,8 +174,6 @@ bool cursor_surface_set(struct shell *shell, struct wl_resource *by, struct wl_r
 	bool show);
 bool cursor_icon_set(struct shell *shell, struct wl_resource *by, struct wl_resource *surface);
 void cursor_moved(struct shell *shell);
-/* A frame was drawn: clients' pixels are there. */
-void cursor_frame(struct shell *shell);
 /* The display is another: the plane is to be set again. */
 void cursor_output_changed(struct shell *shell);
 void cursor_draw(struct shell *shell, struct win *screen, rect part);

@@ -29,7 +29,7 @@ static void end(struct shell *shell, bool choose)
 	s->windows = NULL;
 	seat_grab_end(shell->seat, &s->grab);
 	if (w)
-		window_summon(w);
+		window_activate(w);
 }
 
 static void go(struct shell *shell, int by)

@@ -286,7 +286,7 @@ static void set_full(struct window *w, bool maximised, bool fullscreen)
 		toplevel_configure(w, w->asked_width, w->asked_height);     /* each request has its answer */
 		return;
 	}
-	if (!was)
+	if (!was && !w->placing)    /* else it is on its way back there */
 		w->restored = w->mapped ? window_geometry(w) : (rect) { 0 };
 	damage_window(w);
 	w->maximised = maximised;
