@@ -4,6 +4,7 @@ import base64
 import gzip
 import math
 import os
+import random
 import sys
 
 import golden
@@ -100,6 +101,221 @@ def test_screen_on_linux():
     terminals(sequences, kernel=linux_kernel())
 
 
+# ---- keys, mouse, pasting ----------------------------------------------------------
+
+ENTER, BACKSPACE, TAB, BACKTAB, ESCAPE, SPACE = 0xff0d, 0xff08, 0xff09, 0xfe20, 0xff1b, 0x20
+LEFT, UP, HOME, INSERT, DELETE, PAGE_UP, PAGE_DOWN, END = (0xff51, 0xff52, 0xff50, 0xff63, 0xffff, 0xff55, 0xff56, 0xff57)
+F1, F5, F12, KP_5, KP_ADD, SHIFT_L = 0xffbe, 0xffc2, 0xffc9, 0xffb5, 0xffab, 0xffe1
+BUTTON_LEFT, BUTTON_RIGHT, BUTTON_MIDDLE = 0x110, 0x111, 0x112
+
+
+def sent(t, before, calls, expected):
+    """What these calls send to a program that has said this before."""
+    expected = expected if isinstance(expected, bytes) else expected.encode()
+    t.put("/tmp/a", f"""
+        stty raw -echo
+        printf '{before}ready'
+        dd bs=1 count={len(expected) + 1} of=/tmp/got 2>/dev/null
+        """)
+    t.run(f"start 40 5 10 sh /tmp/a\nuntil ready\n{calls}\ntype |\nended")
+    got = t.data("/tmp/got")
+    assert got == expected + b"|", (got, expected)
+
+
+def calls_of(keys):
+    return "\n".join(f"key {symbol:x} {modifiers:x} {text}" for symbol, modifiers, text, _ in keys)
+
+
+def keys(t):
+    """xterm's bytes (ctlseqs: PC-style function keys, modifiers), without and with the application modes."""
+    table = [
+        (0x61, 0, "a", "a"), (0xe4, 0, "\u00e4", "\u00e4"), (0x61, ALT, "a", "\033a"), (0x63, CTRL, "\003", "\003"),
+        (0x69, CTRL, "\011", ""), (SPACE, CTRL, "", "\0"), (0xe4, ALT, "\u00e4", "\033\u00e4"),
+        (ENTER, 0, "", "\r"), (ENTER, SHIFT, "", "\r"), (ENTER, ALT, "", "\033\r"), (BACKSPACE, 0, "", "\x7f"),
+        (BACKSPACE, CTRL, "", "\b"), (BACKSPACE, ALT, "", "\033\x7f"), (TAB, 0, "", "\t"), (BACKTAB, SHIFT, "", "\033[Z"),
+        (ESCAPE, 0, "", "\033"), (UP, 0, "", "\033[A"), (LEFT, CTRL, "", "\033[1;5D"), (UP, SHIFT, "", "\033[1;2A"),
+        (UP, ALT, "", "\033[1;3A"), (HOME, 0, "", "\033[H"), (END, CTRL, "", "\033[1;5F"), (INSERT, 0, "", "\033[2~"),
+        (DELETE, 0, "", "\033[3~"), (DELETE, CTRL | SHIFT, "", "\033[3;6~"), (PAGE_UP, 0, "", "\033[5~"),
+        (PAGE_DOWN, CTRL, "", "\033[6;5~"), (F1, 0, "", "\033OP"), (F5, 0, "", "\033[15~"), (F12, SHIFT, "", "\033[24;2~"),
+        (KP_5, 0, "5", "5"), (KP_ADD, 0, "+", "+"), (SHIFT_L, 0, "", ""),
+    ]
+    table = [k for k in table if k[2] != "\011"]       # a script's words have no tab
+    sent(t, "", calls_of(table), "".join(k[3] for k in table))
+    modes = [(UP, 0, "", "\033OA"), (HOME, 0, "", "\033OH"), (UP, CTRL, "", "\033[1;5A"), (KP_5, 0, "5", "\033Ou"),
+             (KP_ADD, 0, "+", "\033Ok")]
+    sent(t, r"\033[?1h\033=", calls_of(modes), "".join(k[3] for k in modes))
+
+
+def spot(row, col):
+    """A place in a cell, in pixels."""
+    return f"{MARGIN + col * CELL + 3} {MARGIN + row * 18 + 6}"
+
+
+def mouse(t):
+    """Reports in the modes that programs ask for; Shift and programs that do not ask select instead."""
+    press = (f"button {BUTTON_LEFT:x} 1 {spot(2, 4)} 1000 0\npointer {spot(2, 5)} 0\npointer {spot(3, 6)} 0\n"
+             f"button {BUTTON_LEFT:x} 0 {spot(3, 6)} 1010 0\npointer {spot(1, 1)} 0\n"
+             f"button {BUTTON_RIGHT:x} 1 {spot(0, 0)} 1020 {CTRL}\nbutton {BUTTON_RIGHT:x} 0 {spot(0, 0)} 1030 {CTRL}\n"
+             f"wheel -1 {spot(4, 39)} 0\nwheel 0.5 {spot(4, 39)} 0\nwheel 0.5 {spot(4, 39)} 0")
+    sent(t, r"\033[?1000h\033[?1006h", press,
+         "\033[<0;5;3M\033[<0;7;4m\033[<18;1;1M\033[<18;1;1m\033[<64;40;5M\033[<65;40;5M")
+    sent(t, r"\033[?1002h\033[?1006h", press, "\033[<0;5;3M\033[<32;6;3M\033[<32;7;4M\033[<0;7;4m\033[<18;1;1M"
+         "\033[<18;1;1m\033[<64;40;5M\033[<65;40;5M")
+    sent(t, r"\033[?1000h", press, b"\033[M %#\033[M#'$\033[M2!!\033[M3!!\033[M`H%\033[MaH%")
+    sent(t, "", press, "")
+    # On the alternate screen a wheel that nobody asked for is cursor keys: a pager scrolls.
+    sent(t, r"\033[?1049h", f"wheel -1 {spot(4, 9)} 0", "\033[A" * 3)
+    sent(t, r"\033[?1004h", "focus 1\nfocus 0", "\033[I\033[O")
+
+
+def paste(t):
+    """Brackets when they are asked for, Return for line ends; nothing that is pasted can end the brackets."""
+    call = f"key 56 {CTRL | SHIFT:x}\npaste one\\ntwo\\e[201~\\x03three\\xc2\\x9bz\\xc3\\xa4"
+    text = "one\rtwo[201~threez\u00e4"
+    sent(t, "", call, text)
+    sent(t, r"\033[?2004h", call, f"\033[200~{text}\033[201~")
+    sent(t, "", f"button {BUTTON_MIDDLE:x} 1 {spot(1, 1)} 5 0\npaste x\nkey {INSERT:x} {SHIFT:x}\npaste y", "xy")
+
+
+def test_input():
+    terminals(keys, mouse, paste)
+
+
+# ---- history and selection -----------------------------------------------------------
+
+def history(t):
+    """Lines above the screen, their limit, looking at them, and what a resize brings back."""
+    t.put("/tmp/a", r"""
+        i=1; while [ $i -le 40 ]; do echo "line $i"; i=$((i + 1)); done; printf 'e\314\201\346\227\245 \033[1mend\033[0m\n'
+        read -r x; seq 1 50; echo more; read -r x
+        printf '\033[?1049h'; seq 1 30; echo alternate; read -r x; printf '\033[?1049l'; echo back; read -r x
+        """)
+    t.run(f"""
+        start 20 6 30 stty -echo; . /tmp/a
+        until end
+        show /tmp/first
+        key {PAGE_UP:x} {SHIFT:x}
+        key 41 {CTRL | SHIFT:x}
+        key 43 {CTRL | SHIFT:x}
+        copied /tmp/all
+        size 20 9
+        show /tmp/taller
+        size 20 4
+        show /tmp/lower
+        type \\n
+        until more
+        show /tmp/more
+        type \\n
+        until alternate
+        show /tmp/alternate
+        type \\n
+        until back
+        show /tmp/back
+        """)
+    rows, rest = t.rows("/tmp/first")
+    assert rows == [f"line {i}" for i in range(37, 41)] + ["e\u0301日 end", ""], rows
+    assert rest["history"] == "30", rest
+    assert t.text("/tmp/all") == "".join(f"line {i}\n" for i in range(7, 41)) + "e\u0301日 end\n"
+    rows, rest = t.rows("/tmp/taller")
+    assert rows == [f"line {i}" for i in range(34, 41)] + ["e\u0301日 end", ""] and rest["history"] == "27", (rows, rest)
+    rows, rest = t.rows("/tmp/lower")
+    assert rows == ["line 39", "line 40", "e\u0301日 end", ""] and rest["history"] == "30", (rows, rest)
+    assert t.rows("/tmp/more") == (["49", "50", "more", ""], {**rest, "cursor": "3 0 1 1"})
+    assert t.rows("/tmp/alternate")[1]["history"] == "30"
+    assert t.rows("/tmp/back") == (["50", "more", "back", ""], {**rest, "cursor": "3 0 1 1"})
+
+
+def looking(t):
+    """Who looks at older lines goes on seeing these whatever comes; a key goes back to the end."""
+    t.put("/tmp/a", "seq 1 30; echo end; read -r x; echo new; read -r x; read -r x")
+    t.run(f"""
+        start 12 4 100 stty -echo; . /tmp/a
+        until end
+        wheel -2 20 20 0
+        draw /tmp/up
+        key {PAGE_UP:x} {SHIFT:x}
+        key {PAGE_DOWN:x} {SHIFT:x}
+        wheel 1 20 20 0
+        draw /tmp/lower
+        key {HOME:x} {SHIFT:x}
+        draw /tmp/oldest
+        type x
+        wheel -2 20 20 0
+        draw /tmp/same
+        """)
+    for path, lines in (("/tmp/up", range(23, 27)), ("/tmp/lower", range(26, 30)), ("/tmp/oldest", range(1, 5)),
+                        ("/tmp/same", range(23, 27))):
+        look = Look(12, 4)
+        for row, line in enumerate(lines):
+            look.text(row, 0, str(line))
+        look.check(t, path)
+
+
+def selecting(t):
+    """By letters, words, lines, over wrapped lines; what is shown of it; and that text that changes is not selected."""
+    t.put("/tmp/a", r"""printf 'two words ~/a_b.c  \nlong-line-that-goes-on-in-the-next\nx  \n\nend'; read -r x; printf '\033[1;1HT'
+        read -r x""")
+
+    def drag(a, b, time, half=0):
+        (x, y), (x2, y2) = ((MARGIN + col * CELL, MARGIN + row * 18 + 5) for row, col in (a, b))
+        return (f"button {BUTTON_LEFT:x} 1 {x} {y} {time} 0\npointer {x2} {y2} 0\nbutton {BUTTON_LEFT:x} 0 {x2} {y2} {time + 9} 0")
+
+    def click(row, col, time):
+        at = f"{MARGIN + col * CELL + 2} {MARGIN + row * 18 + 5}"
+        return f"button {BUTTON_LEFT:x} 1 {at} {time} 0\nbutton {BUTTON_LEFT:x} 0 {at} {time + 9} 0"
+
+    t.run(f"""
+        start 20 7 10 stty -echo; . /tmp/a
+        until end
+        {drag((0, 2), (0, 6), 1000)}
+        selected /tmp/letters
+        focus 1
+        draw /tmp/drawn
+        {drag((2, 3), (0, 4), 3000)}
+        selected /tmp/back
+        {click(0, 12, 5000)}
+        {click(0, 12, 5100)}
+        selected /tmp/word
+        {click(0, 12, 5200)}
+        selected /tmp/line
+        {drag((1, 5), (5, 2), 9000)}
+        selected /tmp/lines
+        key 43 {CTRL | SHIFT:x}
+        {drag((0, 0), (0, 3), 11000)}
+        type \\n
+        until Two
+        key 43 {CTRL | SHIFT:x}
+        copied /tmp/copied
+        draw /tmp/changed
+        """)
+    found = {name: t.text(f"/tmp/{name}") for name in ("letters", "back", "word", "line", "lines", "copied")}
+    lines = "line-that-goes-on-in-the-next\nx\n\nen"
+    assert found == {"letters": "o wo", "back": "words ~/a_b.c\nlong-line-that-goes-on-", "word": "~/a_b.c",
+                     "line": "two words ~/a_b.c", "lines": lines, "copied": lines}, found
+    look = Look(20, 7)
+    shown = ["two words ~/a_b.c", "long-line-that-goes-", "on-in-the-next", "x", "", "end"]
+    for path, first, selected in (("/tmp/drawn", "t", range(2, 6)), ("/tmp/changed", "T", ())):
+        look = Look(20, 7)
+        for col in selected:
+            look.rect(0, col, SELECTED[1])
+        for row, text in enumerate(shown):
+            for col, letter in enumerate(text):
+                letter = first if (row, col) == (0, 0) else letter
+                look.text(row, col, letter, SELECTED[0] if row == 0 and col in selected else FOREGROUND)
+        look.rect(*((0, 1) if not selected else (5, 3)), CURSOR)
+        if not selected:
+            look.text(0, 1, "w", BACKGROUND)
+        look.check(t, path)
+
+
+def test_history():
+    terminals(history, looking)
+
+
+def test_selection():
+    terminals(selecting)
+
+
 # ---- pixels --------------------------------------------------------------------------
 
 class Look:
@@ -186,6 +402,160 @@ def test_pixels():
 
 def test_pixels_by_the_gpu():
     terminals(colours, gpu="virgl", how="gpu")
+
+
+# ---- programs ------------------------------------------------------------------------
+
+def editor(t):
+    """vi: what is typed is in its file; a window of another size is filled."""
+    t.run("""
+        start 40 10 100 cd /tmp; rm -f note; exec vi note
+        until "note" [New
+        type iFirst line\\nsecond \xc3\xa4\\e
+        until second \u00e4
+        size 30 6
+        until second \u00e4
+        type :set number\\n
+        until 2 second
+        show /tmp/shown
+        type :wq\\n
+        ended
+        """)
+    rows, rest = t.rows()
+    assert rows[:4] == ["  1 First line", "  2 second \u00e4", "~", "~"] and len(rows) == 6, rows
+    assert rest["cursor"].startswith("1 ") and rest["history"] == "0", rest
+    assert t.text("/tmp/note") == "First line\nsecond \u00e4\n"
+
+
+def monitor(t):
+    """top, whose rows fill the window's width; it takes keys and ends."""
+    t.run("""
+        start 80 24 100 exec top
+        until PID USER
+        until load average
+        show /tmp/shown
+        size 60 12
+        type h
+        until Help for Interactive
+        type q
+        until PID USER
+        type q
+        ended
+        """)
+    rows, _ = t.rows()
+    assert rows[0].startswith("top - ") and rows[1].startswith("Tasks:") and "PID USER" in rows[6], rows
+
+
+def shell(t):
+    """bash: colours of ls, its editor's keys, a line that is longer than the window, and the size it knows of."""
+    t.run("""
+        start 30 8 100 cd /; export PS1='$ ' HISTFILE=; exec bash --norc
+        until $
+        type echo 1234567890123456789012345678901234567890
+        until 67890
+        key ff50 0
+        key ff53 4
+        type X
+        key ff57 0
+        type \\n
+        until $ echo
+        type clear; stty size\\n
+        until 8 30
+        size 44 9
+        type stty size; echo $TERM\\n
+        until xterm-256color
+        show /tmp/shown
+        type exit\\n
+        ended
+        """)
+    rows, _ = t.rows()
+    assert rows[:4] == ["8 30", "$ stty size; echo $TERM", "9 44", "xterm-256color"], rows
+
+
+PROGRAMS = "vim-tiny", "procps", "ncurses-base", "coreutils"
+
+
+def test_programs():
+    terminals(editor, monitor, shell, packages=PROGRAMS)
+
+
+def test_programs_on_linux():
+    terminals(editor, monitor, shell, keys, mouse, history, packages=PROGRAMS, kernel=linux_kernel())
+
+
+# ---- hostile output ------------------------------------------------------------------
+
+def memory(vm):
+    return int(vm.run("grep VmHWM /tmp/status | tr -dc 0-9"))
+
+
+def hostile(t):
+    """Random bytes, commands without an end, numbers too large, reports that nobody reads: it goes on, in little memory."""
+    rng = random.Random(7)
+    data = bytes(rng.randrange(256) for _ in range(30000))
+    parts = [b"\033[", b"\033]", b"\033P", b"\033", b"\x9b", b";", b":", b"?", b"999999999999", b"4294967295", b"0", b"1",
+             b"38;2", b"r", b"H", b"J", b"K", b"L", b"M", b"P", b"@", b"X", b"S", b"T", b"b", b"m", b"h", b"l", b"c", b"q",
+             b"1049h", b"1049l", b"\033#8", b"\033#6", b"\033#3", b"\033c", b"\xe6\x97\xa5", b"\xcc\x81" * 9, b"text",
+             b"\r\n", b"\b", b"\t", b"\007", b"\033[6n", b"\033[?5h", b"\033[?6h", b"\033[?69h", b"\033[2;3s"]
+    data += b"".join(rng.choice(parts) for _ in range(20000))
+    t.put("/tmp/random", data)
+    t.put("/tmp/a", r"""
+        stty -echo -opost -icanon
+        i=0; while [ $i -lt 5 ]; do cat /tmp/random; i=$((i + 1)); done
+        printf '\033c'; printf '\033]2;'; dd if=/dev/zero bs=64k count=40 2>/dev/null | tr '\0' x; printf '\007'
+        printf '\033P'; dd if=/dev/zero bs=64k count=40 2>/dev/null | tr '\0' 1; printf '\033\\'
+        printf '\033['; dd if=/dev/zero bs=64k count=40 2>/dev/null | tr '\0' '1;'
+        printf 'm\033c\033[?1049l\033[H\033[2J'
+        i=0; while [ $i -lt 3000 ]; do printf '\033[6n\033[c\007\033]2;t\007'; i=$((i + 1)); done
+        printf '\033c\033[2;3Hsurvived'
+        read -r x; cat /proc/$PPID/status >/tmp/status; read -r x
+        """)
+    t.run("""
+        start 37 11 10000 . /tmp/a
+        until survived
+        size 5 2
+        size 1 1
+        size 200 60
+        size 37 11
+        draw /tmp/drawn
+        type \\n\\n
+        ended
+        """)
+    assert memory(t.vm) < 40 << 10, memory(t.vm)
+
+
+def sizes(t):
+    """Windows of every small size while wide and marked letters come."""
+    t.put("/tmp/a", r"""
+        i=0; while [ $i -lt 400 ]; do printf '\346\227\245\346\234\254e\314\201 %d\033[%d;%dHx\033[3L\n' $i $i $i; i=$((i + 1)); done
+        printf '\033c\033[1;1Hok'; read -r x
+        """)
+    rng = random.Random(3)
+    moves = "\n".join(f"size {rng.randrange(1, 60)} {rng.randrange(1, 30)}\nturn" for _ in range(150))
+    t.run(f"start 20 5 200 stty -echo; . /tmp/a\n{moves}\nsize 20 5\nuntil ok\ndraw /tmp/drawn")
+
+
+def flood(t):
+    """100,000 lines: the last are kept, in bounded memory."""
+    t.put("/tmp/a", "seq 1 100000; echo done; cat /proc/$PPID/status >/tmp/status; read -r x")
+    t.run(f"""
+        start 80 24 10000 stty -echo; . /tmp/a
+        until done
+        show /tmp/shown
+        key 41 {CTRL | SHIFT:x}
+        key 43 {CTRL | SHIFT:x}
+        copied /tmp/all
+        """)
+    assert t.text("/tmp/all") == "".join(f"{i}\n" for i in range(100000 - 10000 - 22 + 1, 100001)) + "done\n"
+    assert memory(t.vm) < 24 << 10, memory(t.vm)
+
+
+def test_hostile():
+    terminals(hostile, sizes)
+
+
+def test_flood():
+    terminals(flood)
 
 
 if __name__ == "__main__":

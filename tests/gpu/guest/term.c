@@ -6,6 +6,7 @@
  *
  *     start COLUMNS ROWS HISTORY SHELL-COMMAND   a new terminal, with this in it
  *     until TEXT, untilno TEXT, ended            go on until a row has this text, no row has it, the program has ended
+ *     turn                                       what the program has written so far
  *     type TEXT                                  keys that type it; \e \n \t \\ and \xHH
  *     key SYMBOL MODIFIERS [TEXT]                a key, in hexadecimal, of xkbcommon and WINDOW_SHIFT...
  *     pointer X Y MODIFIERS, button BUTTON ON X Y TIME MODIFIERS, wheel Y X Y MODIFIERS, focus ON     as window events
@@ -329,6 +330,8 @@ static int call(const char *word, char *rest)
 			turn();
 		return 0;
 	}
+	if (!strcmp(word, "turn"))
+		return term_turn(term, POLLIN), 0;
 	if (!strcmp(word, "type"))
 		return type(rest);
 	if (!strcmp(word, "paste"))
