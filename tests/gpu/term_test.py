@@ -190,13 +190,13 @@ def history(t):
     """Lines above the screen, their limit, looking at them, and what a resize brings back."""
     t.put("/tmp/a", r"""
         i=1; while [ $i -le 40 ]; do echo "line $i"; i=$((i + 1)); done
-        printf 'e\314\201\346\227\245 \033[1mend\033[0m\n'
-        read -r x; seq 1 50; echo more; read -r x
-        printf '\033[?1049h'; seq 1 30; echo alternate; read -r x; printf '\033[?1049l'; echo back; read -r x
+        printf 'e\314\201\346\227\245 \033[1mend\033[0m\n>'
+        read -r x; seq 1 50; printf more; read -r x
+        printf '\033[?1049h'; seq 1 30; echo alternate; read -r x; printf '\033[?1049l\nback'; read -r x
         """)
     t.run(f"""
         start 20 6 30 stty -echo; . /tmp/a
-        until end
+        until >
         show /tmp/first
         key {PAGE_UP:x} {SHIFT:x}
         key 41 {CTRL | SHIFT:x}
@@ -217,21 +217,21 @@ def history(t):
         show /tmp/back
         """)
     rows, rest = t.rows("/tmp/first")
-    assert rows == [f"line {i}" for i in range(37, 41)] + ["e\u0301日 end", ""], rows
+    assert rows == [f"line {i}" for i in range(37, 41)] + ["e\u0301日 end", ">"], rows
     assert rest["history"] == "30", rest
-    assert t.text("/tmp/all") == "".join(f"line {i}\n" for i in range(7, 41)) + "e\u0301日 end\n"
+    assert t.text("/tmp/all") == "".join(f"line {i}\n" for i in range(7, 41)) + "e\u0301日 end\n>"
     rows, rest = t.rows("/tmp/taller")
-    assert rows == [f"line {i}" for i in range(34, 41)] + ["e\u0301日 end", ""] and rest["history"] == "27", (rows, rest)
+    assert rows == [f"line {i}" for i in range(34, 41)] + ["e\u0301日 end", ">"] and rest["history"] == "27", (rows, rest)
     rows, rest = t.rows("/tmp/lower")
-    assert rows == ["line 39", "line 40", "e\u0301日 end", ""] and rest["history"] == "30", (rows, rest)
-    assert t.rows("/tmp/more") == (["49", "50", "more", ""], {**rest, "cursor": "3 0 1 1"})
+    assert rows == ["line 39", "line 40", "e\u0301日 end", ">"] and rest["history"] == "30", (rows, rest)
+    assert t.rows("/tmp/more") == (["48", "49", "50", "more"], {**rest, "cursor": "3 4 1 1"})
     assert t.rows("/tmp/alternate")[1]["history"] == "30"
-    assert t.rows("/tmp/back") == (["50", "more", "back", ""], {**rest, "cursor": "3 0 1 1"})
+    assert t.rows("/tmp/back") == (["49", "50", "more", "back"], {**rest, "cursor": "3 4 1 1"})
 
 
 def looking(t):
     """Who looks at older lines goes on seeing these whatever comes; a key goes back to the end."""
-    t.put("/tmp/a", "seq 1 30; echo end; read -r x; echo new; read -r x; read -r x")
+    t.put("/tmp/a", "seq 1 30; echo; printf end; read -r x; echo new; read -r x; read -r x")
     t.run(f"""
         start 12 4 100 stty -echo; . /tmp/a
         until end
@@ -544,7 +544,7 @@ def sizes(t):
 
 def flood(t):
     """100,000 lines: the last are kept, in bounded memory."""
-    t.put("/tmp/a", "seq 1 100000; echo done; cat /proc/$PPID/status >/tmp/status; read -r x")
+    t.put("/tmp/a", "seq 1 100000; cat /proc/$PPID/status >/tmp/status; printf 'done\\n>'; read -r x")
     t.run(f"""
         start 80 24 10000 stty -echo; . /tmp/a
         until done
@@ -553,7 +553,7 @@ def flood(t):
         key 43 {CTRL | SHIFT:x}
         copied /tmp/all
         """)
-    assert t.text("/tmp/all") == "".join(f"{i}\n" for i in range(100000 - 10000 - 22 + 1, 100001)) + "done\n"
+    assert t.text("/tmp/all") == "".join(f"{i}\n" for i in range(100000 - 10000 - 22 + 1, 100001)) + "done\n>"
     assert memory(t.vm) < 24 << 10, memory(t.vm)
 
 
