@@ -181,6 +181,15 @@ static int madt_fill(struct madt *m)
 
 /* ---- the other tables ------------------------------------------------------------------------------ */
 
+/* A CPU's own line (IHI 0069G, 2.2.1), as the timer's must be. 0 with a message: it is none. */
+static u32 own_line(u32 intid, const char *what)
+{
+	if (!intid || (intid >= 16 && intid < 32) || (intid >= 1056 && intid < 1120))
+		return intid;
+	log_warn("ACPI: GTDT: %u is no interrupt of a CPU's own: there is no %s timer", intid, what);
+	return 0;
+}
+
 /* 5.2.25: each interrupt with its flags: EL1's physical at 56, the virtual at 64. */
 static void read_gtdt(const struct acpi_tables *t)
 {
@@ -188,8 +197,8 @@ static void read_gtdt(const struct acpi_tables *t)
 
 	if (!acpi_table_get(t, "GTDT", 72, &gtdt))
 		return;
-	platform.timer.phys_intid = get_unaligned_le32(gtdt.data + 56);
-	platform.timer.virt_intid = get_unaligned_le32(gtdt.data + 64);
+	platform.timer.phys_intid = own_line(get_unaligned_le32(gtdt.data + 56), "physical");
+	platform.timer.virt_intid = own_line(get_unaligned_le32(gtdt.data + 64), "virtual");
 	platform.timer.trigger = acpi_trigger(get_unaligned_le32(gtdt.data + 68));
 	kfree(gtdt.data);
 }

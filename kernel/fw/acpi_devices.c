@@ -4,7 +4,7 @@
  * cannot be evaluated leave their part out, and what is left works without (a host without wires has message
  * interrupts).
  *
- * Source: PCI Firmware 3.3, 4.1 (MCFG, host bridges); ACPI 6.5, 6.2.13 (_PRT), 6.5.5 (_BBN), 6.5.6 (_SEG), 5.6.9
+ * Source: PCI Firmware 3.3, 4.1 (MCFG, host bridges), 4.5 (_OSC); ACPI 6.5, 6.2.11 (_OSC), 6.2.13 (_PRT), 6.5.5 (_BBN), 6.5.6 (_SEG), 5.6.9
  * (_EVT of a generic event device), 4.8.2.2.1 (power button).
  */
 #include "arch/arm64/cpu.h"
@@ -69,7 +69,7 @@ static bool ecam_of(const struct devices *d, u32 segment, u32 bus, u64 *base, u8
 			continue;
 		*base = get_unaligned_le64(p);			/* of bus 0, be it there or not */
 		*last = p[11];
-		return *base && !(*base >> 48);
+		return *base && !(*base >> 48) && IS_ALIGNED(*base, 1u << BUS_SHIFT);
 	}
 	return false;
 }
@@ -240,6 +240,29 @@ static int read_msi(struct devices *d, struct platform_pci *p)
 	return 0;
 }
 
+#define OSC_SUPPORT	0x19u	/* extended configuration space, segments, messages */
+#define OSC_HOTPLUG	0x01u
+#define OSC_CONTROL	(OSC_HOTPLUG | 0x10u)	/* which goes with the PCI Express capability */
+#define OSC_FAILED	0x0eu
+
+/* Does firmware give us the slots for cards to look after? What it is not asked for, it keeps. */
+static bool slots_given(struct devices *d, struct aml_node *host)
+{
+	static const u8 of_pci[16] = {
+		0x5b, 0x4d, 0xdb, 0x33, 0xf7, 0x1f, 0x1c, 0x40, 0x96, 0x57, 0x74, 0x41, 0xc0, 0x3d, 0xd7, 0x66,
+	};
+	u32 words[3] = { 0, OSC_SUPPORT, OSC_CONTROL };
+	struct aml_object *args[AML_ARGS] = {
+		aml_make_bytes(d->aml, AML_BUFFER, of_pci, sizeof(of_pci)), aml_make_integer(d->aml, 1),
+		aml_make_integer(d->aml, ARRAY_SIZE(words)), aml_make_bytes(d->aml, AML_BUFFER, words, sizeof(words)),
+	};
+	bool made = args[0] && args[1] && args[2] && args[3];
+	const struct aml_object *o = made ? aml_evaluate_with(d->aml, host, "_OSC", args) : NULL;
+
+	return o && o->type == AML_BUFFER && o->length >= sizeof(words) && !(get_unaligned_le32(o->bytes) & OSC_FAILED) &&
+	       get_unaligned_le32(o->bytes + 8) & OSC_HOTPLUG;
+}
+
 /* 6.2.17: of the host or what it is in. */
 static bool coherent(struct devices *d, struct aml_node *n)
 {
@@ -285,13 +308,20 @@ static int add_host(struct devices *d, struct platform_pci *p, u8 bus_last)
 
 static int read_host(struct devices *d, struct aml_node *device)
 {
-	struct platform_pci p = {
-		.segment = aml_integer(d->aml, device, "_SEG", 0),
-		.bus_first = aml_integer(d->aml, device, "_BBN", 0),
-		.coherent = coherent(d, device),
-	};
+	u64 segment = aml_integer(d->aml, device, "_SEG", 0), bus = aml_integer(d->aml, device, "_BBN", 0);
+	struct platform_pci p = { .segment = segment, .bus_first = bus, .coherent = coherent(d, device) };
 	u8 bus_last = 255;
-	int err = read_windows(d, device, &p, &bus_last);
+	int err;
+
+	if (segment > 0xffff || bus > 255) {
+		log_warn("ACPI: PCI: a host of segment %#llx, bus %#llx, which there can't be: not used",
+			 (unsigned long long)segment, (unsigned long long)bus);
+		return 0;
+	}
+	p.slots_kept = !slots_given(d, device);
+	if (p.slots_kept)
+		log_info("ACPI: PCI: firmware keeps the slots of segment %u to itself", p.segment);
+	err = read_windows(d, device, &p, &bus_last);
 
 	if (!err)
 		err = read_wires(d, device, &p);
@@ -466,7 +496,7 @@ static int read_devices(struct devices *d)
 int acpi_devices(const struct acpi_tables *t, const struct acpi_table *fadt, const struct acpi_its *its, u32 its_count)
 {
 	struct devices d = { .its = its, .its_count = its_count, .aml = aml_create() };
-	struct acpi_table code[CODE_MAX];
+	struct acpi_table code[CODE_MAX], more;
 	/* 5.2.9: X_DSDT, and DSDT where that is 0 */
 	u64 dsdt = fadt->data ? get_unaligned_le64(fadt->data + 140) : 0;
 	u32 count = 0, at = 0;
@@ -485,6 +515,10 @@ int acpi_devices(const struct acpi_tables *t, const struct acpi_table *fadt, con
 		log_warn("ACPI: no DSDT: nothing is known of devices");
 	while (count < CODE_MAX && acpi_table_next(t, "SSDT", &at, ACPI_HEADER_SIZE, &code[count]))
 		count++;
+	if (count == CODE_MAX && acpi_table_next(t, "SSDT", &at, ACPI_HEADER_SIZE, &more)) {
+		log_warn("ACPI: more than %u SSDTs: the others are left out", CODE_MAX - 1);
+		kfree(more.data);
+	}
 	for (u32 i = 0; i < count; i++)
 		aml_load(d.aml, code[i].data + ACPI_HEADER_SIZE, code[i].size - ACPI_HEADER_SIZE,
 			 (const char *)code[i].data, code[0].data[8]);

@@ -131,8 +131,8 @@ static int follow(struct iort *t, struct mapping m)
 
 		if (group && group[0] == NODE_ITS_GROUP && through(m, by, &both))
 			err = add(t, both, group_ref(t, group));
-		else if (!group && !by.single)
-			t->broken = true;
+		else if (!by.single && (!group || group[0] != NODE_ITS_GROUP))
+			t->broken = true;	/* another SMMU, or itself */
 	}
 	return err;
 }

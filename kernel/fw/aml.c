@@ -331,22 +331,19 @@ static void take_back(struct aml *a, struct aml_chunk *newest, size_t left, size
 	a->total = total;
 }
 
-const struct aml_object *aml_evaluate(struct aml *a, struct aml_node *device, const char *name, const u64 *args, u32 n)
+const struct aml_object *aml_evaluate_with(struct aml *a, struct aml_node *device, const char *name, struct aml_object **args)
 {
 	struct aml_node *at = aml_child(device, name);
-	struct aml_object *v = at ? at->object : NULL, *values[AML_ARGS] = { NULL };
+	struct aml_object *v = at ? at->object : NULL;
 	struct aml_chunk *newest = a->chunks;
 	size_t left = a->left, total = a->total;
 
 	if (!v)
 		return NULL;
 	start(a, STEPS_MAX);
-	for (u32 i = 0; i < n && i < AML_ARGS; i++)
-		if (!(values[i] = aml_make_integer(a, args[i])))
-			return NULL;
 	if (v->type == AML_METHOD) {
 		a->scope = at;
-		v = aml_call(a, v, values);
+		v = aml_call(a, v, args);
 	}
 	v = v ? aml_value(a, v) : NULL;
 	if (!v && a->why && a->messages++ < MESSAGES_MAX)
@@ -354,6 +351,16 @@ const struct aml_object *aml_evaluate(struct aml *a, struct aml_node *device, co
 	if (!v && !a->stored)
 		take_back(a, newest, left, total);
 	return v;
+}
+
+const struct aml_object *aml_evaluate(struct aml *a, struct aml_node *device, const char *name, const u64 *args, u32 n)
+{
+	struct aml_object *values[AML_ARGS] = { NULL };
+
+	for (u32 i = 0; i < n && i < AML_ARGS; i++)
+		if (!(values[i] = aml_make_integer(a, args[i])))
+			return NULL;
+	return aml_evaluate_with(a, device, name, values);
 }
 
 u64 aml_integer(struct aml *a, struct aml_node *device, const char *name, u64 absent)

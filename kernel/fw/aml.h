@@ -6,6 +6,7 @@
  *   aml.c           memory, the namespace, names, and the calls below
  *   aml_exec.c      terms: definitions, statements, expressions
  *   aml_value.c     values: conversions, fields, stores
+ *   aml_data.c      operators on strings, buffers and packages
  *   aml_resource.c  what _CRS says
  *
  * The tables come from outside and may be broken. Every read is checked against the table's end; depth, steps
@@ -80,6 +81,8 @@ struct aml_node *aml_child(struct aml_node *node, const char *name);
 /* The name's value, methods called with n arguments; NULL: not there, or (with a message) not evaluated. Never a
  * method, field or reference. */
 const struct aml_object *aml_evaluate(struct aml *a, struct aml_node *device, const char *name, const u64 *args, u32 n);
+/* The same with arguments that were made before (AML_ARGS of them, NULL: none); a method may write into them. */
+const struct aml_object *aml_evaluate_with(struct aml *a, struct aml_node *device, const char *name, struct aml_object **args);
 /* The same for a number; absent or none: the default. */
 u64 aml_integer(struct aml *a, struct aml_node *device, const char *name, u64 absent);
 /* _HID or a _CID is this PNP or ACPI ID, "PNP0A08". */
@@ -167,3 +170,17 @@ struct aml_object *aml_call(struct aml *a, struct aml_object *method, struct aml
 struct aml_object *aml_value(struct aml *a, struct aml_object *o);
 bool aml_to_integer(struct aml *a, struct aml_object *o, u64 *v);
 bool aml_store(struct aml *a, struct aml_object *value, struct aml_target to);
+
+/* Of values (aml_value). NULL, and why is set: not of these types. A result may be an operand itself. */
+struct aml_object *aml_to_text(struct aml *a, struct aml_object *o, bool decimal);
+struct aml_object *aml_to_buffer(struct aml *a, struct aml_object *o);
+struct aml_object *aml_concatenate(struct aml *a, struct aml_object *x, struct aml_object *y);
+/* Without the first's end tag (two bytes); the end's checksum becomes 0, which is none. */
+struct aml_object *aml_concatenate_resources(struct aml *a, const struct aml_object *x, const struct aml_object *y);
+struct aml_object *aml_mid(struct aml *a, struct aml_object *o, u64 first, u64 length);
+/* Up to a NUL, most bytes at most. */
+struct aml_object *aml_to_string(struct aml *a, const struct aml_object *o, u64 most);
+/* A number to its decimal digits of four bits each, or from them. False: failed. */
+bool aml_bcd(struct aml *a, bool to, u64 v, u64 *out);
+/* The first element from `from` on for which both comparisons (by their numbers in the table) hold; all ones: none. */
+struct aml_object *aml_match(struct aml *a, const struct aml_object *in, const u64 how[2], struct aml_object *with[2], u64 from);

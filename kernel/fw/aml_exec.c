@@ -2,8 +2,9 @@
  * Terms of the machine language: aml_term reads one at a->at and does what it says. A table and a method's body
  * are lists of them (aml_block); an operator's operands are terms again.
  *
- * The recursion is a term's nesting and has a limit, for it is on the kernel's stack. Operators that nothing we
- * ask for uses, or that need hardware to be changed or time to pass, fail the evaluation.
+ * The recursion is a term's nesting and has a limit, for it is on the kernel's stack. What would need hardware to be
+ * changed or time to pass fails the evaluation, or passes without (Sleep, Stall; Timer stands still): fields behind an
+ * index or a bank register, Load, LoadTable and Unload, Fatal, a DataTableRegion, DerefOf of a path in a string.
  *
  * Source: ACPI 6.5, 20.2; what operators do: 19.6.
  */
@@ -22,12 +23,13 @@ enum {
 	OP_OR, OP_NOR, OP_XOR, OP_NOT, OP_FIND_LEFT, OP_FIND_RIGHT, OP_DEREF_OF, OP_CONCAT_RES, OP_MOD,
 	OP_NOTIFY, OP_SIZE_OF, OP_INDEX, OP_MATCH, OP_CREATE_DWORD, OP_CREATE_WORD, OP_CREATE_BYTE,
 	OP_CREATE_BIT, OP_OBJECT_TYPE, OP_CREATE_QWORD, OP_LAND, OP_LOR, OP_LNOT, OP_LEQUAL, OP_LGREATER,
-	OP_LLESS, OP_TO_BUFFER, OP_TO_INTEGER = 0x99, OP_COPY = 0x9d, OP_CONTINUE = 0x9f, OP_IF, OP_ELSE,
+	OP_LLESS, OP_TO_BUFFER, OP_TO_DECIMAL, OP_TO_HEX, OP_TO_INTEGER, OP_TO_STRING = 0x9c, OP_COPY, OP_MID,
+	OP_CONTINUE, OP_IF, OP_ELSE,
 	OP_WHILE, OP_NOOP, OP_RETURN, OP_BREAK, OP_BREAK_POINT = 0xcc, OP_ONES = 0xff,
 	/* Behind the prefix 0x5b */
-	OP_EXT = 0x5b, OP_MUTEX = 0x5b01, OP_EVENT, OP_COND_REF_OF = 0x5b12, OP_CREATE_FIELD, OP_STALL = 0x5b21,
-	OP_SLEEP, OP_ACQUIRE, OP_SIGNAL, OP_WAIT, OP_RESET, OP_RELEASE, OP_REVISION = 0x5b30, OP_DEBUG, OP_TIMER
-	= 0x5b33, OP_REGION = 0x5b80, OP_FIELD, OP_DEVICE, OP_PROCESSOR, OP_POWER, OP_THERMAL, OP_INDEX_FIELD,
+	OP_EXT = 0x5b, OP_MUTEX = 0x5b01, OP_EVENT, OP_COND_REF_OF = 0x5b12, OP_CREATE_FIELD,
+	OP_LOAD_TABLE = 0x5b1f, OP_LOAD, OP_STALL, OP_SLEEP, OP_ACQUIRE, OP_SIGNAL, OP_WAIT, OP_RESET, OP_RELEASE,
+	OP_FROM_BCD, OP_TO_BCD, OP_UNLOAD, OP_REVISION = 0x5b30, OP_DEBUG, OP_FATAL, OP_TIMER, OP_REGION = 0x5b80, OP_FIELD, OP_DEVICE, OP_PROCESSOR, OP_POWER, OP_THERMAL, OP_INDEX_FIELD,
 	OP_BANK_FIELD,
 };
 
@@ -640,29 +642,42 @@ static noinline struct aml_object *compare(struct aml *a, u32 op)
 	}
 }
 
-/* Concatenate, and ConcatenateResTemplate, which drops the end tags (two bytes) and writes one without checksum. */
-static noinline struct aml_object *concat(struct aml *a, u32 op)
+/* Operators of two operands whose order is the table's, and what they are made into. */
+static noinline struct aml_object *joined(struct aml *a, u32 op)
 {
-	struct aml_object *x = operand(a), *y = x ? operand(a) : NULL, *r;
-	u32 m, n;
+	struct aml_object *x = operand(a), *y = x ? operand(a) : NULL;
 
-	if (!y || (x->type != AML_BUFFER && x->type != AML_STRING) || x->type != y->type)
-		return aml_fail(a, "a concatenation of what has no bytes");
-	m = x->length;
-	n = y->length;
-	if (op == OP_CONCAT_RES) {
-		if (x->type != AML_BUFFER || m < 2 || n < 2)
-			return aml_fail(a, "resources without an end");
-		m -= 2;
-	}
-	r = aml_make_bytes(a, x->type, NULL, (u64)m + n);
-	if (!r)
+	if (!y)
 		return NULL;
-	memcpy(r->bytes, x->bytes, m);
-	memcpy(r->bytes + m, y->bytes, n);
-	if (op == OP_CONCAT_RES)
-		r->bytes[m + n - 1] = 0;
-	return result(a, r);
+	return result(a, op == OP_CONCAT ? aml_concatenate(a, x, y) : aml_concatenate_resources(a, x, y));
+}
+
+/* Mid, ToString, and the texts of numbers and bytes. */
+static noinline struct aml_object *converted(struct aml *a, u32 op)
+{
+	struct aml_object *o = operand(a);
+	u64 first = 0, most = 0;
+
+	if (!o || ((op == OP_MID || op == OP_TO_STRING) && !number(a, &first)) || (op == OP_MID && !number(a, &most)))
+		return NULL;
+	switch (op) {
+	case OP_MID: o = aml_mid(a, o, first, most); break;
+	case OP_TO_STRING: o = aml_to_string(a, o, first); break;
+	case OP_TO_BUFFER: o = aml_to_buffer(a, o); break;
+	default: o = aml_to_text(a, o, op == OP_TO_DECIMAL); break;
+	}
+	return result(a, o);
+}
+
+static noinline struct aml_object *match_term(struct aml *a)
+{
+	struct aml_object *in = operand(a), *with[2] = { NULL };
+	u64 how[2], from;
+
+	for (u32 i = 0; in && i < 2; i++)
+		if (!fixed(a, 1, &how[i]) || !(with[i] = operand(a)))
+			return NULL;
+	return in && number(a, &from) ? aml_match(a, in, how, with, from) : NULL;
 }
 
 static noinline struct aml_object *index_term(struct aml *a)
@@ -690,16 +705,26 @@ static noinline struct aml_object *index_term(struct aml *a)
 /* One operand, a number, and a target. */
 static noinline struct aml_object *unary(struct aml *a, u32 op)
 {
+	struct aml_object *o = operand(a);
 	u64 v;
 
-	if (!number(a, &v))
+	/* Spelled out, a text is decimal unless it says 0x; elsewhere it is hexadecimal. */
+	if (op == OP_TO_INTEGER && o && o->type == AML_STRING) {
+		if (parse_u64((const char *)o->bytes, NULL, strncmp((const char *)o->bytes, "0x", 2) ? 10 : 0, &v))
+			return aml_fail(a, "a string that is no number");
+	} else if (!o || !aml_to_integer(a, o, &v)) {
 		return NULL;
+	}
 	switch (op) {
 	case OP_LNOT: return logical(a, !v);
 	case OP_STALL: case OP_SLEEP: return a->nothing;	/* nothing here waits for hardware */
 	case OP_NOT: v = ~v; break;
 	case OP_FIND_LEFT: v = v ? 64 - __builtin_clzll(v) : 0; break;
 	case OP_FIND_RIGHT: v = v ? 1 + __builtin_ctzll(v) : 0; break;
+	case OP_FROM_BCD: case OP_TO_BCD:
+		if (!aml_bcd(a, op == OP_TO_BCD, v, &v))
+			return NULL;
+		break;
 	default: break;						/* ToInteger */
 	}
 	return result(a, aml_make_integer(a, v));
@@ -767,10 +792,12 @@ static noinline struct aml_object *operator(struct aml *a, u32 op)
 			return NULL;
 		t.named = t.named && op == OP_STORE;
 		return aml_store(a, o, t) ? o : NULL;
-	case OP_CONCAT: case OP_CONCAT_RES: return concat(a, op);
+	case OP_CONCAT: case OP_CONCAT_RES: return joined(a, op);
+	case OP_MID: case OP_TO_STRING: case OP_TO_BUFFER: case OP_TO_DECIMAL: case OP_TO_HEX: return converted(a, op);
+	case OP_MATCH: return match_term(a);
 	case OP_LAND: case OP_LOR: case OP_LEQUAL: case OP_LGREATER: case OP_LLESS: return compare(a, op);
 	case OP_NOT: case OP_FIND_LEFT: case OP_FIND_RIGHT: case OP_LNOT: case OP_TO_INTEGER: case OP_STALL:
-	case OP_SLEEP:
+	case OP_SLEEP: case OP_FROM_BCD: case OP_TO_BCD:
 		return unary(a, op);
 	case OP_REF_OF: case OP_OBJECT_TYPE: case OP_INCREMENT: case OP_DECREMENT: case OP_NOTIFY: case OP_ACQUIRE:
 	case OP_WAIT: case OP_RELEASE: case OP_RESET: case OP_SIGNAL:
@@ -785,13 +812,6 @@ static noinline struct aml_object *operator(struct aml *a, u32 op)
 	case OP_SIZE_OF:
 		o = operand(a);
 		return o ? aml_make_integer(a, o->length) : NULL;
-	case OP_TO_BUFFER:
-		o = operand(a);
-		if (o && o->type == AML_INTEGER)
-			o = aml_make_bytes(a, AML_BUFFER, &o->integer, a->integer_mask >> 32 ? 8 : 4);
-		if (o && o->type != AML_BUFFER)
-			o = aml_make_bytes(a, AML_BUFFER, o->bytes, o->type == AML_STRING ? o->length + 1u : 0);
-		return result(a, o);
 	default: return arithmetic(a, op);
 	}
 }
@@ -832,9 +852,13 @@ static noinline struct aml_object *dispatch(struct aml *a)
 	case OP_CREATE_BIT: case OP_CREATE_BYTE: case OP_CREATE_WORD: case OP_CREATE_DWORD: case OP_CREATE_QWORD:
 	case OP_CREATE_FIELD: case OP_REGION ... OP_BANK_FIELD:
 		return definition(a, op);
-	case OP_STORE ... OP_INDEX: case OP_OBJECT_TYPE: case OP_LAND ... OP_TO_BUFFER: case OP_TO_INTEGER:
-	case OP_COPY: case OP_COND_REF_OF: case OP_STALL ... OP_RELEASE:
+	case OP_STORE ... OP_MATCH: case OP_OBJECT_TYPE: case OP_LAND ... OP_TO_INTEGER: case OP_TO_STRING ... OP_MID:
+	case OP_COND_REF_OF: case OP_STALL ... OP_TO_BCD:
 		return operator(a, op);
+	case OP_LOAD: case OP_LOAD_TABLE: case OP_UNLOAD:
+		return aml_fail(a, "a table that would be loaded later");
+	case OP_FATAL:
+		return aml_fail(a, "firmware calls it a fatal error");
 	default:
 		return aml_fail(a, "an operator that we don't have");
 	}

@@ -34,6 +34,7 @@ struct platform_pci {
 	struct platform_msi_map *msi; u32 msi_count;
 	u32 msi_rid_mask;			/* of the requester's bits, those that are looked up */
 	bool coherent;				/* its devices see what is in caches */
+	bool slots_kept;			/* firmware looks after the slots for cards itself */
 };
 
 struct platform {

@@ -110,5 +110,21 @@ def test_no_entropy_device():
         assert vm.sh("echo x > /dev/hwrng")[1]
 
 
+def test_slot_of_a_machine_with_acpi():
+    """Firmware gives the slots away when it is asked for them (_OSC): a card comes and goes."""
+    only_ours()
+    port = ["-device", "pcie-root-port,id=slot1,chassis=1,slot=1"]
+    with Vm(uefi="acpi", net="none", args=port) as vm:
+        vm.boot()
+        assert "firmware keeps" not in vm.console
+        before = set(vm.run("ls /sys/bus/pci/devices").split())
+        vm.qmp("device_add", driver="virtio-rng-pci", id="hot", bus="slot1")
+        vm.run("until ls /sys/bus/pci/drivers/virtio-pci/ | grep -q 0000:; do :; done")
+        card, = set(vm.run("ls /sys/bus/pci/devices").split()) - before
+        assert vm.run(f"cat /sys/bus/pci/devices/{card}/vendor") == "0x1af4\n"
+        vm.qmp("device_del", id="hot")
+        vm.run(f"while [ -e /sys/bus/pci/devices/{card} ]; do :; done")
+
+
 if __name__ == "__main__":
     main()

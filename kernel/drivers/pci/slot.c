@@ -237,7 +237,7 @@ static void slot_thread(void *arg)
 
 bool pci_takes_cards(struct pci_device *d)
 {
-	u8 cap = pci_find_cap(d, PCI_CAP_EXP, 0);
+	u8 cap = d->bus->host->fw->slots_kept ? 0 : pci_find_cap(d, PCI_CAP_EXP, 0);
 
 	return cap && pci_read16(d, cap + 2u) & PCI_EXP_SLOT && pci_read32(d, cap + EXP_SLOT_CAP) & SLOT_HOTPLUG;
 }

@@ -524,6 +524,145 @@ TEST(iort_that_leads_nowhere)
 		}
 }
 
+/* Mappings that come back to where they were, groups and counts without an end: said, and never walked twice. */
+TEST(iort_that_goes_in_circles)
+{
+	for (u32 kind = 0; kind < 5; kind++) {
+		struct bytes b;
+		u32 smmu;
+
+		virt(3, 1, false, true);
+		iort_begin(&b, kind == 3 ? ~0u : 3, 0);
+		smmu = iort_node(&b, 4, 0, 2);
+		iort_map(&b, 0, 0x10000, 0, kind == 0 ? smmu : kind == 1 ? smmu + 68 + 40 : 48, 0);
+		iort_map(&b, 0, 0x10000, 0, 48, 0);
+		/* the root complex, which maps to the SMMU, or to itself */
+		iort_node(&b, 2, 0, 1);
+		iort_map(&b, 0, 0x10000, 0, kind == 2 ? smmu + 68 + 40 : smmu, 0);
+		if (kind == 4)
+			put_unaligned_le32(~0u, b.at + 12 + 16);	/* ITSs in the group */
+		table_add("IORT", 3, b.at, b.used, true);
+		root_add(true, false);
+		EXPECT_EQ(platform_from_acpi(rsdp_at), 0);
+		EXPECT(kind == 4 || host_log_has("IORT: a node or mapping that can't be followed"));
+		EXPECT_EQ(platform.pci[0].msi_count, kind < 3 ? 0u : 2u);
+		forget();
+	}
+}
+
+TEST(root_table_that_names_itself_or_one_table_for_ever)
+{
+	u8 body[8 * 64];
+	u64 ssdt, xsdt;
+
+	virt(2, 1, true, false);
+	ssdt = asl_add("SSDT", 2, false, "Scope (\\_SB) { Device (TWCE) { Name (_HID, \"TEST0001\") Name (X, 1) } }");
+	for (u32 i = 0; i < 64; i++)
+		put_unaligned_le64(i < 4 ? rom_tables[i].at : ssdt, body + 8 * i);
+	root_add(true, false);
+	xsdt = table_add("XSDT", 1, body, sizeof(body), false);
+	/* Everything but the SSDT is in the first four and what stands last: the FADT, and the table itself. */
+	put_unaligned_le64(table_of("FACP"), rom_at(xsdt) + 36 + 8 * 62);
+	put_unaligned_le64(xsdt, rom_at(xsdt) + 36 + 8 * 63);
+	table_fix(xsdt);
+	put_unaligned_le64(xsdt, rom_at(rsdp_at) + 24);
+	sum_fix(rom_at(rsdp_at), 36, 32);
+	EXPECT_EQ(platform_from_acpi(rsdp_at), 0);
+	EXPECT(host_log_has("more than 31 SSDTs: the others are left out"));
+	EXPECT_EQ(platform.gic.version, 2);
+	REQUIRE(platform.pci_count == 1);
+	EXPECT_EQ(platform.pci[0].window_count, 3u);
+	forget();
+	/* The DSDT's address is the FADT's own, the XSDT's, the RSDP's. */
+	for (u32 i = 0; i < 3; i++) {
+		put_unaligned_le64(i == 0 ? table_of("FACP") : i == 1 ? xsdt : rsdp_at, rom_at(table_of("FACP")) + 140);
+		table_fix(table_of("FACP"));
+		EXPECT_EQ(platform_from_acpi(rsdp_at), 0);
+		EXPECT(host_log_has("no DSDT: nothing is known of devices"));
+		forget();
+	}
+}
+
+TEST(mcfg_that_cannot_be)
+{
+	static const struct { u64 base; u8 first, last; } cases[] = {
+		{ 0, 0, 255 }, { ~0ull, 0, 255 }, { 1ull << 48, 0, 255 }, { 0x4010000800ull, 0, 255 }, { 0x4010000000ull, 9, 3 },
+		{ 0x4010000000ull, 1, 255 },	/* without the host's own bus */
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct bytes mcfg = { .used = 0 };
+		u64 at;
+
+		virt(2, 1, true, false);
+		mcfg_entry(&mcfg, cases[i].base, 0, cases[i].first, cases[i].last);
+		at = table_of("MCFG");
+		memcpy(rom_at(at) + 36, mcfg.at, mcfg.used);
+		table_fix(at);
+		root_add(true, false);
+		EXPECT_EQ(platform_from_acpi(rsdp_at), 0);
+		EXPECT(host_log_has("MCFG has no configuration space for segment 0, bus 0: not used"));
+		EXPECT(!platform.pci_count || (platform.pci[0].bus_first == 1 && !platform.pci[0].window_count));
+		forget();
+	}
+}
+
+TEST(hosts_of_segments_and_buses_that_there_cannot_be)
+{
+	virt_with(2, 1, true, false, "Scope (\\_SB) {\n" HOST_HEAD("PCI0", "256") HOST_CRS "}\n" HOST_HEAD("PCI1", "0") HOST_CRS "}\n"
+		  "Device (PCI2) { Name (_HID, \"PNP0A08\") Name (_SEG, 0x10000) " HOST_CRS "} }");
+	root_add(true, false);
+	EXPECT_EQ(platform_from_acpi(rsdp_at), 0);
+	EXPECT(host_log_has("a host of segment 0, bus 0x100, which there can't be: not used"));
+	EXPECT(host_log_has("a host of segment 0x10000, bus 0, which there can't be: not used"));
+	EXPECT_EQ(platform.pci_count, 1u);
+	forget();
+}
+
+TEST(gtdt_that_cannot_be)
+{
+	static const u32 lines[] = { 1, 15, 32, 1023, 1055, 1120, ~0u };
+
+	for (u32 i = 0; i < ARRAY_SIZE(lines); i++) {
+		virt(2, 1, true, false);
+		put_unaligned_le32(lines[i], rom_at(table_of("GTDT")) + 64);
+		table_fix(table_of("GTDT"));
+		root_add(true, false);
+		EXPECT_EQ(platform_from_acpi(rsdp_at), 0);
+		EXPECT(host_log_has("is no interrupt of a CPU's own: there is no virtual timer"));
+		EXPECT_EQ(platform.timer.virt_intid, 0u);
+		EXPECT_EQ(platform.timer.phys_intid, 30u);
+		forget();
+	}
+}
+
+/* Slots are looked after by us if firmware says so when it is asked, and else by firmware. */
+TEST(slots_are_asked_for)
+{
+	static const struct { const char *osc; bool firmwares; } cases[] = {
+		{ OSC, false },
+		{ "", true },
+		{ "Method (_OSC, 4) { CreateDWordField (Arg3, 8, CDW3) CDW3 &= 0x1E Return (Arg3) }", true },
+		{ "Method (_OSC, 4) { CreateDWordField (Arg3, 0, CDW1) CDW1 |= 4 Return (Arg3) }", true },
+		{ "Method (_OSC, 4) { If (Arg1 == 1 && Arg2 == 3 && SizeOf (Arg3) == 12) { Return (Arg3) } Return (0) }", false },
+		{ "Method (_OSC, 4) { Return (Buffer () { 0, 0, 0, 0, 0, 0, 0, 0, 1 }) }", true },
+		{ "Method (_OSC, 4) { While (1) {} }", true },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		char code[4096];
+
+		snprintf(code, sizeof(code), "Scope (\\_SB) {\n" HOST_HEAD("PCI0", "0") HOST_CRS "%s } }", cases[i].osc);
+		virt_with(2, 1, true, false, code);
+		root_add(true, false);
+		EXPECT_EQ(platform_from_acpi(rsdp_at), 0);
+		REQUIRE(platform.pci_count == 1);
+		EXPECT_EQ(platform.pci[0].slots_kept, cases[i].firmwares);
+		EXPECT_EQ(host_log_has("firmware keeps the slots of segment 0 to itself"), i > 0);
+		forget();
+	}
+}
+
 TEST(code_that_cannot_be_evaluated_leaves_its_part_out)
 {
 	virt_with(2, 1, true, false, "Scope (\\_SB) {\n" HOST_HEAD("PCI0", "0") HOST_CRS

@@ -98,6 +98,58 @@ TEST(operators)
 	GIVES("Return (ToInteger (B) & 0xffffffff)", 0x04030201);
 }
 
+TEST(texts_and_pieces)
+{
+	GIVES("Local1 = \"abcdef\" Local0 = Mid (Local1, 2, 3) If (Local0 == \"cde\") { Return (1) } Return (0)", 1);
+	GIVES("Local0 = Mid (B, 1, 2) Return (DerefOf (Local0[1]) * 16 + SizeOf (Local0))", 0x32);
+	GIVES("Local2 = \"abc\" Local0 = Mid (Local2, 9, 9) Local1 = Mid (Local2, 1, 0xffffffffffffffff) Return (SizeOf (Local0) + SizeOf (Local1))", 2);
+	GIVES("Local1 = Buffer () { 0x61, 0x62, 0, 0x63 } Local0 = ToString (Local1) If (Local0 == \"ab\") { Return (1) } Return (0)", 1);
+	GIVES("Local1 = Buffer () { 0x61, 0x62, 0x63 } Local0 = ToString (Local1, 2) If (Local0 == \"ab\") { Return (1) } Return (0)", 1);
+	GIVES("Local0 = 0x1ac If (ToHexString (Local0) == \"0x1AC\") { Return (1) } Return (0)", 1);
+	GIVES("Local0 = 428 If (ToDecimalString (Local0) == \"428\") { Return (1) } Return (0)", 1);
+	GIVES("Local0 = Buffer () { 1, 0xab } If (ToHexString (Local0) == \"0x01,0xAB\") { Return (1) } Return (0)", 1);
+	GIVES("Local0 = Buffer () { 1, 0xab } If (ToDecimalString (Local0) == \"1,171\") { Return (1) } Return (0)", 1);
+	GIVES("Local0 = \"12\" Local1 = \"0x12\" Return (ToInteger (Local0) * 100 + ToInteger (Local1))", 1218);
+	GIVES("Local0 = 1234 Local1 = 0x5678 Return (ToBCD (Local0) * 0x10000 + FromBCD (Local1))", 0x12340000 + 5678);
+	GIVES("Local0 = 0x1A Return (FromBCD (Local0))", 0xbad);
+	GIVES("Local1 = \"ab\" Local0 = ToBuffer (Local1) Return (SizeOf (Local0))", 3);
+	GIVES("Local0 = 0x1234 Return (ToBuffer (Local0, Local1) + SizeOf (Local1))", 0x123c);
+	GIVES("Local0 = 0x1f If (Concatenate (\"x\", Local0) == \"x000000000000001F\") { Return (1) } Return (0)", 1);
+	GIVES("Local0 = Buffer () { 1, 2 } If (Concatenate (\"x\", Local0) == \"x01 02\") { Return (1) } Return (0)", 1);
+	GIVES("Local0 = 5 Local1 = Concatenate (Local0, 6) Return (SizeOf (Local1) * 16 + DerefOf (Local1[8]))", 16 * 16 + 6);
+	GIVES("Local0 = Concatenate (B, \"ab\") Return (SizeOf (Local0))", 15);
+	GIVES("Local1 = P Local0 = Concatenate (Local1, B) Return (1)", 0xbad);
+	GIVES("Local0 = ResourceTemplate () { Memory32Fixed (ReadOnly, 1, 2) } Local1 = ConcatenateResTemplate (Local0, Local0) "
+	      "Return (SizeOf (Local1))", 26);
+}
+
+TEST(searches_through_packages)
+{
+#define FIND(how) GIVES("Name (M, Package () { 3, 9, \"x\", 20, Q, 7 }) Return (Match (M, " how "))",
+	FIND("MEQ, 20, MTR, 0, 0") 3);
+	FIND("MGT, 3, MLT, 20, 0") 1);
+	FIND("MGE, 9, MLE, 20, 2") 3);
+	FIND("MEQ, 0x51, MTR, 0, 0") 4);
+	FIND("MEQ, 3, MTR, 0, 1") ~0ull);
+	FIND("MTR, 0, MTR, 0, 5") 5);
+	FIND("MTR, 0, MTR, 0, 6") ~0ull);
+	FIND("MEQ, \"x\", MTR, 0, 0") 2);
+	GIVES("Name (M, Package () { 1, \\_SB.NONE, 5 }) Return (Match (M, MEQ, 5, MTR, 0, 0))", 2);
+	GIVES("Return (Match (B, MEQ, 5, MTR, 0, 0))", 0xbad);
+}
+
+/* What is there without what it would do to hardware, and what is not there. */
+TEST(operators_that_are_refused)
+{
+	GIVES("CopyObject (\"text\", Q) Return (ObjectType (Q))", AML_STRING);
+	GIVES("Return (ObjectType (P[1]) * 10 + ObjectType (SUM_))", AML_STRING * 10 + AML_METHOD);
+	GIVES("Local0 = Timer Return (Timer - Local0)", 0);
+	GIVES("Fatal (1, 2, 3) Return (1)", 0xbad);
+	EXPECT(host_log_has("firmware calls it a fatal error"));
+	GIVES("Load (B, Local0) Return (1)", 0xbad);
+	EXPECT(host_log_has("a table that would be loaded later"));
+}
+
 TEST(statements)
 {
 	GIVES("Local0 = 0 Local1 = 0 While (Local0 < 10) { Local0++ If (Local0 == 3) { Continue } "
@@ -282,7 +334,8 @@ TEST(random_changes_of_code)
 	     "QWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, Cacheable, ReadWrite, 0, 1, 2, 0, 2) })\n"
 	     "Device (D) { Name (_HID, EisaId (\"PNP0A08\")) Method (_STA) { Return (F0) } Alias (P, _PRT) }\n"
 	     "Method (_EVT, 1) { Local0 = F1 While (Local0 > 3) { Local0 -= 7 If (Local0 & 1) { Continue } B[Local0 & 7] = Local0 }\n"
-	     "CreateDWordField (B, 2, W) W = Arg0 Notify (D, W) Return (Concatenate (B, B)) }\n"
+	     "CreateDWordField (B, 2, W) W = Arg0 Notify (D, W) Local1 = Concatenate (ToHexString (B), Mid (B, 2, 3)) Local2 = Match (P, MEQ, W, MGT, 3, 1)\n"
+	     "Local3 = ToString (B, 3) Local4 = ToBCD (Local0) Return (Concatenate (B, ToDecimalString (Local1))) }\n"
 	     "Method (TEST) { Local0 = RefOf (P) Local1 = DerefOf (P[0]) Name (X, Buffer (Local1 + 3) {}) X[0] = 4\n"
 	     "Switch (Local1) { Case (1) { Return (_EVT (3)) } Default { Return (P) } } }\n"
 	     "PowerResource (PW, 0, 0) { Method (_ON) {} } Mutex (M, 0) Event (E) Method (SET_, 2) { Arg0 = Arg1 }");
