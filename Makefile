@@ -10,6 +10,7 @@
 #   make matrix   every machine with every card, and README's table of them
 #   make test-linux   the tests on Debian's kernel, which prove themselves there
 #   make bench    the figures beside Linux's
+#   make shot     docs/desktop.png: a picture of the desktop
 #   make kcc FILES="a.c b.c"   compile these alone, for their warnings
 #
 # One makefile, no recursion. Kernel sources are found, not listed: a file under
@@ -248,9 +249,9 @@ $(eval $(call desktop_program,bterm,$(VTERM) $(WLIBS),$(WINDOWS)))
 -include $(WINDOWS:%.o=%.d)
 
 ENTRIES := $(wildcard user/*/*.desktop)
-$B/desktop.cpio: tools/mkdesktop tools/lib/cpio.py $(DESKTOP_BIN) $(ENTRIES)
+$B/desktop.cpio: $B/user/scanout tools/mkdesktop tools/lib/cpio.py $(DESKTOP_BIN) $(ENTRIES)
 	$(call say,CPIO,$@)
-	$(Q)tools/mkdesktop --root $(ROOT) $(DESKTOP_BIN:%=--program=%) $(ENTRIES:%=--entry=%) $@
+	$(Q)tools/mkdesktop --root $(ROOT) --program=$B/user/scanout $(DESKTOP_BIN:%=--program=%) $(ENTRIES:%=--entry=%) $@
 
 # A client that tests drive; it is no part of the desktop.
 $B/gpu/panes: tests/gpu/guest/panes.c $B/gpu/libwin.a Makefile | $(DESKTOP) $(GLUE_H)
@@ -274,7 +275,7 @@ GPU_PROGRAMS := $(PROBE) $B/gpu/draw $B/user/scanout $B/gpu/term $B/gpu/panes $B
 
 IMAGES := $B/Image $B/initramfs.cpio $B/initramfs.cpio.gz
 
-.PHONY: all debug swpan image run test test-linux check unit model matrix stress bench kcc floors tests-ready clean
+.PHONY: all debug swpan image run test test-linux check unit model matrix stress bench shot kcc floors tests-ready clean
 all: $(IMAGES) floors
 debug: $B/debug/Image
 swpan: $B/swpan/Image
@@ -311,7 +312,9 @@ matrix: tests-ready
 	$(Q)tests/vm/matrix.py --write
 stress: tests-ready
 	$(Q)DUNLIN_STRESS_SECONDS=300 tests/net/stress_test.py
-bench: all $B/guest.cpio
+shot: $(IMAGES) $B/desktop.cpio
+	$(Q)tools/shot --exec 'btop & bterm & sleep 20' docs/desktop.png
+bench: all $B/guest.cpio $B/gpu/draw
 	$(Q)tools/setup test
 	$(Q)bench/run
 

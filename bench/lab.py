@@ -30,12 +30,14 @@ OUT = os.path.join(BUILD, "bench")
 NBENCH = os.path.join(OUT, "nbench")
 GUEST_PROGRAMS = ("nbench", "sbench")
 PLUGIN = os.path.join(OUT, "insncount.so")
+DRAW = os.path.join(BUILD, "gpu", "draw")       # user/libwin's calls from a script
 KERNELS = {"linux": os.path.join(BUILD, "linux", "Image"), "dunlin": os.path.join(BUILD, "Image")}
 INITRD = {"gzip": os.path.join(OUT, "initrd.cpio.gz"), "cpio": os.path.join(OUT, "initrd.cpio"),
-          "cards": os.path.join(OUT, "cards.cpio")}
+          "cards": os.path.join(OUT, "cards.cpio"), "gpu": os.path.join(OUT, "gpu.cpio")}
 MODULES = ("failover", "net_failover", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_net")
 # Of the other cards, in an archive of their own: what the others boot from is measured.
 CARD_MODULES = ("e1000", "e1000e", "vmxnet3")
+GPU_MODULES = ("drm", "drm_kms_helper", "drm_shmem_helper", "virtio_dma_buf", "virtio-gpu")
 MEMORY = 512 << 20
 
 # No checksum or segmentation work may be left to the other side.
@@ -108,8 +110,13 @@ def _initramfs():
     for name, path in _modules(CARD_MODULES):
         with open(path, "rb") as f:
             a.file(name, f.read(), 0o755)
-    for path, content in ((INITRD["cpio"], data), (INITRD["gzip"], gzip.compress(data, 9, mtime=0)),
-                          (INITRD["cards"], a.bytes())):
+    contents = [(INITRD["cpio"], data), (INITRD["gzip"], gzip.compress(data, 9, mtime=0)), (INITRD["cards"], a.bytes())]
+    if os.path.exists(DRAW):
+        for name, path in [("bin/draw", DRAW), *_modules(GPU_MODULES)]:
+            with open(path, "rb") as f:
+                a.file(name, f.read(), 0o755)
+        contents.append((INITRD["gpu"], a.bytes()))
+    for path, content in contents:
         with open(path + ".new", "wb") as f:
             f.write(content)
         os.rename(path + ".new", path)
@@ -174,7 +181,7 @@ class Guest(Vm):
     that this machine has put aside would be counted as the kernel's work."""
 
     def __init__(self, kernel, initrd="gzip", cpu="cortex-a76", nic="virtio-net-pci", plugin="", append="", queues=None,
-                 smp=1):
+                 smp=1, gpu="none"):
         self.name, self.counters, cpus = kernel, None, queues or smp
         self.net = Net(queues=queues or 1)
         self.servers = (*SERVERS, *(SERVERS_EACH if queues else ()))
@@ -190,7 +197,7 @@ class Guest(Vm):
             self.began = time.monotonic()
             super().__init__(f"quiet ip=off BENCH_IP={self.net.guest_ip} {append}".strip(), initrd=[INITRD[initrd]],
                              ns=self.net, args=args, debug=False, kernel=KERNELS[kernel], cpu=cpu, nic=nic,
-                             smp=cpus, mem=f"{MEMORY >> 20}M")
+                             smp=cpus, mem=f"{MEMORY >> 20}M", gpu=gpu)
         except BaseException:
             self.net.close()
             raise

@@ -154,13 +154,15 @@ EACH = {
     "http": (each("http-load IP PORT 4", 5300, "ok"), "HTTP request served, 4 servers, 16 connections", "request", 2000,
              THIRD),
 }
+# How many windows a frame shows, and how many frames are measured.
+WINDOWS = {1: 200, 8: 150, 32: 80}
 CARDS = ("e1000", "e1000e", "vmxnet3")
 QUEUES = (1, 2, 4)
 OTHER = ["boot_gzip", "boot_cpio", "memory", "image", "http_steady",
          "tcp_rx_plain", "tcp_tx_plain", "tcp_rx_offload", "tcp_tx_offload", "rate_rx_a76", "rate_tx_a76",
          "rate_rx_a72", "rate_tx_a72", "dns_p50", "get_p50", "idle_irqs", "idle_insns", "timer_polls",
          "livelock", "livelock_wall", "livelock_all", "livelock_all_wall",
-         "userland_ms", *(f"tcp_{way}_{card}" for card in CARDS for way in ("rx", "tx")),
+         "userland_ms", *(f"{kind}_{n}" for kind in ("gpu", "gpu_rate") for n in WINDOWS), *(f"tcp_{way}_{card}" for card in CARDS for way in ("rx", "tx")),
          *(f"{kind}{work}_q{q}" for q in QUEUES for kind in ("", "irq_", "bell_", "mmio_") for work in EACH)]
 
 
@@ -492,6 +494,53 @@ def card_rows(b):
                           HALF if s == "tcp_rx" else None)
 
 
+def compose(windows):
+    """A unit of work: frames of so many windows of 400x300, each a textured quad on the display, drawn by user/libwin."""
+    def work(g, n):
+        script = f"/tmp/compose-{windows}-{n}"
+        g.run(f"[ -e {script} ] || awk 'BEGIN {{ print \"screen 0\"; for (w = 1; w <= {windows}; w++) print \"new\", w, 400, 300; "
+              f"for (f = 0; f < {n}; f++) {{ print \"begin 0\"; print \"clear ff203040\"; for (w = 1; w <= {windows}; w++) "
+              f"print \"image\", w, (w * 37 + f) % 880, (w * 23) % 500, 400, 300; print \"end 0\" }} }}' >{script}")
+        began = time.monotonic()
+        out = g.run(f"draw gpu <{script}", 300)
+        if out != "drawn by gpu\n":
+            raise Failed(f"draw said: {out.strip()[-200:]}")
+        g.drawn = time.monotonic() - began
+        return n
+    return work
+
+
+def rate(work, n):
+    """A measure for each(): units a second, without what is done once."""
+    def measure(g):
+        work(g, n)
+        once = g.drawn
+        work(g, 4 * n)
+        if g.drawn <= once:
+            raise Failed("the machine was too busy to be measured")
+        return 3 * n / (g.drawn - once)
+    return measure
+
+
+def gpu_rows(b):
+    """Frames that VirGL draws: what the kernel does for each, and how many there are a second."""
+    for kind, plugin in (("gpu", "count"), ("gpu_rate", "")):
+        if not b.wants(*(f"{kind}_{w}" for w in WINDOWS)):
+            continue
+        with Pair(b, plugin=plugin, serve=False, gpu="virgl", initrd="gpu") as p:
+            for windows, n in WINDOWS.items():
+                if not b.wants(f"{kind}_{windows}"):
+                    continue
+                n, work = b.n(n), compose(windows)
+                title = f"Frame of {windows} window{'s' * (windows > 1)} composed by VirGL"
+                p.each(lambda g: work(g, n), 1)
+                if plugin:
+                    b.add(f"gpu_{windows}", f"{title}, the kernel's part", "instructions/frame",
+                          results(p.each(slope(work, n), b.reps), lambda r: r[1], total=lambda r: r[0]), HALF)
+                else:
+                    b.add(f"gpu_rate_{windows}", title, "frames/s", results(p.each(rate(work, n), b.reps)), 1, higher=True)
+
+
 def queue_rows(b):
     """Several CPUs, each with a pair of queues: instructions, and interrupts, doorbells and writes to any device's
     registers a frame."""
@@ -666,7 +715,7 @@ def polls_row(b):
               note=f"beside {irqs} message interrupts and {packets} received frames")
 
 
-GROUPS = (boot_rows, cost_rows, call_rows, parallel_rows, stream_rows, card_rows, queue_rows, wall_rows, io_rows,
+GROUPS = (boot_rows, cost_rows, call_rows, parallel_rows, stream_rows, card_rows, gpu_rows, queue_rows, wall_rows, io_rows,
           polls_row)
 
 

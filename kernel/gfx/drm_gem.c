@@ -161,7 +161,7 @@ static long gem_close(struct drm_file *f, void *arg)
 
 /* ---- names ------------------------------------------------------------------------------------------ */
 
-/* A number by which who was authenticated gets a handle of its own; descriptors (drm_prime.c) have taken their place. */
+/* A number by which who was let in gets a handle of its own; descriptors (drm_prime.c) have taken its place. */
 static long gem_flink(struct drm_file *f, void *arg)
 {
 	struct drm_gem_flink *r = arg;
