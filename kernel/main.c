@@ -153,7 +153,7 @@ static void platform_start(void)
 		efi_start();
 }
 
-noreturn void kernel_entry(const void *boot, u64 boot_phys, u64 entry_counter)
+noreturn void kernel_entry(const void *boot, u64 boot_phys, u64 entry_counter, bool from_el3)
 {
 	u64 boot_size;
 
@@ -162,6 +162,8 @@ noreturn void kernel_entry(const void *boot, u64 boot_phys, u64 entry_counter)
 	timers_init();
 	sched_init();
 	memory_start(boot, boot_phys);
+	if (from_el3)
+		panic("started at EL3: there must be firmware that serves PSCI and starts the kernel at EL2 or EL1");
 	boot_size = efi ? efi->size : dtb_size(dtb);
 	threads_init();
 	sched_ops.switch_space = vm_space_switch;

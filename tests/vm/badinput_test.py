@@ -4,10 +4,11 @@
 import os
 import re
 import struct
+import subprocess
 import tempfile
 
 from devicetree import device_tree
-from vmtest import Vm, main, only_ours
+from vmtest import Vm, main, only_ours, qemu
 
 
 # ---- the machine ---------------------------------------------------------------------------------------
@@ -175,6 +176,25 @@ def test_registers_that_are_not_there():
             assert vm.wait_exit() != 0      # the first program ended
         with open(os.path.join(d, "other"), encoding="utf-8") as f:
             assert "uart-pl011: there is nothing at 0x80000000" in f.read()
+
+
+def test_start_at_el3():
+    """A machine whose loader leaves the kernel where firmware should be: said on the device tree's console."""
+    only_ours()
+    stub = struct.pack("<3I", 0xd2a80000, 0xd2a80401, 0xd61f0020)      # x0 = 0x40000000, QEMU's tree; jump to 0x40200000
+    for more in ("", ",virtualization=on"):
+        with tempfile.TemporaryDirectory() as d:
+            path = os.path.join(d, "stub")
+            with open(path, "wb") as f:
+                f.write(stub)
+            command = ["timeout", "120", qemu.QEMU, "-M", f"virt,secure=on{more}", "-cpu", "cortex-a72", "-m", "512M", "-nodefaults",
+                       "-display", "none", "-serial", "stdio", "-device", f"loader,file={path},addr=0x40180000,cpu-num=0",
+                       "-device", f"loader,file={qemu.built('debug', 'Image')},addr=0x40200000,force-raw=on"]
+            with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                  preexec_fn=qemu.die_with_parent) as vm:
+                said = next((line for line in vm.stdout if "started at EL3" in line), "")
+                vm.terminate()
+            assert "Kernel panic: started at EL3: there must be firmware" in said, said
 
 
 def test_no_timer_no_controller():

@@ -26,6 +26,7 @@ _start:
 boot_primary:
 	mrs	x19, cntvct_el0		// time of entry
 	mov	x20, x0			// DTB
+	mov	x25, xzr		// not from EL3
 	bl	boot_drop_to_el1
 
 	/*
@@ -96,11 +97,15 @@ boot_bss_invalidate:
 	dsb	sy
 	ret
 
-/* Leave EL2 if we are there. Uses x0-x3; returns at EL1 with interrupts masked. */
+/*
+ * Leave EL2 if we are there. Uses x0-x3; returns at EL1 with interrupts masked. EL3 is left, too, and x25 says so: no
+ * firmware is there then that serves PSCI and gives the non-secure side its interrupts. kernel_entry has words for that.
+ */
 boot_drop_to_el1:
 	msr	daifset, #15
 	mrs	x0, CurrentEL
 	cmp	x0, #8
+	b.hi	5f
 	b.eq	2f
 	ldr	x0, =SCTLR_OFF
 	msr	sctlr_el1, x0
@@ -140,6 +145,23 @@ boot_drop_to_el1:
 4:	mov	x0, #0x3c5
 	msr	spsr_el2, x0
 	msr	elr_el2, x30
+	eret
+5:	mov	x25, #1
+	mov	x0, #0x5b1		// below it is non-secure AArch64, with HVC, without SMC
+	msr	scr_el3, x0
+	msr	cptr_el3, xzr
+	ldr	x0, =SCTLR_OFF
+	msr	sctlr_el1, x0
+	mov	x1, #0x3c5
+	mov	x2, x30
+	mrs	x3, id_aa64pfr0_el1
+	ubfx	x3, x3, #8, #4
+	cbz	x3, 6f			// there is no EL2
+	msr	sctlr_el2, x0
+	mov	x1, #0x3c9
+	adr	x2, 2b
+6:	msr	spsr_el3, x1
+	msr	elr_el3, x2
 	eret
 
 /*
@@ -194,6 +216,7 @@ upper_primary:
 	add	x3, x3, :lo12:boot_thread
 	msr	sp_el0, x3
 	str	x3, [sp]		// see vectors.S: the thread's address tops its stack
+	mov	x3, x25			// from EL3?
 	b	kernel_entry
 
 upper_secondary:

@@ -7,7 +7,7 @@
 
 /* main.c: first C code in the upper half, boot CPU, interrupts masked. boot, a DTB or the EFI stub's struct boot_info,
  * is mapped read-only, or NULL. */
-noreturn void kernel_entry(const void *boot, u64 boot_phys, u64 entry_counter);
+noreturn void kernel_entry(const void *boot, u64 boot_phys, u64 entry_counter, bool from_el3);
 /* cpus.c: the same for another CPU, on its idle thread's stack; arg is its smp_start's. */
 noreturn void secondary_entry(void *arg);
 /* sched: first code of a new thread, on its own stack; finishes the switch, calls fn(arg), exits. */
