@@ -23,9 +23,16 @@ static int fill_import(struct texture *t, const void *argument)
 	return t->device->path->import(t, foreign->fd, foreign->format);
 }
 
-int win_import(struct win_device *device, int fd, int width, int height, uint32_t format, struct win **image)
+int win_import_unproved(struct win_device *device, int fd, int width, int height, uint32_t format, struct win **image)
 {
 	return win_create_kind(device, TEXTURE_IMAGE, width, height, fill_import, &(struct foreign) { fd, format }, image);
+}
+
+int win_import(struct win_device *device, int fd, int width, int height, uint32_t format, struct win **image)
+{
+	int error = win_can_import(device, format) ? win_prove(device, fd, width, height, format) : -EOPNOTSUPP;
+
+	return error ? error : win_import_unproved(device, fd, width, height, format, image);
 }
 
 bool win_can_import(const struct win_device *device, uint32_t format)

@@ -89,6 +89,7 @@ int win_open_memory(struct win_device **result)
 
 void win_close(struct win_device *device)
 {
+	prover_destroy(device);
 	atlas_destroy(device);
 	virgl_close(device);
 	if (device->fd >= 0)

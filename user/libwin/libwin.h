@@ -12,6 +12,7 @@
 #include "win.h"
 
 struct atlas;
+struct prover;
 struct virgl;
 
 enum texture_kind {
@@ -81,6 +82,7 @@ struct win_device {
 	int                fd;          /* the card; -1: none, pictures are memory alone */
 	const struct path *path;
 	struct virgl      *virgl;       /* virgl.c's; NULL when the CPU draws */
+	struct prover     *prover;      /* prove.c's; NULL until something is imported */
 	struct atlas      *atlas;       /* font.c's; NULL until there is a font */
 	struct win        *drawing;     /* whose frame is open */
 };
@@ -97,6 +99,14 @@ struct win {
 int virgl_open(struct win_device *device);
 void virgl_close(struct win_device *device);
 extern const struct path virgl_path;
+
+/*
+ * prove.c: -EINVAL for a dma-buf that would end the context that draws from it; may sleep. compose.c: win_import()
+ * without that.
+ */
+int win_prove(struct win_device *device, int fd, int width, int height, uint32_t format);
+void prover_destroy(struct win_device *device);
+int win_import_unproved(struct win_device *device, int fd, int width, int height, uint32_t format, struct win **image);
 
 /* software.c */
 extern const struct path software_path;

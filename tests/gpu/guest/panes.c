@@ -6,6 +6,7 @@
  *
  *     open N gpu|shm W H COLOUR          a window, with a buffer of the GPU's or in shared memory; 0xAARRGGBB, multiplied
  *     fill N COLOUR, size N W H COLOUR   another buffer, of the same or another size
+ *     redraw N COLOUR                    the buffer of the GPU's that it has, drawn anew
  *     part N X Y W H COLOUR              only this part of a window in shared memory, in the buffer that it has
  *     sub N X Y gpu|shm W H COLOUR       a subsurface; popup N X Y W H COLOUR: a popup at that place
  *     title N TEXT, maximise N, restore N, minimise N
@@ -17,6 +18,7 @@
  * It ends with status 1 and a line about it when the compositor refused something.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,6 +28,8 @@
 #include <unistd.h>
 
 #include <drm_fourcc.h>
+#include <virtgpu_drm.h>
+#include <xf86drm.h>
 #include <wayland-client.h>
 
 #include "libwin/libwin.h"
@@ -239,6 +243,17 @@ static void show(struct pane *p, int width, int height, uint32_t colour)
 	drop_buffer(old.buffer, old.picture, old.pixels, old.bytes);
 }
 
+static void redraw(struct pane *p, uint32_t colour)
+{
+	win_begin_frame(p->picture);
+	win_clear(p->picture, colour);
+	if (win_end_frame(p->picture))
+		fail("draw");
+	wl_surface_attach(p->surface, p->buffer, 0, 0);
+	wl_surface_damage_buffer(p->surface, 0, 0, p->width, p->height);
+	commit(p);
+}
+
 /* ---- windows ---------------------------------------------------------------------------- */
 
 static void wait_configure(struct pane *p)
@@ -316,6 +331,29 @@ static void paint_part(struct pane *p, int left, int top, int width, int height,
 
 /* ---- what no client should do -------------------------------------------------------------- */
 
+/* A window that shows what of its texture is not told by its file: another kind of texture than it is said to be. */
+static void show_false(uint32_t target, uint32_t format, uint32_t said)
+{
+	struct drm_virtgpu_resource_create call = {
+		.target = target, .format = format, .bind = target ? 1 << 3 : 1 << 4, .width = target ? 64 : 64 * 64 * 4,
+		.height = target ? 64 : 1, .depth = 1, .array_size = 1, .size = 64 * 64 * 4,
+	};
+	struct pane *p = &panes[0];
+	struct zwp_linux_buffer_params_v1 *params;
+	int fd = -1;
+
+	open_window(p, false, 64, 64, 0xff000000);
+	if (win_open(&device, NULL, WIN_GPU) || drmIoctl(device->fd, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE, &call) ||
+	    drmPrimeHandleToFD(device->fd, call.bo_handle, DRM_CLOEXEC, &fd))
+		fail("texture");
+	params = zwp_linux_dmabuf_v1_create_params(dmabuf);
+	zwp_linux_buffer_params_v1_add(params, fd, 0, 0, 256, 0, 0);
+	p->buffer = zwp_linux_buffer_params_v1_create_immed(params, 64, 64, said, 0);
+	wl_surface_attach(p->surface, p->buffer, 0, 0);
+	wl_surface_damage_buffer(p->surface, 0, 0, 64, 64);
+	commit(p);
+}
+
 static void lie(const char *what)
 {
 	struct pane *p = &panes[0];
@@ -360,6 +398,12 @@ static void lie(const char *what)
 		wl_surface_attach(p->surface, buffer, 0, 0);
 		wl_surface_damage_buffer(p->surface, 0, 0, 640, 480);
 		commit(p);
+	} else if (!strcmp(what, "swapped")) {          /* made as BGRA, said to be RGBA */
+		show_false(2, 1, DRM_FORMAT_ABGR8888);
+	} else if (!strcmp(what, "narrow")) {           /* made with a byte a pixel */
+		show_false(2, 64, DRM_FORMAT_ARGB8888);
+	} else if (!strcmp(what, "vertices")) {         /* no texture at all */
+		show_false(0, 64, DRM_FORMAT_ARGB8888);
 	} else if (!strcmp(what, "surfaces")) {         /* without end */
 		for (int i = 0; i < 100000 && wl_display_flush(display) >= 0; i++)
 			wl_compositor_create_surface(compositor);
@@ -384,6 +428,8 @@ static bool run(const char *line)
 		open_window(p, !strcmp(kind, "gpu"), w, h, colour);
 	} else if (sscanf(line, "fill %d %x", &n, &colour) == 2) {
 		show(p, p->width, p->height, colour);
+	} else if (sscanf(line, "redraw %d %x", &n, &colour) == 2) {
+		redraw(p, colour);
 	} else if (sscanf(line, "size %d %d %d %x", &n, &w, &h, &colour) == 4) {
 		show(p, w, h, colour);
 	} else if (sscanf(line, "part %d %d %d %d %d %x", &n, &x, &y, &w, &h, &colour) == 6) {
