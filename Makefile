@@ -253,8 +253,8 @@ $B/desktop.cpio: $B/user/scanout tools/mkdesktop tools/lib/cpio.py $(DESKTOP_BIN
 	$(call say,CPIO,$@)
 	$(Q)tools/mkdesktop --root $(ROOT) --program=$B/user/scanout $(DESKTOP_BIN:%=--program=%) $(ENTRIES:%=--entry=%) $@
 
-# A client that tests drive; it is no part of the desktop.
-$B/gpu/panes: tests/gpu/guest/panes.c $B/gpu/libwin.a Makefile | $(DESKTOP) $(GLUE_H)
+# Clients that tests drive, and that tell what they hear; they are no part of the desktop.
+$B/gpu/panes $B/gpu/wlclient: $B/gpu/%: tests/gpu/guest/%.c $B/gpu/libwin.a Makefile | $(DESKTOP) $(GLUE_H)
 	$(call say,DCC,$<)
 	$(Q)$(KCC) $(filter-out -static,$(DCFLAGS)) -D_GNU_SOURCE -Wno-unused-parameter -Iuser -I$B/wayland \
 		-idirafter $(ROOT)/usr/include -o $@ $< $B/gpu/libwin.a -L$(ROOT)/usr/lib/aarch64-linux-gnu \
@@ -269,7 +269,7 @@ $B/gpu/term: tests/gpu/guest/term.c $(patsubst user/%.c,$B/gpu/obj/%.o,$(filter-
 	$(call say,DCC,$<)
 	$(Q)$(KCC) $(DCFLAGS) -Iuser -idirafter $(ROOT)/usr/include -o $@ $(filter %.c %.o,$^) $(VTERM) $(DLIBS)
 -include $(LIBWIN:%.o=%.d)
-GPU_PROGRAMS := $(PROBE) $B/gpu/draw $B/user/scanout $B/gpu/term $B/gpu/panes $B/desktop.cpio
+GPU_PROGRAMS := $(PROBE) $B/gpu/draw $B/user/scanout $B/gpu/term $B/gpu/panes $B/gpu/wlclient $B/desktop.cpio
 
 # ---- what people call -------------------------------------------------------
 

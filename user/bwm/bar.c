@@ -121,7 +121,8 @@ struct ui_place bar_at(struct shell *shell, int x, int y)
 
 /* ---- what it looks like -------------------------------------------------------------------- */
 
-static void draw_button(struct win *screen, struct win_font *font, rect r, const char *text, uint32_t colour, bool centred)
+static void draw_button(struct win *screen, struct win_font *font, rect r, const char *text, uint32_t colour,
+	bool centred)
 {
 	win_rounded_rect(screen, (float)r.x, (float)r.y, (float)r.width, (float)r.height, 6, colour);
 	r.x += 2 * MARGIN;

@@ -1,6 +1,6 @@
 /*
- * Drag and drop: from a button pressed on a surface until it is let go, the pointer is the drag's, and the surface below
- * it hears by its wl_data_device where it is, what is brought, and that it is dropped.
+ * Drag and drop: from a button pressed on a surface until it is let go, the pointer is the drag's, and the surface
+ * below it hears by its wl_data_device where it is, what is brought, and that it is dropped.
  */
 #include <stdlib.h>
 

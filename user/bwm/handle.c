@@ -1,6 +1,6 @@
 /*
- * Moving and resizing a window: by the pointer while a button is down, or by the arrow keys until Enter; Escape puts the
- * window back to where it was.
+ * Moving and resizing a window: by the pointer while a button is down, or by the arrow keys until Enter; Escape
+ * puts the window back to where it was.
  */
 #include "shell_parts.h"
 

@@ -503,7 +503,8 @@ void shell_walk_surfaces(struct server *server, surface_visitor *visit, void *ar
 
 /* ---- begin and end --------------------------------------------------------------------------------- */
 
-static bool cursor_wanted(void *data, struct wl_resource *by, struct wl_resource *surface, int hot_x, int hot_y, bool show)
+static bool cursor_wanted(void *data, struct wl_resource *by, struct wl_resource *surface, int hot_x, int hot_y,
+	bool show)
 {
 	return cursor_surface_set(data, by, surface, hot_x, hot_y, show);
 }

@@ -1,6 +1,6 @@
 /*
- * What the parts of the shell share: shell.c (what the user does), frame.c (around windows), bar.c (the task bar), menu.c,
- * launcher.c (programs), handle.c (moving and resizing), switcher.c (alt-tab), cursor.c and wallpaper.c.
+ * What the parts of the shell share: shell.c (what the user does), frame.c (around windows), bar.c (the task bar),
+ * menu.c, launcher.c (programs), handle.c (moving and resizing), switcher.c (alt-tab), cursor.c and wallpaper.c.
  *
  * All is drawn anew from state whenever a frame asks for it; whoever changes the state damages the part that shows it.
  */
