@@ -134,21 +134,25 @@ static bool write_all(int to, const void *from, size_t left)
 	return true;
 }
 
+/* In one piece: each call may have to wait for its turn on a busy machine. */
 static bool view_write(int to, const char *before, const struct view *v)
 {
-	uint8_t *row = malloc(v->width * 3);
-	char head[LINE_MAX_ + 32];
-	bool ok = row && write_all(to, head, text_format(head, sizeof(head), "%s%ux%u\n", before, v->width, v->height));
+	size_t row = (size_t)v->width * 3, at;
+	char *all = malloc(LINE_MAX_ + 32 + row * v->height);
+	bool ok;
 
-	for (uint32_t y = 0; ok && y < v->height; y++) {
+	if (!all)
+		return false;
+	at = text_format(all, LINE_MAX_ + 32, "%s%ux%u\n", before, v->width, v->height);
+	for (uint32_t y = 0; y < v->height; y++) {
 		const uint8_t *from = v->pixels + (size_t)y * v->pitch;
 
 		for (uint32_t x = 0; x < v->width; x++)
 			for (uint32_t i = 0; i < 3; i++)
-				row[3 * x + i] = from[4 * x + 2 - i];
-		ok = write_all(to, row, v->width * 3);
+				all[at++] = from[4 * x + 2 - i];
 	}
-	free(row);
+	ok = write_all(to, all, at);
+	free(all);
 	return ok;
 }
 
