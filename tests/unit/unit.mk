@@ -9,7 +9,7 @@ UAPI ?= /usr/aarch64-linux-gnu/include
 # The kernel accesses memory unaligned where the processor may: no alignment checks. A null pointer that is used faults
 # by itself; one of which only a member's address is taken is fine.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize=alignment,null -fno-sanitize-recover=all -fno-omit-frame-pointer
-CFLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -fno-strict-aliasing -DCONFIG_DEBUG=1 \
+CFLAGS := -std=gnu11 -g1 -O1 -Wall -Wextra -Werror -Wno-unused-parameter -fno-strict-aliasing -DCONFIG_DEBUG=1 \
 	  -MMD -MP $(SANITIZE) -iquote tests/unit/host -iquote kernel -iquote tests/unit -iquote $(OUT) \
 	  -isystem tests/unit/host/uapi -isystem $(OUT)/uapi -idirafter build/pkg/libfdt-dev/usr/include
 

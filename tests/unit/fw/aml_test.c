@@ -344,7 +344,7 @@ TEST(random_changes_of_code)
 	memcpy(code, rom_at(rom_tables[0].at) + 36, size);
 	ask(code, size);
 	for (u32 i = 0; i < 10000; i++) {
-		u8 changed[65536];
+		static u8 changed[65536];
 		u32 n = size, changes = 1 + unit_random_below(8);
 
 		memcpy(changed, code, size);

@@ -46,8 +46,9 @@ void *mmio_map(u64 phys, u64 size)
 
 static void rom_begin(void)
 {
-	free(rom);
-	rom = calloc(1, ROM_SIZE);
+	if (!rom)
+		rom = calloc(1, ROM_SIZE);
+	memset(rom, 0, rom_used);
 	rom_used = 0;
 	rom_table_count = 0;
 	register_at = 0;

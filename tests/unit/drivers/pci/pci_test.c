@@ -5,6 +5,7 @@
  * sources: bus/bus.c drivers/pci/bus.c drivers/pci/scan.c drivers/pci/bar.c drivers/pci/msix.c drivers/pci/msi.c
  * sources: drivers/pci/intx.c drivers/pci/slot.c irq/irq.c irq/affinity.c irq/domain.c irq/polled.c irq/msi.c core/trace.c
  */
+#include <sys/mman.h>
 #include <errno.h>
 #include "unit.h"
 #include "host.h"
@@ -194,7 +195,7 @@ static void begin(void)
 		for (u32 i = 0; i < 16; i++)
 			intx[i] = (struct platform_pci_intx){ i / 4, i % 4 + 1, 35 + (i / 4 + i % 4) % 4, IRQ_LEVEL_HIGH, .depth = 0 };
 	}
-	memory = calloc(1, MEM_SIZE);
+	memory = mmap(NULL, MEM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	windows[0] = (struct platform_pci_window){ 0x3eff0000, 0, IO_SIZE, 1, false };
 	windows[1] = (struct platform_pci_window){ (u64)memory, MEM_PCI, MEM_SIZE, 2, false };
 	windows[2] = (struct platform_pci_window){ 0x700000000000ull, MEM64_PCI, MEM64_SIZE, 3, true };
@@ -241,7 +242,7 @@ static void end(void)
 		functions = f->next;
 		free(f);
 	}
-	free(memory);
+	munmap(memory, MEM_SIZE);
 }
 
 static struct pci_device *device_of(struct function *f)
