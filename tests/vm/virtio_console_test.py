@@ -2,22 +2,17 @@
 """virtio-console: consoles and named ports, with a host that reads, doesn't, comes and goes."""
 import hashlib
 import re
-import socket
 import tempfile
-import time
 
-from vmtest import LIMIT, Console, Vm, main, only_ours
+from vmtest import Console, Vm, main, only_ours
 
 
 class Host(Console):
     """The host's end of a port: what comes is text to wait for."""
 
-    def __init__(self, path):
+    def __init__(self, vm, path):
         super().__init__()
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(LIMIT)
-        while self.socket.connect_ex(path):        # QEMU is about to listen
-            time.sleep(0.05)
+        self.socket = vm.connect(path)
 
     def listen(self):
         self.socket.settimeout(None)
@@ -44,8 +39,8 @@ def test_console():
             args = _device(folder, extra)
             if "max_ports" in extra:
                 args = args[:-2]
-            with Vm(net="none", append="console=hvc0", args=args):
-                host = Host(f"{folder}/c0").listen()
+            with Vm(net="none", append="console=hvc0", args=args) as vm:
+                host = Host(vm, f"{folder}/c0").listen()
                 host.send("\n")
                 host.wait(r"# ")
                 host.send("echo $((6 * 7)); cat /sys/class/tty/console/active; tty\n")
@@ -69,7 +64,7 @@ def test_ports():
         vm.boot()
         assert vm.run("cat /sys/class/virtio-ports/vport0p1/name") == "org.dunlin.test\n"
         assert vm.run("wc -c < /dev/vport0p1") == "0\n"
-        host = Host(f"{folder}/c1")
+        host = Host(vm, f"{folder}/c1")
         vm.run("head -c 1000000 /dev/urandom > /tmp/bytes")
         want = vm.run("md5sum < /tmp/bytes").split()[0]
         tag = vm.start("cat /tmp/bytes > /dev/vport0p1")
@@ -92,7 +87,7 @@ def test_one_at_a_time():
     only_ours()
     with tempfile.TemporaryDirectory() as folder, Vm(net="none", append="console=ttyAMA0", args=_device(folder)) as vm:
         vm.boot()
-        host = Host(f"{folder}/c1")
+        host = Host(vm, f"{folder}/c1")
         out, status = vm.sh("exec 3<> /dev/vport0p1; cat /dev/vport0p1; echo status $?; exec 3>&-")
         assert "busy" in out and "status 1" in out, out
         host.close()
@@ -108,7 +103,7 @@ def test_comes_and_goes():
                    id="late", nr=5)
             vm.run("until [ -e /sys/class/virtio-ports/vport0p5/name ]; do sleep 0.1; done")
             assert vm.run("cat /sys/class/virtio-ports/vport0p5/name") == f"turn.{turn}\n"
-            host = Host(f"{folder}/c{turn + 2}")
+            host = Host(vm, f"{folder}/c{turn + 2}")
             tag = vm.start("cat /dev/vport0p5")
             host.socket.sendall(b"hello\n")
             vm.wait("^hello$")
@@ -124,7 +119,7 @@ def test_given_back():
     only_ours()
     with tempfile.TemporaryDirectory() as folder, Vm(net="none", append="console=ttyAMA0", args=_device(folder)) as vm:
         vm.boot()
-        host, terminal = Host(f"{folder}/c1"), Host(f"{folder}/c0")
+        host, terminal = Host(vm, f"{folder}/c1"), Host(vm, f"{folder}/c0")
         for turn in range(3):
             host.socket.sendall(b"hello\n")
             terminal.socket.sendall(b"hello\n")

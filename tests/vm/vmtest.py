@@ -283,17 +283,21 @@ class Vm(Console):
 
     # ---- the machine ------------------------------------------------------
 
+    def connect(self, path):
+        """A connection to a socket that QEMU is about to listen at."""
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(LIMIT)
+        end = time.monotonic() + LIMIT
+        while s.connect_ex(path):
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise VmError(f"QEMU's socket {path} is not there\n{self.tail()}")
+            time.sleep(0.01)
+        return s
+
     def qmp(self, command, **arguments):
         """A command to QEMU itself: set_link, stop, cont, ... Its answer."""
         if self._qmp is None:
-            s = socket.socket(socket.AF_UNIX)
-            s.settimeout(LIMIT)
-            end = time.monotonic() + LIMIT
-            while s.connect_ex(os.path.join(self.dir, "qmp")):      # QEMU is about to listen
-                if self.process.poll() is not None or time.monotonic() > end:
-                    raise VmError("QEMU's command socket is not there\n" + self.tail())
-                time.sleep(0.01)
-            self._qmp = s.makefile("rw")
+            self._qmp = self.connect(os.path.join(self.dir, "qmp")).makefile("rw")
             self._qmp.readline()
             self.qmp("qmp_capabilities")
         self._qmp.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
