@@ -9,6 +9,7 @@ enum core_event {
 	CORE_EVENT_LOG,		/* a line was logged */
 	CORE_EVENT_SEEDED,	/* the random generator has its first full seed */
 	CORE_EVENT_CLOCK_SET,	/* CLOCK_REALTIME was set */
+	CORE_EVENT_BLOCK_FREE,	/* a block of pages of the largest order became free: mm/page.h */
 	CORE_EVENTS
 };
 

@@ -16,6 +16,7 @@
 #include "fs/file_internal.h"
 #include "fs/mount.h"
 #include "fs/tmpfs_node.h"
+#include "mm/drain.h"
 #include "sched/signal.h"
 
 #define SIZE_LIMIT	0x7fffffffffffffffull
@@ -97,7 +98,7 @@ static struct page *page_place(struct tmpfs_node *n, u64 index, struct page *fre
 	 * Who fills memory by mappings that go with him can be found and ended. Who writes, or fills what outlives him,
 	 * can't: the last of it is for programs.
 	 */
-	err = (!within_size || n->v.nlink) && page_is_short() ? -ENOSPC : tmpfs_pages_take(n->v.sb, 1);
+	err = (!within_size || n->v.nlink) && memory_is_short() ? -ENOSPC : tmpfs_pages_take(n->v.sb, 1);
 	if (err) {
 		page_put(fresh);
 		return err_ptr(err);

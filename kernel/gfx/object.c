@@ -10,6 +10,7 @@
 #include "base/string.h"
 #include "gfx/drm.h"
 #include "gfx/gpu.h"
+#include "mm/drain.h"
 #include "mm/slab.h"
 #include "vm/vm_space.h"
 
@@ -77,7 +78,7 @@ static u64 pages_take(struct gpu_object *o, u64 from, u64 left)
 	u32 order = left >= 1u << RUN_ORDER ? RUN_ORDER : 0;
 	struct page *p = NULL;
 
-	if (page_is_short())
+	if (memory_is_short())
 		return 0;
 	if (order)
 		p = page_alloc(order, PA_NOWAIT | PA_ZERO);

@@ -8,12 +8,21 @@
 #include "mm/slab.h"
 
 struct drain_ops drain_ops;
+struct memory_loan_ops memory_loan_ops;
 static struct memory_keeper *keepers;	/* written at boot, by one thread */
 
 void memory_keeper_add(struct memory_keeper *k)
 {
 	k->next = keepers;
 	keepers = k;
+}
+
+bool memory_is_short(void)
+{
+	while (page_is_short())
+		if (!memory_loan_ops.call_back || !memory_loan_ops.call_back())
+			return true;
+	return false;
 }
 
 /* This CPU's. The order is from the outside in. */

@@ -16,6 +16,15 @@ struct drain_ops {
 };
 extern struct drain_ops drain_ops;
 
+/* A driver whose device has borrowed pages (drivers/misc): asked before somebody is ended. */
+struct memory_loan_ops {
+	u64 (*call_back)(void);		/* how many pages came back. Process context, may sleep for a second */
+};
+extern struct memory_loan_ops memory_loan_ops;
+
+/* page_is_short, and nothing comes back that is borrowed. Process context. */
+bool memory_is_short(void);
+
 /* At boot; k stays. */
 void memory_keeper_add(struct memory_keeper *k);
 /* How many pages are free now that were not. Process context. */

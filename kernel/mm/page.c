@@ -7,6 +7,7 @@
  */
 #include "mm/page.h"
 #include "base/string.h"
+#include "core/event.h"
 #include "core/panic.h"
 #include "core/percpu.h"
 #include "core/spinlock.h"
@@ -61,12 +62,14 @@ static struct page *block_take(u32 order)
 	u32 o = order;
 	struct page *p;
 
-	while (o <= PAGE_MAX_ORDER && !page_zone.free[o])
+	while (o <= PAGE_REPORTED && !page_zone.free[o])
 		o++;
-	if (o > PAGE_MAX_ORDER)
+	if (o > PAGE_REPORTED)
 		return NULL;
 	p = page_of_link(page_zone.free[o]);
 	block_unlink(p, o);
+	if (o == PAGE_REPORTED)
+		o = PAGE_MAX_ORDER;
 	while (o > order) {
 		o--;
 		block_push(p + (1ul << o), o);
@@ -95,6 +98,10 @@ void page_block_give(struct page *p, u32 order)
 		order++;
 	}
 	block_push(pfn_to_page(pfn), order);
+	if (order == PAGE_MAX_ORDER && !page_zone.block_announced) {
+		page_zone.block_announced = true;
+		core_event(CORE_EVENT_BLOCK_FREE);
+	}
 }
 
 /* ---- per-CPU caches: interrupts masked ---- */
@@ -214,6 +221,39 @@ void page_drain_caches(void)
 bool page_is_short(void)
 {
 	return atomic_load_relaxed(&page_zone.free_pages) < page_zone.managed / 16;
+}
+
+void page_managed_adjust(s64 pages)
+{
+	u64 irq = spin_lock_irqsave(&page_zone.lock);
+
+	page_zone.managed += pages;
+	spin_unlock_irqrestore(&page_zone.lock, irq);
+}
+
+u32 page_report_take(struct page **blocks, u32 n)
+{
+	u64 irq = spin_lock_irqsave(&page_zone.lock);
+	u32 got = 0;
+
+	page_zone.block_announced = false;
+	for (; got < n && page_zone.free[PAGE_MAX_ORDER] && page_zone.free_pages > page_zone.managed / 8; got++) {
+		blocks[got] = page_of_link(page_zone.free[PAGE_MAX_ORDER]);
+		block_unlink(blocks[got], PAGE_MAX_ORDER);
+		page_zone.free_pages -= 1ul << PAGE_MAX_ORDER;
+	}
+	spin_unlock_irqrestore(&page_zone.lock, irq);
+	return got;
+}
+
+void page_report_give(struct page **blocks, u32 n, bool reported)
+{
+	u64 irq = spin_lock_irqsave(&page_zone.lock);
+
+	for (u32 i = 0; i < n; i++)
+		block_push(blocks[i], reported ? PAGE_REPORTED : PAGE_MAX_ORDER);
+	page_zone.free_pages += (u64)n << PAGE_MAX_ORDER;
+	spin_unlock_irqrestore(&page_zone.lock, irq);
 }
 
 void page_counts_get(struct page_counts *c)

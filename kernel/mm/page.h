@@ -52,8 +52,16 @@ struct page_counts {
 	u64 slab;		/* held by slab */
 };
 void page_counts_get(struct page_counts *c);
+void page_managed_adjust(s64 pages);	/* so many more are the allocator's than before. Any context */
 bool page_is_short(void);		/* a sixteenth of memory is left, or less. Any context */
 void page_drain_caches(void);		/* this CPU's cache back to the buddy lists. Any context */
+/*
+ * Free page reporting. Up to n free blocks of PAGE_MAX_ORDER, of which the host has not been told, out of the allocator;
+ * none while little memory is free. Then back; reported: the host knows, and they are not taken again before somebody has
+ * used them. CORE_EVENT_BLOCK_FREE says that there is one, once until the next call. Any context.
+ */
+u32 page_report_take(struct page **blocks, u32 n);
+void page_report_give(struct page **blocks, u32 n, bool reported);
 /* Is this frame RAM that the kernel manages (has a struct page)? */
 bool page_is_ram(u64 pfn);
 

@@ -5,9 +5,13 @@
 #include "core/spinlock.h"
 #include "mm/page.h"
 
+/* Behind the orders: blocks of the largest, which the host has been told are free. They are used last. */
+#define PAGE_REPORTED	(PAGE_MAX_ORDER + 1)
+
 struct page_zone {
 	struct spinlock lock;		/* irq kind */
-	u32 free[PAGE_MAX_ORDER + 1];	/* heads, pfn + 1; 0: empty [lock] */
+	u32 free[PAGE_REPORTED + 1];	/* heads, pfn + 1; 0: empty [lock] */
+	bool block_announced;		/* that one is free that was not taken to be reported since [lock] */
 	u64 free_pages;			/* [lock] */
 	u64 total, managed;		/* [lock] */
 	u64 slab_pages;			/* [a] */

@@ -33,7 +33,9 @@ static u64 released;			/* spaces let go by threads that ended [a] */
 
 static u64 reclaim(u64 pages)
 {
-	return memory_drain();
+	u64 n = memory_drain();
+
+	return n || !memory_loan_ops.call_back ? n : memory_loan_ops.call_back();
 }
 
 void oom_space_released(void)

@@ -80,6 +80,13 @@ static u16 legacy_config_read16(struct virtio_device *d, u32 at)
 	return at + 2 <= container_of(d, struct legacy, device)->length ? mmio_read16(regs(d) + at) : 0;
 }
 
+static void legacy_config_write32(struct virtio_device *d, u32 at, u32 value)
+{
+	at = config_at(d, at);
+	if (at + 4 <= container_of(d, struct legacy, device)->length)
+		mmio_write32(regs(d) + at, value);
+}
+
 static bool legacy_set_config_vector(struct virtio_device *d, u16 vector)
 {
 	mmio_write16(regs(d) + CONFIG_MSIX_VECTOR, vector);
@@ -132,6 +139,7 @@ static const struct virtio_transport legacy_transport = {
 	.config_generation = legacy_generation,
 	.config_read8 = legacy_config_read8,
 	.config_read16 = legacy_config_read16,
+	.config_write32 = legacy_config_write32,
 	.set_config_vector = legacy_set_config_vector,
 	.isr = legacy_isr,
 	.queue_size = legacy_queue_size,

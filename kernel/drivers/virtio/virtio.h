@@ -42,10 +42,10 @@ struct virtio_transport {
 	u32 (*config_generation)(struct virtio_device *d);
 	u8 (*config_read8)(struct virtio_device *d, u32 at);	/* within the device's own configuration */
 	u16 (*config_read16)(struct virtio_device *d, u32 at);
+	void (*config_write32)(struct virtio_device *d, u32 at, u32 value);
 	/* NULL in the legacy transport: none of its kinds needs them. */
 	u32 (*config_read32)(struct virtio_device *d, u32 at);
 	void (*config_write8)(struct virtio_device *d, u32 at, u8 value);
-	void (*config_write32)(struct virtio_device *d, u32 at, u32 value);
 	/* MSI-X vector of configuration changes; false: the device has none left for it. */
 	bool (*set_config_vector)(struct virtio_device *d, u16 vector);
 	/* Interrupt status, cleared by the read: VIRTIO_ISR_*. Any context. */

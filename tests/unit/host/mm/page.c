@@ -11,6 +11,7 @@
 #include "core/log.h"
 #include "core/panic.h"
 #include "mm/dma.h"
+#include "mm/drain.h"
 #include "mm/kmap.h"
 #include "mm/page.h"
 
@@ -110,7 +111,12 @@ void *mmio_map_found(u64 phys, u64 size, u32 at, const char *name)
 
 __attribute__((weak)) const void *memory_map_ro(u64 phys, u64 size) { return (const void *)phys; }
 
-bool page_is_short(void)
+__attribute__((weak)) bool page_is_short(void)
 {
 	return false;
+}
+
+bool memory_is_short(void)
+{
+	return page_is_short();
 }
