@@ -52,7 +52,7 @@ class Desktop:
 
     def start(self):
         self.vm.run("bwm >/tmp/bwm.log 2>&1 & bwm=$!")
-        self.vm.run("until [ -S /run/wayland-0 ]; do kill -0 $bwm || { cat /tmp/bwm.log; exit 1; }; usleep 10000; done")
+        self.vm.run("(until [ -S /run/wayland-0 ]; do kill -0 $bwm || { cat /tmp/bwm.log; exit 1; }; usleep 10000; done)")
 
         self.empty = self.without_windows()
 
@@ -164,8 +164,8 @@ class Panes:
             self.vm.run(f"echo '{line}' >&{self.fd}")
         self.lines += len(lines)
         said = f"/tmp/said{self.n}"
-        self.vm.run(f"until [ $(grep -c '^done' {said}) -ge {self.lines} ]; do "
-                    f"kill -0 $pane{self.n} || {{ cat {said}; exit 1; }}; usleep 10000; done", timeout)
+        self.vm.run(f"(until [ $(grep -c '^done' {said}) -ge {self.lines} ]; do "
+                    f"kill -0 $pane{self.n} || {{ cat {said}; exit 1; }}; usleep 10000; done)", timeout)
 
     def refused(self, line):
         """What it says in the end when the compositor does not like this."""

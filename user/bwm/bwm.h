@@ -5,7 +5,7 @@
  * output.c     the display: its size and rate, when a frame is drawn, wl_output, screens that come and go
  * compose.c    a frame: which parts of the display changed, and what is drawn there
  * client.c     what a client may have
- * contents.c   what a surface shows: shared memory, which is uploaded, and the GPU's buffers, which are used as they are
+ * contents.c   what a surface shows: shared memory, which is uploaded, and the GPU's buffers, used as they are
  * dmabuf.c     zwp_linux_dmabuf_v1
  * region.c     wl_region
  * surface.c    wl_surface: pending and current state, frame callbacks
@@ -219,7 +219,8 @@ int surface_create_global(struct server *server);   /* wl_compositor */
 int subsurface_create_global(struct server *server);
 struct surface *surface_of(struct wl_resource *resource);
 /* Give it a role, or post the error (of that interface) and be false: it has another. */
-bool surface_set_role(struct surface *s, const struct surface_role *role, void *object, struct wl_resource *by, uint32_t error);
+bool surface_set_role(struct surface *s, const struct surface_role *role, void *object, struct wl_resource *by,
+		      uint32_t error);
 
 /* For subsurface.c: state that was kept for later is the surface's from now on; commit of a synchronised one. */
 void surface_apply(struct surface *s, struct surface_state *state);

@@ -421,9 +421,9 @@ static bool run(const char *line)
 	uint32_t colour;
 	struct pane *p;
 
-	if (sscanf(line, "%*s %d", &n) == 1 && (n < 0 || n >= PANES))
+	if (strncmp(line, "cycle ", 6) && sscanf(line, "%*s %d", &n) == 1 && (n < 0 || n >= PANES))
 		return false;
-	p = &panes[n];
+	p = &panes[n % PANES];
 	if (sscanf(line, "open %d %7s %d %d %x", &n, kind, &w, &h, &colour) == 5) {
 		open_window(p, !strcmp(kind, "gpu"), w, h, colour);
 	} else if (sscanf(line, "fill %d %x", &n, &colour) == 2) {
