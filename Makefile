@@ -263,13 +263,20 @@ $B/gpu/draw: tests/gpu/guest/draw.c $(LIBWIN) Makefile | $(DESKTOP)
 	$(call say,DCC,$<)
 	$(Q)$(KCC) $(DCFLAGS) -Iuser -o $@ $< $(LIBWIN) $(DLIBS)
 
+# libwin's windows, driven by a test.
+$B/gpu/windows: tests/gpu/guest/windows.c $(WINDOWS) $B/gpu/libwin.a Makefile | $(DESKTOP)
+	$(call say,DCC,$<)
+	$(Q)$(KCC) $(filter-out -static,$(DCFLAGS)) -Iuser -o $@ $(filter %.c %.o %.a,$^) -L$(ROOT)/usr/lib/aarch64-linux-gnu \
+		-Wl,-rpath-link,$(ROOT)/usr/lib/aarch64-linux-gnu -Wl,-rpath-link,$(ROOT)/lib/aarch64-linux-gnu \
+		-L$(STB)/lib/aarch64-linux-gnu $(WLIBS) -ldrm -lstb -lm
+
 # bterm's parts without a window, driven by a test's script.
 $B/gpu/term: tests/gpu/guest/term.c $(patsubst user/%.c,$B/gpu/obj/%.o,$(filter-out %/main.c,$(wildcard user/bterm/*.c))) \
 		$(LIBWIN) Makefile | $(DESKTOP)
 	$(call say,DCC,$<)
 	$(Q)$(KCC) $(DCFLAGS) -Iuser -idirafter $(ROOT)/usr/include -o $@ $(filter %.c %.o,$^) $(VTERM) $(DLIBS)
 -include $(LIBWIN:%.o=%.d)
-GPU_PROGRAMS := $(PROBE) $B/gpu/draw $B/user/scanout $B/gpu/term $B/gpu/panes $B/gpu/wlclient $B/desktop.cpio
+GPU_PROGRAMS := $(PROBE) $B/gpu/draw $B/user/scanout $B/gpu/term $B/gpu/panes $B/gpu/wlclient $B/gpu/windows $B/desktop.cpio
 
 # ---- what people call -------------------------------------------------------
 
