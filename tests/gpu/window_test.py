@@ -55,13 +55,16 @@ def test_a_window_on_linux():
     window("gpu", kernel=linux_kernel())
 
 
-def test_keys():
+def test_keys_and_pasting():
     with desktop() as d:
         d.vm.run("windows show >/tmp/out 2>&1 & program=$!")
         until(d.vm, "^focus 1")
         press(d.vm, "a")
         until(d.vm, "^key 61 'a' down mods 0")
-        until(d.vm, "^key 61 '' up")
+        press(d.vm, "c")
+        until(d.vm, "^key 63 '' up")
+        press(d.vm, "v")
+        until(d.vm, "^pasted 'some text'")
         press(d.vm, "q")
         d.vm.run("wait $program; tail -n 1 /tmp/out | grep done")
 
