@@ -5,6 +5,7 @@ import gzip
 import math
 import os
 import random
+import re
 import sys
 
 import golden
@@ -221,7 +222,8 @@ def history(t):
     assert rest["history"] == "30", rest
     assert t.text("/tmp/all") == "".join(f"line {i}\n" for i in range(7, 41)) + "e\u0301日 end\n>"
     rows, rest = t.rows("/tmp/taller")
-    assert rows == [f"line {i}" for i in range(34, 41)] + ["e\u0301日 end", ">"] and rest["history"] == "27", (rows, rest)
+    assert rows == [f"line {i}" for i in range(34, 41)] + ["e\u0301日 end", ">"], rows
+    assert rest["history"] == "27", rest
     rows, rest = t.rows("/tmp/lower")
     assert rows == ["line 39", "line 40", "e\u0301日 end", ">"] and rest["history"] == "30", (rows, rest)
     assert t.rows("/tmp/more") == (["48", "49", "50", "more"], {**rest, "cursor": "3 4 1 1"})
@@ -563,6 +565,50 @@ def test_hostile():
 
 def test_flood():
     terminals(flood)
+
+
+# ---- in windows ------------------------------------------------------------------------
+
+KEYS = {"\n": "ret"}
+
+
+def press(vm, text):
+    """Keys of the machine's keyboard."""
+    for letter in text:
+        for down in True, False:
+            key = {"type": "qcode", "data": KEYS.get(letter, letter)}
+            vm.qmp("input-send-event", events=[{"type": "key", "data": {"down": down, "key": key}}])
+
+
+def windows(gpu):
+    """bterm under the window manager: its program gets what is typed; the checks' window ends by a key."""
+    with machine(gpu=gpu, archives=[qemu.built("desktop.cpio")]) as vm:
+        vm.boot()
+        vm.run("export XDG_RUNTIME_DIR=/run; until [ -S /run/wayland-0 ]; do usleep 50000; done")
+        program = "until [ $x ]; do read -r x; done; echo $x >/tmp/typed"
+        vm.run(f"(bterm sh -c '{program}' >/tmp/said 2>&1; echo ended $? >>/tmp/said) &")
+        # The window has no keys before its first frame is shown: what was typed until then is nobody's.
+        for _ in range(LIMIT):
+            press(vm, "a\n")
+            if not vm.sh("usleep 500000; grep -q ended /tmp/said")[1]:
+                break
+        assert vm.run("cat /tmp/said") == "ended 0\n" and set(vm.run("cat /tmp/typed").strip()) == {"a"}
+        vm.run("(wincheck fork pipe >/tmp/said 2>&1; echo ended $? >>/tmp/said) &")
+        vm.run("until [ -n \"$(pidof wincheck)\" ]; do usleep 50000; done")
+        for _ in range(LIMIT):
+            press(vm, "q")
+            if not vm.sh("usleep 500000; grep -q ended /tmp/said")[1]:
+                break
+        assert re.fullmatch(r"ended (0|130)\n", vm.run("cat /tmp/said"))
+        assert not host_errors(vm), host_errors(vm)
+
+
+def test_windows():
+    windows("2d")
+
+
+def test_windows_by_the_gpu():
+    windows("virgl")
 
 
 if __name__ == "__main__":

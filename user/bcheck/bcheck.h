@@ -12,7 +12,9 @@
  * Its working directory is an empty one of its own, removed afterwards.
  */
 #pragma once
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -147,9 +147,7 @@ static int runner_main(char **argv)
 	}
 	for (int i = 0; i < check_count; i++)
 		check_list[i].chosen = check_list[i].name && (check_list[i].chosen || !some);
-	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-		plain = true;
-	return run_with(values, plain ? &tap_view : &screen_view, folder, limit);
+	return run_with(values, view_choose(plain), folder, limit);
 }
 
 int main(int argc, char **argv)

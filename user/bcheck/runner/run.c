@@ -7,8 +7,6 @@
 #include "runner.h"
 #include <poll.h>
 
-#define CTRL_L	'\f'
-
 static volatile sig_atomic_t resized, stopped;
 
 static void on_signal(int sig)
@@ -96,18 +94,11 @@ static void event_wait(const struct view *view, struct run *run, const sigset_t 
 	struct timespec timeout = { left / 1000000000, left % 1000000000 };
 	struct pollfd fds[2] = {
 		{ .fd = run->output, .events = POLLIN },
-		{ .fd = view->redraw ? STDIN_FILENO : -1, .events = POLLIN },
+		{ .fd = view->input_fd ? view->input_fd() : -1, .events = POLLIN },
 	};
-	char key;
 
-	if (ppoll(fds, 2, &timeout, mask) > 0 && fds[1].revents) {
-		ssize_t n = read(STDIN_FILENO, &key, 1);
-
-		if (n == 0 || (n < 0 && errno != EINTR) || (n == 1 && key == 'q'))
-			stopped = SIGINT;	/* nobody is there any more, or wants it */
-		else if (n == 1 && key == CTRL_L)
-			resized = 1;
-	}
+	if (ppoll(fds, 2, &timeout, mask) > 0 && fds[1].revents && !view->input())
+		stopped = SIGINT;
 	if (resized) {
 		resized = 0;
 		if (view->redraw)

@@ -1,7 +1,8 @@
 /*
  * The parts of bcheck: main.c reads the command line, check.c is the life of
  * one check, run.c starts them one by one and waits, tap.c and screen.c show
- * what happens, as lines for programs or on a terminal.
+ * what happens, as lines for programs or on a terminal; view.c chooses. All but
+ * the last is also in user/wincheck, which shows it in a window.
  */
 #pragma once
 #include "../bcheck.h"
@@ -37,13 +38,18 @@ struct view {
 	/* heading: of the group that this check is the first of, else NULL */
 	void (*started)(const struct check *check, const char *heading, const struct totals *totals);
 	void (*ended)(const struct check *check, const struct result *result, const struct totals *totals);
-	/* The terminal has another size, or ctrl-l. NULL: this view has no terminal. */
+	/* The terminal has another size. NULL: this view has no terminal. */
 	void (*redraw)(void);
+	/* A descriptor that tells what the user does, and the taking of that: false if it is to end. NULL: no such. */
+	int (*input_fd)(void);
+	bool (*input)(void);
 	/* Also after an interruption, which stopped says. */
 	void (*end)(const struct totals *totals, bool stopped);
 };
 
 extern const struct view tap_view, screen_view;
+/* The view of this program, which is linked with one: plain is whether lines for programs were asked for. */
+const struct view *view_choose(bool plain);
 extern struct check check_list[];
 extern const int check_count;
 

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 
+#define CTRL_L		'\f'
 #define BAR_MAX		40
 #define COLUMNS_MIN	20
 
@@ -74,6 +75,22 @@ static void screen_redraw(void)
 	draw();
 }
 
+static int screen_input_fd(void)
+{
+	return STDIN_FILENO;
+}
+
+/* False: nobody is there any more, or wants it. */
+static bool screen_input(void)
+{
+	char key = 0;
+	ssize_t n = read(STDIN_FILENO, &key, 1);
+
+	if (n == 1 && key == CTRL_L)
+		screen_redraw();
+	return n == 1 ? key != 'q' : n < 0 && errno == EINTR;
+}
+
 static void screen_begin(const struct totals *totals)
 {
 	struct termios keys;
@@ -130,4 +147,6 @@ static void screen_end(const struct totals *totals, bool stopped)
 	screen_restore();
 }
 
-const struct view screen_view = { screen_begin, screen_started, screen_ended, screen_redraw, screen_end };
+const struct view screen_view = {
+	screen_begin, screen_started, screen_ended, screen_redraw, screen_input_fd, screen_input, screen_end,
+};

@@ -60,4 +60,4 @@ static void tap_end(const struct totals *totals, bool stopped)
 		       totals->count[SKIPPED], MS(totals->ns));
 }
 
-const struct view tap_view = { tap_begin, tap_started, tap_ended, NULL, tap_end };
+const struct view tap_view = { tap_begin, tap_started, tap_ended, NULL, NULL, NULL, tap_end };
