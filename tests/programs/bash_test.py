@@ -17,7 +17,9 @@ bg %1; until_ %1 Running; kill %1; wait %1; echo $?
 kill -9 %2; wait %2; echo $?; jobs
 bash -c 'kill -STOP $$; echo resumed; exit 7' & until_ %bash Stopped; fg %bash; echo $?
 set +m
-(exit 3) & wait $!; echo $?; sleep 4000 & (exit 4) & wait -n; echo $?; kill $(jobs -p); wait; echo $?
+# bash forgets who ended before it waits for whoever is next.
+(exit 3) & wait $!; echo $?; sleep 4000 & (until read -r _ _ state _ </proc/$$/stat; [ $state = S ]; do :; done; exit 4) &
+wait -n; echo $?; kill $(jobs -p); wait; echo $?
 for i in {1..60}; do (exit $((i % 7))) & done; wait; echo all
 """
 

@@ -188,7 +188,7 @@ static void *closer(void *arg)
 	(void)arg;
 	while (atomic_load(&readers) < cpus())
 		sched_yield();
-	for (int i = 0; i < 60; i++) {
+	for (int i = 0; i < 24; i++) {
 		switch (i % 3) {
 		case 0:
 			SAME(mprotect(page, 4096, PROT_NONE), 0);
