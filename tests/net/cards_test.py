@@ -5,7 +5,7 @@ import socket
 import struct
 
 from frames import GUEST_MAC, ether
-from netns import Net, Vm, main
+from netns import Net, Vm, main, only_ours
 
 CARDS = ("e1000e", "e1000", "vmxnet3")
 FILTERING = CARDS + ("virtio-net-pci", "virtio-net-pci,disable-modern=on")
@@ -127,18 +127,28 @@ def test_statistics():
             assert frames + dropped == wire["received"] and (not dropped or nic == "vmxnet3"), (received, wire)
 
 
+def _another_address(nic, words):
+    with Net() as net, Vm(ns=net, nic=nic, append=words) as vm:
+        vm.boot()
+        net.echo()
+        vm.run("ip link set eth0 down && ip link set eth0 address 02:00:00:aa:bb:cc && ip link set eth0 up && "
+               "ip route add default via 10.77.0.1; until ping -c 1 -W 3 10.77.0.1 >/dev/null; do :; done")
+        net.echo(3)
+        assert "02:00:00:aa:bb:cc" in net.run("ip", "neigh", "show", net.guest_ip)
+        assert seen(net, vm, ether(bytes(50), 0x88b5, to=GUEST_MAC)) == 0
+
+
 def test_another_address_while_down():
     """And by cards without interrupts, or with one for all."""
     for nic, words in (("virtio-net-pci", ""), ("virtio-net-pci,vectors=1", ""), ("virtio-net-pci", "pci=nomsi"),
-                       ("virtio-net-pci", "pci=noirq"), ("vmxnet3", "")):
-        with Net() as net, Vm(ns=net, nic=nic, append=words) as vm:
-            vm.boot()
-            net.echo()
-            vm.run("ip link set eth0 down && ip link set eth0 address 02:00:00:aa:bb:cc && ip link set eth0 up && "
-                   "ip route add default via 10.77.0.1; until ping -c 1 -W 3 10.77.0.1 >/dev/null; do :; done")
-            net.echo(3)
-            assert "02:00:00:aa:bb:cc" in net.run("ip", "neigh", "show", net.guest_ip)
-            assert seen(net, vm, ether(bytes(50), 0x88b5, to=GUEST_MAC)) == 0
+                       ("virtio-net-pci", "pci=noirq")):
+        _another_address(nic, words)
+
+
+def test_another_address_of_vmxnet3_while_down():
+    """Linux tells this card once, and QEMU's forgets it when it is set up: nothing comes in there."""
+    only_ours()
+    _another_address("vmxnet3", "")
 
 
 def test_announcement():
