@@ -8,6 +8,7 @@
  *
  * Source: DMTF DSP0134 (SMBIOS) 3.6: 5.2.2 (the 64-bit entry point), 6.1.2 (structures), 7.1-7.4.
  */
+#include "arch/arm64/cpu.h"
 #include "base/endian.h"
 #include "base/errno.h"
 #include "base/printf.h"
@@ -28,23 +29,32 @@
 struct blob { u8 *data; size_t size; };
 static struct blob entry, tables;	/* set once at boot */
 
-/* Bytes of firmware's memory in *to. Memory that was given to programs meanwhile has nothing of firmware's. */
+/*
+ * Bytes of firmware's memory in *to, which stays empty on an error. Memory that was given to programs meanwhile has nothing of
+ * firmware's, and where no memory answers there are no tables.
+ */
 static int blob_read(struct blob *to, u64 phys, size_t size)
 {
-	const void *from;
+	const u8 *from;
+	u32 word;
+	int err = 0;
 
 	if (!size || phys + size < phys || page_is_ram(phys >> PAGE_SHIFT) || page_is_ram((phys + size - 1) >> PAGE_SHIFT))
 		return -EINVAL;
 	from = memory_map_ro(phys, size);
-	to->data = kmalloc(size);
-	if (!from || !to->data) {
-		kfree(to->data);
+	if (!from)
 		return -ENOMEM;
+	if (!mmio_probe32((u8 *)ALIGN_DOWN((u64)from, 4), &word) ||
+	    !mmio_probe32((u8 *)ALIGN_DOWN((u64)from + size - 1, 4), &word)) {
+		err = -ENXIO;
+	} else if (!(to->data = kmalloc(size))) {
+		err = -ENOMEM;
+	} else {
+		memcpy(to->data, from, size);
+		to->size = size;
 	}
-	memcpy(to->data, from, size);
 	mmio_unmap((void *)from, size);
-	to->size = size;
-	return 0;
+	return err;
 }
 
 static bool sums_up(const u8 *p, size_t n)
@@ -78,16 +88,29 @@ static size_t structures_size(const u8 *p, size_t size)
 	return at;
 }
 
-static int smbios_read(u64 phys)
+/* The entry point says how long it is itself. */
+static int entry_read(u64 phys)
 {
 	int err = blob_read(&entry, phys, ENTRY_MIN);
-	const u8 *e = entry.data;
+	u8 length = err ? 0 : entry.data[6];
 
 	if (err)
 		return err;
-	if (memcmp(e, "_SM3_", 5) || e[6] < ENTRY_MIN || e[6] > ENTRY_MAX || (e[6] == ENTRY_MIN && !sums_up(e, ENTRY_MIN)))
+	if (memcmp(entry.data, "_SM3_", 5) || length < ENTRY_MIN || length > ENTRY_MAX)
 		return -EINVAL;
-	err = blob_read(&tables, get_unaligned_le64(e + 16), MIN(get_unaligned_le32(e + 12), TABLES_MAX));
+	kfree(entry.data);
+	entry.data = NULL;
+	err = blob_read(&entry, phys, length);
+	return err || sums_up(entry.data, length) ? err : -EINVAL;
+}
+
+static int smbios_read(u64 phys)
+{
+	int err = entry_read(phys);
+
+	if (err)
+		return err;
+	err = blob_read(&tables, get_unaligned_le64(entry.data + 16), MIN(get_unaligned_le32(entry.data + 12), TABLES_MAX));
 	if (err)
 		return err;
 	tables.size = structures_size(tables.data, tables.size);
