@@ -25,6 +25,7 @@
 #define CONFIG_ROWS		2
 #define CONFIG_PORTS		4
 #define PORTS_MAX		512u	/* of a device that lies about them, as many as are believed */
+#define PORT_MESSAGES	8u		/* that it is there, a console, its name, its size, open */
 #define CONTROL_LIMIT_NS	(10 * NSEC_PER_SEC)
 
 enum { DEVICE_READY, PORT_ADD, PORT_REMOVE, PORT_READY, CONSOLE_PORT, RESIZE, PORT_OPEN, PORT_NAME };
@@ -77,6 +78,7 @@ static bool buffers_take(struct virtqueue *vq, struct list_node *list)
 			any = true;
 		}
 	} while (!vq->broken && virtqueue_enable_cb(vq));
+	virtqueue_kick(vq);		/* those that came empty */
 	return any;
 }
 
@@ -137,16 +139,17 @@ size_t port_send(struct port *p, const void *bytes, size_t n)
 }
 
 /* What the host has read is free again. [q] */
-static bool sent_reclaim(struct port *p, struct virtqueue *vq)
+static bool sent_reclaim(struct port_queues *q)
 {
+	struct virtqueue *vq = &q->out;
 	struct port_buffer *b;
 	bool any = false;
 	u32 n;
 
 	do {
 		while ((b = virtqueue_get(vq, &n))) {
-			list_push_back(&p->q->free, &b->node);
-			p->q->free_count++;
+			list_push_back(&q->free, &b->node);
+			q->free_count++;
 			any = true;
 		}
 	} while (!vq->broken && virtqueue_enable_cb(vq));
@@ -157,9 +160,9 @@ static bool sent_reclaim(struct port *p, struct virtqueue *vq)
 static bool port_look(struct port *p)
 {
 	struct port_queues *q = p->q;
-	bool news = buffers_take(&q->in, &p->q->came);
+	bool news = buffers_take(&q->in, &q->came);
 
-	news |= sent_reclaim(p, &q->out);
+	news |= sent_reclaim(q);
 	p->gone = q->in.broken || q->out.broken;
 	return news || p->gone;
 }
@@ -252,7 +255,7 @@ static struct port *port_new(struct virtio_console *v, u32 id)
 	return p;
 }
 
-/* Buffers for a port's queues, the first time; later those that nobody read are empty again. [c] */
+/* Buffers for a port's queues, the first time; later those that the device had done with, read or not, are as new. [c] */
 static bool buffers_ready(struct virtio_console *v, struct port_queues *q)
 {
 	bool first = !q->buffers;
@@ -272,20 +275,20 @@ static bool buffers_ready(struct virtio_console *v, struct port_queues *q)
 		}
 		q->free_count = PORT_BUFFERS;
 	}
+	(void)buffers_take(&q->in, &q->came);
+	(void)sent_reclaim(q);
 	while (!list_empty(&q->came)) {
 		struct port_buffer *b = list_first(&q->came, struct port_buffer, node);
 
 		list_remove(&b->node);
 		buffer_offer(&q->in, b);
 	}
-	virtqueue_arm(&q->in);
-	virtqueue_arm(&q->out);
 	virtqueue_kick(&q->in);
 	spin_unlock_irqrestore(&v->lock, flags);
 	return true;
 }
 
-/* The device may use it from now on. [c] */
+/* The device may use it from now on; told of twice, it is the one that it was. [c] */
 static int port_add(struct virtio_console *v, u32 id)
 {
 	struct port_queues *q = &v->queues[id];
@@ -293,8 +296,10 @@ static int port_add(struct virtio_console *v, u32 id)
 	u64 flags;
 	int err;
 
-	if (v->at[id] || !q->ready)
-		return -EEXIST;
+	if (v->at[id])
+		return 0;
+	if (!q->ready)
+		return -ENXIO;
 	p = port_new(v, id);
 	if (!p)
 		return -ENOMEM;
@@ -391,13 +396,18 @@ static void control_handle(struct virtio_console *v, const struct port_buffer *b
 		port_event(v, v->at[id], le16_to_cpu(c.event), le16_to_cpu(c.value), b);
 }
 
+/* What came, but no more in a turn than a device says of itself at its start: others wait for the lock. */
 static void control_run(struct virtio_console *v)
 {
 	struct port_buffer *b;
 	u64 flags;
 
 	mutex_lock(&v->control);
-	for (;;) {
+	for (u32 left = PORT_MESSAGES * v->port_count; ; left--) {
+		if (!left) {
+			work_queue(&v->control_work);
+			break;
+		}
 		flags = spin_lock_irqsave(&v->lock);
 		b = list_empty(&v->control_came) ? NULL : list_first(&v->control_came, struct port_buffer, node);
 		if (b)
@@ -479,18 +489,15 @@ static int console_setup(struct virtio_console *v)
 	v->queues = kcalloc(v->port_count, sizeof(*v->queues));
 	v->at = kcalloc(v->port_count, sizeof(*v->at));
 	v->control_buffers = dma_alloc((PORT_BUFFERS + 1) * sizeof(*v->control_buffers));
-	if (!v->queues || !v->at || !v->control_buffers)
-		err = -ENOMEM;
-	else
-		err = pci_irq_attach(d->pci, 0, console_irq, v, d->name);
-	if (err) {
+	if (!v->queues || !v->at || !v->control_buffers) {
 		pci_irq_free(d->pci);
-		return err;
+		return -ENOMEM;
 	}
 	err = queues_make(v);
+	if (!err)	/* a line that is shared may call at once */
+		err = pci_irq_attach(d->pci, 0, console_irq, v, d->name);
 	if (err) {
-		pci_irq_detach(d->pci, 0, v);
-		virtio_reset(d);
+		virtio_stop(d);
 		queues_drop(v);
 		pci_irq_free(d->pci);
 	}

@@ -45,10 +45,10 @@ struct port {
 	bool gone;			/* the host took it away, or the device broke [q] */
 	bool host_open;			/* [q] */
 	bool in_use;			/* a program has it open [q] */
-	struct mutex reader;		/* one reader of the node at a time */
+	struct mutex reader;		/* one reader at a time, of the node or for the terminal */
 	struct wait_queue wait;
 	struct console console;		/* of a console's port: hvcN [S] */
-	bool is_console;		/* [c] */
+	bool is_console;		/* [c]; read without */
 	struct work input;		/* passes on what came, to the terminal */
 };
 

@@ -2,7 +2,7 @@
  * A port of virtio-console (virtio_console.c) as programs see it: /dev/vportNpM, whose name that the host gave is in
  * /sys/class/virtio-ports, or a terminal, /dev/hvcN.
  *
- * One program at a time has a port open, as on Linux. Without somebody at the host's end, reading gives end of file
+ * One program at a time has a port open, as on Linux; a console's only as hvcN. Without somebody at the host's end, reading gives end of file
  * and writing waits; a port that the host takes away gives ENODEV, and hangs up who waits.
  */
 #include <linux/fcntl.h>
@@ -158,6 +158,10 @@ static int vport_open(struct file *f, struct chardev *dev)
 
 	if (!p)
 		return -ENXIO;
+	if (READ_ONCE(p->is_console)) {
+		port_put(p);
+		return -ENXIO;		/* that has a node of its own */
+	}
 	flags = spin_lock_irqsave(&p->v->lock);
 	busy = p->in_use;
 	p->in_use = true;
@@ -264,6 +268,7 @@ static void input_pass(struct work *w)
 	char piece[PIECE];
 	size_t n;
 
+	mutex_lock(&p->reader);		/* the host may have made a console of what a program has open */
 	while (p->console.tty && (n = port_peek(p, piece, sizeof(piece)))) {
 		size_t taken = console_input(&p->console, piece, n);
 
@@ -272,6 +277,7 @@ static void input_pass(struct work *w)
 		if (taken < n)
 			break;
 	}
+	mutex_unlock(&p->reader);
 	port_put(p);
 }
 
