@@ -2,12 +2,14 @@
  * Devices by number, and devtmpfs: one tmpfs of the kernel's, seen by every
  * mount, in which each registered device has a node.
  */
+#include <linux/inotify.h>
 #include <linux/stat.h>
 #include "base/errno.h"
 #include "base/string.h"
 #include "fs/devfs.h"
 #include "fs/file_internal.h"
 #include "fs/init.h"
+#include "fs/inotify.h"
 #include "fs/mount.h"
 #include "fs/tmpfs.h"
 #include "sched/wait.h"
@@ -52,6 +54,19 @@ int chardev_open(struct vnode *v, struct file *f)
 	return err;
 }
 
+/* A new name of root's, of which watchers of the directory hear. As tmpfs_add: names mutex held. */
+static struct dentry *add(struct dentry *dir, const char *name, u32 len, u32 mode, u64 rdev)
+{
+	struct dentry *d = tmpfs_add(dir, name, len, mode, rdev);
+
+	if (is_err(d))
+		return d;
+	d->vnode->uid = d->vnode->gid = 0;
+	if (inotify_active())
+		inotify_tell(d, IN_CREATE);
+	return d;
+}
+
 /*
  * The directory of a name with slashes, made as far as needed; *last is the
  * part behind. Not referenced: names mutex held.
@@ -66,7 +81,7 @@ static struct dentry *dir_of(const char *name, const char **last)
 		if (d)
 			dentry_put(d);	/* the tree keeps it while we hold the names */
 		else
-			d = tmpfs_add(dir, name, slash - name, S_IFDIR | 0755, 0);
+			d = add(dir, name, slash - name, S_IFDIR | 0755, 0);
 		if (is_err(d))
 			return d;
 		dir = d;
@@ -93,12 +108,9 @@ int devfs_node_add(const char *name, u32 mode, u64 rdev)
 		err = -EEXIST;
 		goto out;
 	}
-	d = tmpfs_add(dir, name, strlen(name), S_IFCHR | mode, rdev);
-	if (is_err(d)) {
+	d = add(dir, name, strlen(name), S_IFCHR | mode, rdev);
+	if (is_err(d))
 		err = ptr_err(d);
-		goto out;
-	}
-	d->vnode->uid = d->vnode->gid = 0;
 out:
 	mutex_unlock(&devtmpfs->names);
 	return err;
@@ -124,14 +136,25 @@ int chardev_register(struct chardev *dev)
 void devfs_node_remove(const char *name, u64 rdev)
 {
 	struct dentry *dir, *d;
+	struct path_last last;
+	bool ours;
 
 	mutex_lock(&devtmpfs->names);
 	dir = dir_of(name, &name);
-	d = is_err(dir) ? NULL : dentry_child(dir, name, strlen(name));
+	last.len = strlen(name);
+	memcpy(last.name, name, last.len);
+	d = is_err(dir) ? NULL : dentry_child(dir, name, last.len);
 	if (d) {
-		if (d->vnode->rdev == rdev)
+		ours = d->vnode->rdev == rdev;
+		if (ours) {
+			dir->vnode->ops->unlink(dir->vnode, d->vnode);
 			dentry_unlink(d);
-		dentry_put(d);
+			if (inotify_active())
+				inotify_tell_self(d->vnode, IN_ATTRIB);
+		}
+		dentry_put(d);		/* those who watch the node hear of its end */
+		if (ours && inotify_active())
+			inotify_tell_name(dir->vnode, &last, IN_DELETE, 0);
 	}
 	mutex_unlock(&devtmpfs->names);
 }

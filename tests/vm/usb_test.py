@@ -126,6 +126,32 @@ def test_plugged_and_pulled():
         gone(vm)
 
 
+def test_watched():
+    """Who watches the folder hears of a node that comes and goes (inotify), who watches the node of its end."""
+    with machine("usb-mouse") as vm:
+        vm.boot()
+        there(vm, MOUSE)
+        before = vm.run("ls /dev/input; stat -c %s /dev/input")
+
+        def told(what):
+            vm.run(f"until grep -q '{what}' /tmp/folder; do sleep 0.1; done")
+
+        vm.run("/bin/notices /dev/input >>/tmp/folder & folder=$!")
+        told("^watching$")
+        for _ in range(2):
+            vm.qmp("device_add", driver="usb-kbd", id="k")
+            told("^/dev/input created event")
+            node = vm.run("sed -n 's/.* created //p' /tmp/folder").strip()
+            tag = vm.start(f"/bin/notices /dev/input/{node}")
+            vm.wait(r"^watching\n")
+            vm.qmp("device_del", id="k")
+            out, status = vm.finish(tag)
+            assert status == 0 and f"/dev/input/{node} ended\n" in out, out
+            told(f"^/dev/input deleted {node}$")
+            assert vm.run("ls /dev/input; stat -c %s /dev/input; >/tmp/folder") == before
+        vm.run("kill $folder; wait $folder || true")
+
+
 def test_unbound_and_bound():
     """A controller without its driver has no devices; with it again all are there, and work."""
     with machine("usb-kbd", "usb-hub,port=2", "usb-mouse,port=2.1") as vm:
