@@ -89,6 +89,13 @@ def test_by_hand():
         want.rect(B, B, 300, 200, 0xff00ff00)
         want.rect(A, A, 300, 200, 0xff0000ff)
         d.shows(want, "raised")
+        person.hold("alt")
+        person.drag(A + 20, A + 20, A + 420, A + 120)
+        person.let_go("alt")
+        want = empty.copy()
+        want.rect(B, B, 300, 200, 0xff00ff00)
+        want.rect(A + 400, A + 100, 300, 200, 0xff0000ff)
+        d.shows(want, "moved")
 
 
 def test_many_windows():
