@@ -322,10 +322,10 @@ def pasted(d):
 def dragged(d):
     red = d.start("red", RED)
     d.drag(red[0] + 40, red[1] - TITLE // 2, 50, 40)
-    d.until(lambda p: p.box(RED)[0] < 50)
+    d.until(lambda p: (b := p.box(RED)) and b[0] < 50)
     blue = d.start("blue", BLUE)
     d.drag(blue[0] + 40, blue[1] - TITLE // 2, 350, 240)
-    d.until(lambda p: p.box(BLUE)[0] == 310)
+    d.until(lambda p: (b := p.box(BLUE)) and b[0] == 310)
     d.point(340, 300)
     d.button("middle", True)
     d.point(60, 100)

@@ -279,6 +279,8 @@ struct window {
 	int                 pending_least_width, pending_least_height, pending_most_width, pending_most_height;
 	int                 asked_width, asked_height;  /* of the geometry, in the last configure; 0: as the client likes */
 	bool                placing;        /* it is maximised or the like, and with its client's answer goes to this place */
+	bool                place_asked;    /* the client was told, by the configure with this serial */
+	uint32_t            place_serial;
 	int                 place_x, place_y;
 	rect                drawn;          /* window_extents() in the frame that is shown */
 	rect                restored;       /* its geometry before it was maximised or fullscreen */
@@ -321,6 +323,7 @@ struct window *window_create(struct server *server, struct xdg_surface *xdg, str
 void window_destroy(struct window *w);
 void window_map(struct window *w);
 void window_unmap(struct window *w);
+void window_told(struct window *w, uint32_t serial);        /* its client, by this configure, what it is to be */
 void window_committed(struct window *w);            /* its geometry may have another size */
 /* For output.c: the display has another size. */
 void windows_fit(struct server *server);

@@ -272,10 +272,19 @@ static void fit(struct window *w)
 		r = full_geometry(w);
 	w->resize_edges = EDGE_NONE;
 	w->placing = true;
+	w->place_asked = false;
 	w->place_x = r.x;
 	w->place_y = r.y;
 	toplevel_configure(w, r.width, r.height);
 	window_changed(w);
+}
+
+void window_told(struct window *w, uint32_t serial)
+{
+	if (!w->placing || w->place_asked)
+		return;
+	w->place_asked = true;
+	w->place_serial = serial;
 }
 
 static void set_full(struct window *w, bool maximised, bool fullscreen)
@@ -406,15 +415,22 @@ void window_unmap(struct window *w)
 	shell_window_changed(w);
 }
 
+/* What is drawn now is in answer to a configure: the one of the window's new state, or a later one? */
+static bool placed(const struct window *w)
+{
+	return w->placing && w->place_asked && xdg_answered(w->xdg, w->place_serial);
+}
+
 /* A resize by the left or the upper edge leaves the others where they were. */
 void window_committed(struct window *w)
 {
 	rect inside = xdg_geometry(w->xdg);
+	bool now = placed(w);
 
-	if (inside.width == w->width && inside.height == w->height && !w->placing)
+	if (inside.width == w->width && inside.height == w->height && !now)
 		return;
 	damage_window(w);
-	if (w->placing) {
+	if (now) {
 		w->x = w->place_x;
 		w->y = w->place_y;
 		w->placing = false;

@@ -24,10 +24,12 @@ static void send_configure(void *data)
 	uint32_t serial = wl_display_next_serial(x->server->display);
 
 	x->idle = NULL;
-	if (x->window)
+	if (x->window) {
 		toplevel_send_configure(x->window);
-	else if (x->popup)
+		window_told(x->window, serial);
+	} else if (x->popup) {
 		popup_send_configure(x->popup);
+	}
 	if (x->sent_count == CONFIGURES)
 		memmove(x->sent, x->sent + 1, (size_t)--x->sent_count * sizeof x->sent[0]);
 	x->sent[x->sent_count++] = serial;
@@ -51,6 +53,7 @@ static void xdg_ack_configure(struct wl_client *by, struct wl_resource *resource
 		x->sent_count -= i + 1;
 		memmove(x->sent, x->sent + i + 1, (size_t)x->sent_count * sizeof x->sent[0]);
 		x->acked = true;
+		x->answered = serial;
 		return;
 	}
 	/* One of those that were forgotten is older than all that are kept. */
@@ -59,6 +62,11 @@ static void xdg_ack_configure(struct wl_client *by, struct wl_resource *resource
 }
 
 /* ---- the surface ------------------------------------------------------------------------- */
+
+bool xdg_answered(const struct xdg_surface *x, uint32_t serial)
+{
+	return (int32_t)(x->answered - serial) >= 0;
+}
 
 rect xdg_geometry(const struct xdg_surface *x)
 {

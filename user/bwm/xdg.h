@@ -31,6 +31,7 @@ struct xdg_surface {
 	uint32_t                sent[CONFIGURES];   /* serials, the oldest first */
 	int                     sent_count;
 	bool                    acked;      /* a first one: it may have contents */
+	uint32_t                answered;   /* the last that was */
 	bool                    begun;      /* its first commit has come */
 	rect                    geometry, pending_geometry;     /* empty: all of the surface */
 };
@@ -51,6 +52,8 @@ void popups_orphan(struct xdg_surface *parent);
 
 /* Its geometry, in surface coordinates. */
 rect xdg_geometry(const struct xdg_surface *x);
+/* What is committed is in answer to the configure of this serial, or a later one. */
+bool xdg_answered(const struct xdg_surface *x, uint32_t serial);
 
 void toplevel_create(struct xdg_surface *x, uint32_t id);
 void popup_create(struct xdg_surface *x, uint32_t id, struct xdg_surface *parent, struct wl_resource *positioner);
