@@ -207,7 +207,7 @@ static enum irq_result console_irq(void *arg)
 /* Say it, and wait until the device has taken it: what it answers is there then. [c] */
 static void control_send(struct virtio_console *v, u32 id, u16 event, u16 value)
 {
-	struct port_buffer *b = v->control_buffers + PORT_BUFFERS;
+	struct port_buffer *b = v->control_buffers + CONTROL_BUFFERS;
 	struct control c = { .id = cpu_to_le32(id), .event = cpu_to_le16(event), .value = cpu_to_le16(value) };
 	u64 flags = spin_lock_irqsave(&v->lock);
 	bool sent;
@@ -488,7 +488,7 @@ static int console_setup(struct virtio_console *v)
 	v->port_count = MAX(1u, MIN(le32_to_cpu(ports), PORTS_MAX));
 	v->queues = kcalloc(v->port_count, sizeof(*v->queues));
 	v->at = kcalloc(v->port_count, sizeof(*v->at));
-	v->control_buffers = dma_alloc((PORT_BUFFERS + 1) * sizeof(*v->control_buffers));
+	v->control_buffers = dma_alloc((CONTROL_BUFFERS + 1) * sizeof(*v->control_buffers));
 	if (!v->queues || !v->at || !v->control_buffers) {
 		pci_irq_free(d->pci);
 		return -ENOMEM;
@@ -509,7 +509,7 @@ static void control_start(struct virtio_console *v)
 {
 	u64 flags = spin_lock_irqsave(&v->lock);
 
-	for (u32 i = 0; i < PORT_BUFFERS; i++)
+	for (u32 i = 0; i < CONTROL_BUFFERS; i++)
 		buffer_offer(&v->control_in, v->control_buffers + i);
 	virtqueue_arm(&v->control_in);
 	virtqueue_arm(&v->control_out);
@@ -541,7 +541,7 @@ static void single_start(struct virtio_console *v)
 static void control_buffers_free(struct virtio_console *v)
 {
 	if (v->control_buffers)
-		dma_free(v->control_buffers, (PORT_BUFFERS + 1) * sizeof(*v->control_buffers));
+		dma_free(v->control_buffers, (CONTROL_BUFFERS + 1) * sizeof(*v->control_buffers));
 }
 
 static int console_probe(struct virtio_device *d)

@@ -7,12 +7,14 @@
 #pragma once
 #include "base/list.h"
 #include "drivers/virtio/virtio.h"
+#include "mm/page.h"
 #include "sched/mutex.h"
 #include "sched/softirq.h"
 #include "tty/console.h"
 
-#define PORT_BUFFER	1024u
-#define PORT_BUFFERS	8u		/* of each direction of a port */
+#define PORT_BUFFER	((u32)PAGE_SIZE - 24)	/* bytes: with what is before them, a page */
+#define PORT_BUFFERS	16u		/* of each direction of a port: the host, when its turn comes, takes all of them */
+#define CONTROL_BUFFERS	8u
 
 struct virtio_console;
 
@@ -22,6 +24,7 @@ struct port_buffer {
 	u32 used, taken;		/* bytes in it; of them, those that somebody has [q] */
 	u8 data[PORT_BUFFER];
 };
+_Static_assert(sizeof(struct port_buffer) == PAGE_SIZE, "a port's buffer is a page");
 
 /* The queues of a port's number, with their buffers: when the host takes a port away, they stay for the next. */
 struct port_queues {

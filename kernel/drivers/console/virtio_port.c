@@ -85,12 +85,13 @@ static s64 vport_read(struct file *f, struct uio *u, u64 *pos)
 static s64 vport_write(struct file *f, struct uio *u, u64 *pos)
 {
 	struct port *p = f->priv;
-	u8 piece[PIECE];
+	size_t size = MIN(u->left, (size_t)PORT_BUFFER);	/* a piece: each has a buffer to itself */
+	u8 *piece = kmalloc(size);
 	s64 total = 0;
-	int err = 0;
+	int err = piece ? 0 : -ENOMEM;
 
 	while (u->left && !err) {
-		size_t n = MIN(u->left, sizeof(piece)), done = 0;
+		size_t n = MIN(u->left, size), done = 0;
 
 		err = uio_get(u, piece, n);
 		while (!err && done < n) {
@@ -105,6 +106,7 @@ static s64 vport_write(struct file *f, struct uio *u, u64 *pos)
 		}
 		total += done;
 	}
+	kfree(piece);
 	return total ? total : err;
 }
 
