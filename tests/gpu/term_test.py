@@ -580,26 +580,24 @@ def press(vm, text):
             vm.qmp("input-send-event", events=[{"type": "key", "data": {"down": down, "key": key}}])
 
 
+def typed(vm, program, text):
+    """Type this as soon as a program has the keyboard, as libwayland tells it, and wait until that has ended."""
+    vm.run(f"rm -f /tmp/ended /tmp/events; (WAYLAND_DEBUG=1 {program} >/tmp/said 2>/tmp/events; echo $? >/tmp/ended) &")
+    vm.run('(until grep -qs "wl_keyboard.*enter(" /tmp/events; do [ ! -s /tmp/ended ] || exit 1; usleep 50000; done)',
+           LIMIT)
+    press(vm, text)
+    vm.run("until [ -s /tmp/ended ]; do usleep 50000; done", LIMIT)
+    return vm.run("cat /tmp/ended").strip()
+
+
 def windows(gpu):
     """bterm under the window manager: its program gets what is typed; the checks' window ends by a key."""
     with machine(gpu=gpu, archives=[qemu.built("desktop.cpio")]) as vm:
         vm.boot()
         vm.run("export XDG_RUNTIME_DIR=/run; until [ -S /run/wayland-0 ]; do usleep 50000; done")
-        program = "until [ $x ]; do read -r x; done; echo $x >/tmp/typed"
-        vm.run(f"(bterm sh -c '{program}' >/tmp/said 2>&1; echo ended $? >>/tmp/said) &")
-        # The window has no keys before its first frame is shown: what was typed until then is nobody's.
-        for _ in range(LIMIT):
-            press(vm, "a\n")
-            if not vm.sh("usleep 500000; grep -q ended /tmp/said")[1]:
-                break
-        assert vm.run("cat /tmp/said") == "ended 0\n" and set(vm.run("cat /tmp/typed").strip()) == {"a"}
-        vm.run("(wincheck fork pipe >/tmp/said 2>&1; echo ended $? >>/tmp/said) &")
-        vm.run("until [ -n \"$(pidof wincheck)\" ]; do usleep 50000; done")
-        for _ in range(LIMIT):
-            press(vm, "q")
-            if not vm.sh("usleep 500000; grep -q ended /tmp/said")[1]:
-                break
-        assert re.fullmatch(r"ended (0|130)\n", vm.run("cat /tmp/said"))
+        assert typed(vm, "bterm sh -c 'read -r x; echo $x >/tmp/typed'", "a\n") == "0"
+        assert vm.run("cat /tmp/typed") == "a\n"
+        assert typed(vm, "wincheck fork pipe", "q") in ("0", "130")
         assert not host_errors(vm), host_errors(vm)
 
 
