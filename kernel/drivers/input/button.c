@@ -33,6 +33,7 @@ struct button {
 	u8 *regs;			/* NULL: the interrupt says it all */
 	u32 size;			/* bytes of the event device's register */
 	u64 mask;			/* of it, or the pin's bit */
+	bool stuck;			/* the pin's interrupt did not go away [its handler's] */
 };
 
 static void pressed(struct button *b)
@@ -61,20 +62,25 @@ static enum irq_result event_irq(void *arg)
 {
 	struct button *b = arg;
 
-	if (!b->regs || (event_read(b) & b->mask))
-		pressed(b);
+	if (b->regs && !(event_read(b) & b->mask))
+		return IRQ_NONE;
+	pressed(b);
 	return IRQ_HANDLED;
 }
 
+/* One that stays is nobody's, so that its line is put under guard like any that storms; it was pressed once. */
 static enum irq_result pin_irq(void *arg)
 {
 	struct button *b = arg;
+	bool again = b->stuck;
 
 	if (!(mmio_read32(b->regs + GPIOMIS) & b->mask))
 		return IRQ_NONE;
 	mmio_write32(b->regs + GPIOIC, b->mask);
-	pressed(b);
-	return IRQ_HANDLED;
+	b->stuck = mmio_read32(b->regs + GPIOMIS) & b->mask;
+	if (!again)
+		pressed(b);
+	return b->stuck ? IRQ_NONE : IRQ_HANDLED;
 }
 
 static u32 bits_with(const struct button *b, u32 at, bool on)
@@ -113,10 +119,13 @@ static int button_start(struct button *b, const char *name, u32 intid, enum irq_
 	}
 	irq = irq_from_firmware(intid, trigger);
 	err = is_err(irq) ? (int)ptr_err(irq) : irq_attach(irq, handler, b, name);
-	if (err)
-		input_unregister(b->input);
-	else
+	if (!err) {
 		irq_unmask(irq);
+		return 0;
+	}
+	if (!is_err(irq))
+		irq_destroy(irq);
+	input_unregister(b->input);
 	return err;
 }
 
@@ -124,12 +133,21 @@ static int event_button(void)
 {
 	static struct button b;
 	const struct platform_range *reg = &platform.power_button.reg;
+	enum irq_trigger trigger = platform.power_button.trigger;
 
 	b.mask = platform.power_button.mask;
 	b.size = reg->size;
-	if (b.mask && !(b.regs = mmio_map(reg->base, reg->size)))
-		return -ENOMEM;
-	return button_start(&b, "Power Button", platform.power_button.intid, platform.power_button.trigger, event_irq);
+	if (!b.mask && (trigger == IRQ_LEVEL_HIGH || trigger == IRQ_LEVEL_LOW))
+		return -ENXIO;		/* a level, and nothing that would end it */
+	if (!b.mask)
+		b.regs = NULL;
+	else if (b.size == sizeof(u32) && IS_ALIGNED(reg->base, sizeof(u32)))
+		b.regs = mmio_map_found(reg->base, reg->size, 0, "Power Button");
+	else				/* it may not answer when a word is asked for */
+		b.regs = mmio_map(reg->base, reg->size);
+	if (b.mask && !b.regs)
+		return -ENXIO;
+	return button_start(&b, "Power Button", platform.power_button.intid, trigger, event_irq);
 }
 
 static int pin_button(void)
