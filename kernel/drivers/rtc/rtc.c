@@ -26,6 +26,7 @@
 
 #define RTC_MAJOR	254		/* Linux gives it one of those that it has left */
 #define NEVER		(~0ull)
+#define ROUNDS_MAX	8u		/* seconds that may pass while the next is set: a clock of which more do is none */
 
 enum { DUE_ALARM, DUE_UPDATE, DUE_COUNT };
 static const u8 due_flag[DUE_COUNT] = { RTC_AF, RTC_UF };
@@ -51,7 +52,7 @@ static bool due_pass(void)
 	bool happened = false;
 	u64 next, seconds = now();
 
-	do {
+	for (u32 round = 0; ; round++) {
 		for (u32 i = 0; i < DUE_COUNT; i++) {
 			if (due[i] > seconds)
 				continue;
@@ -59,11 +60,16 @@ static bool due_pass(void)
 			events = (((events >> 8) + 1) << 8) | (u8)events | due_flag[i] | RTC_IRQF;
 			happened = true;
 		}
+		if (round == ROUNDS_MAX) {
+			log_err("%s: the clock runs away: no alarms", rtc->name);
+			due[DUE_ALARM] = due[DUE_UPDATE] = NEVER;
+		}
 		next = MIN(due[DUE_ALARM], due[DUE_UPDATE]);
 		rtc->alarm(next, next != NEVER);
 		seconds = now();
-	} while (seconds >= next);
-	return happened;
+		if (seconds < next)
+			return happened;
+	}
 }
 
 void rtc_alarm(void)
