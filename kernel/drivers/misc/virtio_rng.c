@@ -150,19 +150,20 @@ static int entropy_start(struct entropy *e)
 	err = pci_irq_alloc(d->pci, 1, 1, PCI_IRQ_MSIX | PCI_IRQ_MSI | PCI_IRQ_INTX);
 	if (err < 0)
 		return err;
-	err = pci_irq_attach(d->pci, 0, entropy_irq, e, d->name);
-	if (err)
-		goto free_irq;
 	err = virtio_queue_setup(d, &e->vq, 0, d->pci->irq_type == PCI_IRQ_MSIX ? 0 : VIRTIO_NO_VECTOR, 0);
 	if (err)
-		goto detach;
+		goto free_irq;
+	err = pci_irq_attach(d->pci, 0, entropy_irq, e, d->name);	/* a line that is shared may call at once */
+	if (err)
+		goto drop;
 	e->vq.on_broken = entropy_broken;
 	virtio_ready(d);
 	pci_irq_enable(d->pci, 0);
 	return 0;
 
-detach:
-	pci_irq_detach(d->pci, 0, e);
+drop:
+	virtio_stop(d);
+	virtqueue_destroy(&e->vq);
 free_irq:
 	pci_irq_free(d->pci);
 	return err;
