@@ -12,6 +12,7 @@
 #define UARTDR	0x000
 #define UARTFR	0x018
 #define FR_TXFF	0x20
+#define REGS_SIZE	0x1000ul
 #define BLOCK	0x200000ul
 #define WINDOW	(BOOT_WINDOW + 2 * BLOCK)	/* behind the DTB's two blocks, in the same tables */
 
@@ -35,16 +36,20 @@ static void out_text(const char *s, size_t n)
 	}
 }
 
-static bool find(void)
+/* Firmware may name a console where nothing answers: then there is none, and the panic goes on without. */
+static void find(void)
 {
 	u64 base;
+	u32 word;
+	u8 *p;
 
 	if (early_dtb ? !fdt_console(early_dtb, &base) : !early_rsdp || !acpi_console(early_rsdp, firmware_show, &base))
-		return false;
+		return;
 	if (pgtable_map_range(kernel_root, WINDOW, ALIGN_DOWN(base, BLOCK), BLOCK, PTE_READ | PTE_WRITE | PTE_DEVICE, NULL))
-		return false;
-	regs = (u8 *)WINDOW + (base & (BLOCK - 1));
-	return true;
+		return;
+	p = (u8 *)WINDOW + (base & (BLOCK - 1));
+	if (IS_ALIGNED(base, REGS_SIZE) && mmio_probe32(p + UARTFR, &word))
+		regs = p;
 }
 
 static void early_write(struct log_sink *s, const char *text, size_t n)
