@@ -324,19 +324,6 @@ static int queues_setup(struct virtio_input *v)
 	return 0;
 }
 
-static int interrupt_setup(struct virtio_input *v)
-{
-	struct pci_device *pci = v->device->pci;
-	int err = pci_irq_alloc(pci, 1, 1, PCI_IRQ_MSIX | PCI_IRQ_MSI | PCI_IRQ_INTX);
-
-	if (err < 0)
-		return err;
-	err = pci_irq_attach(pci, 0, input_irq, v, v->device->name);
-	if (err)
-		pci_irq_free(pci);
-	return err;
-}
-
 /* All its places are the device's to write events to. */
 static void events_start(struct virtio_input *v)
 {
@@ -359,10 +346,12 @@ static int input_start(struct virtio_input *v)
 	if (!err)
 		err = ask_all(d, v->input);
 	if (!err)
-		err = interrupt_setup(v);
+		err = MIN(pci_irq_alloc(d->pci, 1, 1, PCI_IRQ_MSIX | PCI_IRQ_MSI | PCI_IRQ_INTX), 0);
 	if (err)
 		return err;
 	err = queues_setup(v);
+	if (!err)	/* a line that is shared may call at once */
+		err = pci_irq_attach(d->pci, 0, input_irq, v, d->name);
 	if (!err)
 		err = input_register(v->input);
 	if (err)

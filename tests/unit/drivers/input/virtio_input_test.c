@@ -99,6 +99,7 @@ void virtio_stop(struct virtio_device *d) { }
 
 int virtio_queue_setup(struct virtio_device *d, struct virtqueue *vq, u16 index, u16 vector, u16 indirect_max)
 {
+	EXPECT(!model.handler);		/* its queues are looked at only when they are there */
 	if (model.queues_fail == index + 1u)
 		return -ENOENT;
 	model.vq[index] = vq;
