@@ -80,18 +80,20 @@ static void done(struct surface *s, int x, int y, void *argument)
 	surface_frame_done(s, *(const uint32_t *)argument);
 }
 
-/* Draw, and on an error, which is the card's and may pass, all again with the next frame that is wanted. */
+/* What could not be drawn, by an error that is the card's and may pass, is drawn when the next frame is due. */
 static void draw(struct output *o)
 {
 	struct damage damage = o->damage;
 
-	o->damage.count = 0;
-	if (win_begin_frame(o->screen))
+	if (win_begin_frame(o->screen)) {
+		output_schedule(o);
 		return;
+	}
+	o->damage.count = 0;
 	for (int i = 0; i < damage.count; i++)
 		draw_part(o->server, o->screen, damage.parts[i]);
 	if (win_end_frame_parts(o->screen, damage.parts, damage.count))
-		o->damage = (struct damage) { .count = 1, .parts[0] = { 0, 0, o->width, o->height } };
+		damage_all(o->server);
 	o->frames++;
 }
 
