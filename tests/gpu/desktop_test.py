@@ -249,6 +249,31 @@ def test_by_keys():
     everywhere(by_keys)
 
 
+def plugged(d):
+    """A keyboard that comes is used at once; what was held on it is let go when it goes, and the others go on."""
+    d.start("red", RED)
+    devices = "ls -l /proc/$bwm/fd | grep -c /dev/input/"
+    d.vm.run(f"before=$({devices})")
+    for _ in range(2):
+        d.vm.qmp("device_add", driver="usb-kbd", id="plugged")
+        d.vm.run(f"until [ $({devices}) -gt $before ]; do sleep 0.1; done")
+        d.press("a")
+        d.heard("red", "key 30 1")
+        d.heard("red", "key 30 0")
+        d.hold("b")
+        d.heard("red", "key 48 1")
+        d.vm.qmp("device_del", id="plugged")
+        d.heard("red", "key 48 0")
+        d.vm.run(f"until [ $({devices}) -eq $before ]; do sleep 0.1; done")
+        d.press("c")
+        d.heard("red", "key 46 1")
+        d.heard("red", "key 46 0")
+
+
+def test_plugged():
+    desktop(plugged, "2d", args=("-device", "qemu-xhci"))
+
+
 # ---- the launcher ------------------------------------------------------------------------------
 
 APPLICATIONS = {f"usr/share/applications/{name}.desktop": text.encode() for name, text in (
