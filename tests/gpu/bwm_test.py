@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """user/bwm: windows on the display, pixel by pixel; clients that die, lie or flood; what is left behind: nothing."""
-from desktop import FIRST, FOOT, STEP, WIDTH, WORK_HEIGHT, Desktop, Panes
+import tempfile
+
+from desktop import FIRST, FOOT, HEIGHT, STEP, WIDTH, WORK_HEIGHT, Desktop, Panes, Screen
 from gputest import linux_kernel, machine, main, only_ours, qemu
+from gpu_test import Viewer
 from vmtest import Person
 
 A, B, C = (FIRST + n * STEP for n in range(3))
@@ -204,6 +207,38 @@ def test_foot():
             return pixels.count(b"\x11\x11\x11") > 50000 and light > 30
         d.when(text, "foot shows no text")
         d.vm.run("kill $foot; wait $foot || true")
+
+
+def display_changes(d, viewer):
+    """It gets another size, goes, comes back as it was and as it never was: what is shown fits it each time."""
+    panes = Panes(d)
+    panes.do("open 0 shm 100 80 ffff0000", "maximise 0", "open 1 shm 60 40 ff00ff00")
+
+    def fits(width, height, colour):
+        """Of the size that it was asked for last, which is in time the right one."""
+        want = Screen(width, height, bytearray(colour.to_bytes(3, "big") * width * height))
+        want.rect(B, B, 60, 40, 0xff00ff00)
+
+        def right(screen):
+            panes.do(f"follow 0 ff{colour:06x}")
+            return (screen.width, screen.height) == (width, height) and \
+                not want.differs(screen, height=height - HEIGHT + WORK_HEIGHT)
+        d.when(right, f"{width}x{height}")
+
+    for n, size in enumerate(((480, 360), None, (480, 360), None, (640, 400), (400, 300))):
+        viewer.resize(*size or (0, 0))
+        if size:
+            panes.do(f"follow 0 ff{n:06x}")     # that is done when it is shown: there is a display
+            fits(*size, 0x204060 + n)
+        else:
+            d.vm.run("until grep -q '^framebuffers:* *0$' /proc/gpu; do sleep 0.1; done")
+            d.alive()
+
+
+def test_the_display_changes():
+    with tempfile.TemporaryDirectory() as at:
+        with Desktop(gpu="2d", args=["-vnc", f"unix:{at}/vnc"]) as d:
+            display_changes(d, Viewer(f"{at}/vnc"))
 
 
 def test_no_card():
