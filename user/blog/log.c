@@ -1,6 +1,7 @@
 /*
  * Reading /dev/kmsg: a record a read, "priority,sequence,microseconds,flags;text" and lines of properties behind it.
- * Source: Linux's Documentation/ABI/testing/dev-kmsg. A record that was overwritten before it was read gives EPIPE once.
+ * Source: Linux's Documentation/ABI/testing/dev-kmsg. A record that was overwritten before it was read gives EPIPE
+ * once.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,8 @@
  * Counters of /proc, as loads and rates between one look and the next.
  *
  * Source: proc(5), /proc/{stat,meminfo,net/dev,interrupts}. /proc/gpu is Dunlin's; where it is not there, nothing of a
- * GPU is told. An interface's interrupts are named after it (eth0, eth0-rx-0) or after its virtqueues (virtio3-input.0).
+ * GPU is told. An interface's interrupts are named after it (eth0, eth0-rx-0) or after its virtqueues
+ * (virtio3-input.0).
  */
 #include <errno.h>
 #include <stdbool.h>

@@ -1,9 +1,9 @@
 /*
  * The display: its picture, its wl_output, when a frame is due, and what happens when its size changes or it goes.
  *
- * A virtio-gpu has no vertical blank, so frames are paced by a timer of the display's refresh rate: the first thing that
- * changes after a rest is drawn at once, what follows not before the frame's time is over. Without a change the timer
- * is not set, and nothing wakes this program.
+ * A virtio-gpu has no vertical blank, so frames are paced by a timer of the display's refresh rate: the first thing
+ * that changes after a rest is drawn at once, what follows not before the frame's time is over. Without a change the
+ * timer is not set, and nothing wakes this program.
  */
 #include <errno.h>
 #include <limits.h>

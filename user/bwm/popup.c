@@ -1,6 +1,6 @@
 /*
- * xdg_popup: menus and the like, that hang from a window or from another popup, lie above all of its window, and go when
- * the user presses elsewhere (the shell's grab).
+ * xdg_popup: menus and the like, that hang from a window or from another popup, lie above all of its window, and go
+ * when the user presses elsewhere (the shell's grab).
  */
 #include <stdlib.h>
 

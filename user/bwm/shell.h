@@ -1,10 +1,10 @@
 /*
  * The shell, as the rest of bwm sees it: what the user does with windows, and what bwm draws by itself.
  *
- * shell.c owns server->seat (seat.h): it fills struct seat_desktop from window_at() and the calls of window.c, moves and
- * resizes by grabs of the seat, and gives the keyboard to whoever window.c made active. It draws with libwin's calls
- * into the frame that is open, whose clip is the part that changed: all of what it has each time, or less if it knows
- * that the rest is outside of `part`.
+ * shell.c owns server->seat (seat.h): it fills struct seat_desktop from window_at() and the calls of window.c, moves
+ * and resizes by grabs of the seat, and gives the keyboard to whoever window.c made active. It draws with libwin's
+ * calls into the frame that is open, whose clip is the part that changed: all of what it has each time, or less if it
+ * knows that the rest is outside of `part`.
  */
 #ifndef BWM_SHELL_H
 #define BWM_SHELL_H

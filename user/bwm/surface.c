@@ -1,9 +1,9 @@
 /*
  * wl_compositor and wl_surface: a client gathers what is to be new of a surface, and commit makes it so all at once.
  *
- * State goes from `pending`, by way of `cached` for a synchronised subsurface, to the surface itself. There a buffer and
- * what is damaged of it wait until a frame takes the pixels (contents.c), so a client that commits more often than the
- * display shows costs no upload for what nobody saw.
+ * State goes from `pending`, by way of `cached` for a synchronised subsurface, to the surface itself. There a buffer
+ * and what is damaged of it wait until a frame takes the pixels (contents.c), so a client that commits more often than
+ * the display shows costs no upload for what nobody saw.
  */
 #include <errno.h>
 #include <limits.h>

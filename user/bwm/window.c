@@ -357,8 +357,8 @@ struct window *window_create(struct server *server, struct xdg_surface *xdg, str
 }
 
 /*
- * A dialogue in the middle of its parent; others beside the one before, from the upper left again where they would leave, or
- * are the first.
+ * A dialogue in the middle of its parent; others beside the one before, from the upper left again where they would
+ * leave, or are the first.
  */
 static void place(struct window *w)
 {

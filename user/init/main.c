@@ -4,8 +4,8 @@
  *
  * The table is busybox's, and so are the signals: SIGUSR1 halts, SIGUSR2 powers off, SIGTERM
  * reboots, SIGHUP reads the table again, SIGINT (ctrl-alt-del) and SIGQUIT run what it says for
- * them; the machine's power button turns it off. Without a table there is a login shell on the console. If tools/run left commands to run,
- * there is nothing but these.
+ * them; the machine's power button turns it off. Without a table there is a login shell on the console. If tools/run
+ * left commands to run, there is nothing but these.
  *
  * All signals are blocked but while init sleeps for them, in event_wait(): so an idle machine has no
  * wake-ups from here, and no handler runs in the middle of anything.

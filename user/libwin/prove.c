@@ -1,10 +1,10 @@
 /*
  * Whether a buffer of another program may be drawn from: tried in a context of its own first.
  *
- * The file of a buffer tells neither its format nor whether it is a texture at all, and a context of the host's that has
- * used one wrongly does nothing any more, without a word. So that no other program can end ours, the buffer is sampled in
- * a second context, which afterwards must still be able to draw a pixel; one that is not is given up. It costs a stream
- * and a pixel read back, once a buffer.
+ * The file of a buffer tells neither its format nor whether it is a texture at all, and a context of the host's that
+ * has used one wrongly does nothing any more, without a word. So that no other program can end ours, the buffer is
+ * sampled in a second context, which afterwards must still be able to draw a pixel; one that is not is given up. It
+ * costs a stream and a pixel read back, once a buffer.
  */
 #include <errno.h>
 #include <stdio.h>

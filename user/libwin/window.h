@@ -89,8 +89,8 @@ struct window_event {
 /*
  * Connect to a compositor: name, or with NULL the one that the environment names (WAYLAND_DISPLAY, else wayland-0, in
  * XDG_RUNTIME_DIR). how: WIN_ANY draws by the GPU if there is one and the compositor takes its pictures, WIN_GPU gives
- * -ENODEV else. -ENOENT, -ECONNREFUSED: no compositor; -EPROTONOSUPPORT: one that lacks what windows need (wl_compositor,
- * wl_shm, xdg_wm_base); -ENOMEM, and the card's errors.
+ * -ENODEV else. -ENOENT, -ECONNREFUSED: no compositor; -EPROTONOSUPPORT: one that lacks what windows need
+ * (wl_compositor, wl_shm, xdg_wm_base); -ENOMEM, and the card's errors.
  */
 int desktop_open(struct desktop **desktop, const char *name, enum win_drawing how);
 
@@ -111,8 +111,8 @@ int desktop_fd(const struct desktop *desktop);
 int desktop_next(struct desktop *desktop, struct window_event *event);
 
 /*
- * A window of this size in pixels, which the compositor may change: WINDOW_RESIZE tells. It is seen when its first frame
- * is drawn. app_id names the program as its .desktop file does. data: window_data() gives it. -EINVAL, -ENOMEM.
+ * A window of this size in pixels, which the compositor may change: WINDOW_RESIZE tells. It is seen when its first
+ * frame is drawn. app_id names the program as its .desktop file does. data: window_data() gives it. -EINVAL, -ENOMEM.
  */
 int window_create(struct desktop *desktop, int width, int height, const char *title, const char *app_id, void *data,
 		  struct window **window);

@@ -6,9 +6,9 @@
  *                         before it; NAME is the host's for the port. tools/shot is at the other end. Without such a
  *                         port it ends.
  *
- * Nobody is disturbed: no mode is set, and the buffer that is shown stays as it is. On a card with VirGL it is copied by
- * the GPU into one of our own, which is then transferred to the guest; a plane picture is in the guest anyway. What is
- * shown is for root to see (GETFB2).
+ * Nobody is disturbed: no mode is set, and the buffer that is shown stays as it is. On a card with VirGL it is copied
+ * by the GPU into one of our own, which is then transferred to the guest; a plane picture is in the guest anyway. What
+ * is shown is for root to see (GETFB2).
  *
  * Source: Linux's Documentation/gpu/drm-uapi.rst, <drm/virtgpu_drm.h>; virglrenderer's virgl_protocol.h.
  */

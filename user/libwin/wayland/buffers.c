@@ -1,11 +1,11 @@
 /*
  * The pictures of windows: a small pool for each, shared with the compositor.
  *
- * Where the GPU draws, a picture is a texture, which goes to the compositor as a dma-buf; else it is memory, which goes by
- * wl_shm. A window's first pictures are made together before the first frame of their size, so they are there before any
- * command that draws into them; a third is made only if the compositor keeps both. A new size means new pictures. Those
- * that are left over stay for a window that opens next with that size, a few of them; memory is thus bounded by what is
- * seen, and windows that open and close do not make the host allocate.
+ * Where the GPU draws, a picture is a texture, which goes to the compositor as a dma-buf; else it is memory, which goes
+ * by wl_shm. A window's first pictures are made together before the first frame of their size, so they are there before
+ * any command that draws into them; a third is made only if the compositor keeps both. A new size means new pictures.
+ * Those that are left over stay for a window that opens next with that size, a few of them; memory is thus bounded by
+ * what is seen, and windows that open and close do not make the host allocate.
  *
  * A picture that the compositor still has is not drawn into until it comes back, whoever's it is by then.
  */

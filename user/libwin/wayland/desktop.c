@@ -1,8 +1,8 @@
 /*
  * The connection to the compositor: what it offers, and its events on their way to the program.
  *
- * All files that something may come from, the socket, the timer of repeated keys and the pipes of copy and paste, are in
- * one epoll, so that a program has one file to poll. desktop_next() takes what is there, lets libwayland make calls
+ * All files that something may come from, the socket, the timer of repeated keys and the pipes of copy and paste, are
+ * in one epoll, so that a program has one file to poll. desktop_next() takes what is there, lets libwayland make calls
  * of it, which queue events, and gives these one by one; when none is left it looks which windows can be drawn, sends
  * what is to be sent and tells the program to poll. Nothing wakes up without a reason.
  */

@@ -1,9 +1,9 @@
 /*
  * Copy and paste: text of the clipboard and of the primary selection, which are two protocols of the same shape.
  *
- * Who pastes gives the compositor a pipe, into which the owner of the text writes. Both ends are in the desktop's epoll,
- * so neither a text of many megabytes nor an owner that never writes holds the program up, and a program may paste what
- * it copied itself.
+ * Who pastes gives the compositor a pipe, into which the owner of the text writes. Both ends are in the desktop's
+ * epoll, so neither a text of many megabytes nor an owner that never writes holds the program up, and a program may
+ * paste what it copied itself.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,9 +1,9 @@
 /*
  * Windows: xdg-shell's toplevels, their sizes, and the pace of their frames.
  *
- * A window's frame is due when something is damaged, the compositor has asked for a frame (its callback for the last one
- * came), and a buffer is free. Two or three buffers take turns, so each lacks what was drawn into the others since its
- * own last turn: that is drawn again into it beside the damage, and the compositor is told of the damage alone.
+ * A window's frame is due when something is damaged, the compositor has asked for a frame (its callback for the last
+ * one came), and a buffer is free. Two or three buffers take turns, so each lacks what was drawn into the others since
+ * its own last turn: that is drawn again into it beside the damage, and the compositor is told of the damage alone.
  *
  * A size that the compositor asks for is acknowledged with the next frame, which has it.
  */
