@@ -324,7 +324,8 @@ matrix: tests-ready
 stress: tests-ready
 	$(Q)DUNLIN_STRESS_SECONDS=300 tests/net/stress_test.py
 shot: $(IMAGES) $B/desktop.cpio
-	$(Q)tools/shot --exec 'btop & bterm & sleep 20' docs/desktop.png
+	$(Q)tools/shot --exec 'bterm --title Terminal sh -c "bcheck; exec sh" & sleep 11; btop & sleep 6' \
+		docs/desktop.png
 bench: all $B/guest.cpio $B/gpu/draw
 	$(Q)tools/setup test
 	$(Q)bench/run
