@@ -330,12 +330,14 @@ def pointed(d):
 def pasted(d):
     red = d.start("red", RED)
     d.press("ctrl", "c")
+    d.heard("red", "copied")
     blue = d.start("blue", BLUE)
     d.press("ctrl", "v")
     d.heard("blue", "pasted text of red")
     d.heard("blue", "marked text of red")
     # What was copied goes with its owner.
     d.press("ctrl", "c")
+    d.heard("blue", "copied")
     d.press("alt", "f4")
     d.heard("blue", "close")
     d.heard("red", "focus 1")

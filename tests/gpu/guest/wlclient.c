@@ -6,8 +6,9 @@
  *   focus 0|1            keyboard                          key CODE 0|1, modifiers N     keys that clients see
  *   pointer 0|1 X Y      enter (1) and leave (0)           button CODE 0|1, wheel N      what the pointer does
  *   pasted TEXT          the clipboard's text              marked TEXT                   the primary selection's
+ *   copied               both have its own text
  *   dropped TEXT         what was dragged here             dragged                       a drag of ours was taken
- *   over                  a drag that it would take is over it
+ *   over                 a drag that it would take is over it
  *   popup 0|1            its popup came, is dismissed      close                         it is asked to, and ends
  *
  * control-c copies and marks "text of NAME", control-v pastes and asks for what is marked, the right button opens a
@@ -264,6 +265,14 @@ static const struct zwp_primary_selection_source_v1_listener primary_source_list
 };
 
 static void device_offer(void *data, struct wl_data_device *device, struct wl_data_offer *offer) {}
+static void copied(void *data, struct wl_callback *callback, uint32_t time)
+{
+	wl_callback_destroy(callback);
+	tell("copied");
+}
+
+static const struct wl_callback_listener copied_listener = { copied };
+
 static void accepted(void *data, struct wl_callback *callback, uint32_t time)
 {
 	wl_callback_destroy(callback);
@@ -336,6 +345,7 @@ static void copy(uint32_t serial)
 	zwp_primary_selection_source_v1_add_listener(source, &primary_source_listener, NULL);
 	zwp_primary_selection_source_v1_offer(source, TYPE);
 	zwp_primary_selection_device_v1_set_selection(primary_device, source, serial);
+	wl_callback_add_listener(wl_display_sync(display), &copied_listener, NULL);
 }
 
 static void paste(void)
