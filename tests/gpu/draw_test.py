@@ -119,6 +119,41 @@ def shapes(d):
     d.check(p, "/tmp/rounded")
 
 
+def clips(d):
+    """A part alone is cleared, whatever the colour's alpha, and drawn into."""
+    d.run("""
+        new 0 60 50
+        begin 0
+        clear ff204060
+        rect 5 5 50 40 ffff8000
+        clip 10 12 20 15
+        clear ff00ff00
+        circle 30 27 8 ff0000ff
+        clip 35 20 15 25
+        clear 40ff0000
+        clip 40 0 0 50
+        clear ffffffff
+        end 0
+        read 0 /tmp/clips
+        begin 0
+        clip -5 30 20 100
+        clear 00000000
+        end 0
+        read 0 /tmp/cleared
+        """)
+    p, part, other = (golden.Picture(60, 50) for _ in range(3))
+    p.clear(0xff204060)
+    p.rect(5, 5, 50, 40, 0xffff8000)
+    part.clear(0xff00ff00)
+    part.circle(30, 27, 8, 0xff0000ff)
+    p.take(part, 10, 12, 20, 15)
+    part.clear(0x40ff0000)
+    p.take(part, 35, 20, 15, 25)
+    d.check(p, "/tmp/clips")
+    p.take(other, 0, 30, 15, 20)
+    d.check(p, "/tmp/cleared")
+
+
 def images(d):
     """An image, itself scaled, over and under others; a picture that was drawn is an image, too."""
     d.run("""
@@ -263,11 +298,11 @@ def screen(d):
     d.vm.run("exec 7>&-; wait $!; rm -f /tmp/done")
 
 
-ALL = shapes, images, text, bad_text, many, screen, errors
+ALL = shapes, clips, images, text, bad_text, many, screen, errors
 
 
 def test_by_the_gpu():
-    drawing("virgl", {"gpu": ALL, "software": (shapes, screen)})
+    drawing("virgl", {"gpu": ALL, "software": (shapes, clips, screen)})
 
 
 def test_by_the_cpu():

@@ -22,6 +22,12 @@ class Picture:
         self.pixels = [[premultiplied(colour)] * self.width for _ in range(self.height)]
         self.edges = [[False] * self.width for _ in range(self.height)]
 
+    def take(self, other, left, top, width, height):
+        """This part is what it is in the other one of the same size."""
+        for y in range(top, top + height):
+            self.pixels[y][left:left + width] = other.pixels[y][left:left + width]
+            self.edges[y][left:left + width] = other.edges[y][left:left + width]
+
     def blend(self, x, y, colour, covered=1.0):
         if covered <= 0 or not (0 <= x < self.width and 0 <= y < self.height):
             return

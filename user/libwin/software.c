@@ -144,8 +144,10 @@ static int clear(struct texture *target, const float colour[4])
 {
 	uint32_t pixel = pack(colour);
 
-	for (int y = 0; y < target->height; y++)
-		for (int x = 0; x < target->width; x++)
+	const struct win_part *part = &target->clip;
+
+	for (int y = part->y; y < part->y + part->height; y++)
+		for (int x = part->x; x < part->x + part->width; x++)
 			row_of(target, y)[x] = pixel;
 	return 0;
 }

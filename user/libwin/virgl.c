@@ -32,7 +32,7 @@ enum {
 
 /* The context's names of its objects; textures' surfaces and views come behind them. */
 enum {
-	BLEND = 1, DSA, RASTERIZER, ELEMENTS, VERTEX_SHADER, FRAGMENT_SHADER, SAMPLER, FIRST_FREE_OBJECT,
+	BLEND = 1, COPY, DSA, RASTERIZER, ELEMENTS, VERTEX_SHADER, FRAGMENT_SHADER, SAMPLER, FIRST_FREE_OBJECT,
 };
 
 struct vertex {
@@ -263,6 +263,11 @@ static void set_up(struct virgl *v)
 	emit_zeros(v, 2);
 	emit(v, VIRGL_BLEND_OVER);
 	emit_zeros(v, 7);       /* the other colour buffers */
+	emit_command(v, VIRGL_CREATE_OBJECT, VIRGL_BLEND, 11);
+	emit(v, COPY);
+	emit_zeros(v, 2);
+	emit(v, VIRGL_BLEND_COPY);
+	emit_zeros(v, 7);
 	emit_bind(v, VIRGL_BLEND, BLEND);
 
 	emit_command(v, VIRGL_CREATE_OBJECT, VIRGL_DSA, 5);
@@ -697,27 +702,6 @@ static int frame_end(struct texture *t)
 	return error ? error : submitted;
 }
 
-static int clear(struct texture *t, const float colour[4])
-{
-	struct virgl *v = t->device->virgl;
-	int error = 0;
-
-	if (v->batch_target == t)
-		drop_batch(v);      /* nothing of these would be seen */
-	else
-		error = flush_batch(v);
-	if (!error)
-		error = make_room(v, 64);
-	use_buffer(v, t->bo);
-	set_target(v, t);
-	emit_command(v, VIRGL_CLEAR, VIRGL_NO_OBJECT, 8);
-	emit(v, VIRGL_CLEAR_COLOUR_0);
-	for (int i = 0; i < 4; i++)
-		emit_float(v, colour[i]);
-	emit_zeros(v, 3);       /* depth, stencil */
-	return error;
-}
-
 static uint32_t colour_bytes(const float colour[4])
 {
 	uint32_t bytes = 0;
@@ -756,6 +740,55 @@ static int draw(struct texture *t, const struct quad *q)
 	for (int i = 0; i < 4; i++)
 		v->batch[v->quads][i] = corner(q, i & 1 ? 1 : -1, i & 2 ? 1 : -1);
 	v->quads++;
+	return error;
+}
+
+/* The command to clear takes no notice of the scissor: a quad that takes the place of what is there. */
+static int clear_part(struct texture *t, const float colour[4])
+{
+	struct virgl *v = t->device->virgl;
+	struct quad q = {
+		.x = (float)t->clip.x + (float)t->clip.width / 2, .y = (float)t->clip.y + (float)t->clip.height / 2, .axis_x = 1,
+		.half_x = (float)t->clip.width / 2, .half_y = (float)t->clip.height / 2,
+	};
+	int error = flush_batch(v);
+
+	if (t->clip.width < 1 || t->clip.height < 1)
+		return error;
+	memcpy(q.colour, colour, sizeof q.colour);
+	if (!error)
+		error = make_room(v, 8);
+	emit_bind(v, VIRGL_BLEND, COPY);
+	if (!error)
+		error = draw(t, &q);
+	if (!error)
+		error = flush_batch(v);
+	if (!error)
+		error = make_room(v, 8);
+	emit_bind(v, VIRGL_BLEND, BLEND);
+	return error;
+}
+
+static int clear(struct texture *t, const float colour[4])
+{
+	struct virgl *v = t->device->virgl;
+	int error = 0;
+
+	if (t->clip.width != t->width || t->clip.height != t->height)
+		return clear_part(t, colour);
+	if (v->batch_target == t)
+		drop_batch(v);      /* nothing of these would be seen */
+	else
+		error = flush_batch(v);
+	if (!error)
+		error = make_room(v, 64);
+	use_buffer(v, t->bo);
+	set_target(v, t);
+	emit_command(v, VIRGL_CLEAR, VIRGL_NO_OBJECT, 8);
+	emit(v, VIRGL_CLEAR_COLOUR_0);
+	for (int i = 0; i < 4; i++)
+		emit_float(v, colour[i]);
+	emit_zeros(v, 3);       /* depth, stencil */
 	return error;
 }
 

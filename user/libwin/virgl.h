@@ -41,6 +41,9 @@ enum { VIRGL_FACTOR_ONE = 0x1, VIRGL_FACTOR_REST_OF_ALPHA = 0x13 };
 	(1u | VIRGL_FACTOR_ONE << 4 | VIRGL_FACTOR_REST_OF_ALPHA << 9 | VIRGL_FACTOR_ONE << 17 | \
 	 VIRGL_FACTOR_REST_OF_ALPHA << 22 | 0xfu << 27)
 
+/* No blending: the source takes the place of all four channels. */
+#define VIRGL_BLEND_COPY (0xfu << 27)
+
 /* Rasterizer: draw within the scissor's box; pixels' centres at one half. */
 #define VIRGL_SCISSOR (1u << 14)
 #define VIRGL_HALF_PIXEL_CENTRE (1u << 29)

@@ -52,7 +52,7 @@ int win_height(const struct win *win);
 int win_begin_frame(struct win *win);
 int win_end_frame(struct win *win);
 
-/* All of the picture in this colour, whatever it was before. */
+/* All of the picture, or of what it is clipped to, in this colour, whatever it was before. */
 void win_clear(struct win *win, uint32_t colour);
 
 void win_rect(struct win *win, float x, float y, float width, float height, uint32_t colour);

@@ -6,6 +6,7 @@
  *     new N WIDTH HEIGHT, screen N, free N       pictures have numbers, and so have fonts
  *     pattern N, read N FILE                     pixels of a rule (below) into the picture; its pixels into a file
  *     begin N, end N
+ *     clip X Y W H
  *     clear COLOUR, rect X Y W H C, round X Y W H R C, circle X Y R C, line X Y X Y W C, image N X Y W H
  *     font N HEIGHT PATH, text N X BASE C TEXT, glyphs N FIRST COUNT, drop N
  *
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libwin/compose.h"
 #include "libwin/win.h"
 
 enum { PICTURES = 80, FONTS = 4 };
@@ -113,7 +115,11 @@ static bool drawing(const char *word, const char *rest)
 	unsigned colour = 0;
 	int n, at = 0;
 
-	if (!strcmp(word, "clear") && sscanf(rest, "%x", &colour) == 1)
+	struct win_part part;
+
+	if (!strcmp(word, "clip") && sscanf(rest, "%d %d %d %d", &part.x, &part.y, &part.width, &part.height) == 4)
+		win_clip(into, part);
+	else if (!strcmp(word, "clear") && sscanf(rest, "%x", &colour) == 1)
 		win_clear(into, colour);
 	else if (!strcmp(word, "rect") && sscanf(rest, "%f %f %f %f %x", &a, &b, &c, &d, &colour) == 5)
 		win_rect(into, a, b, c, d, colour);
