@@ -35,7 +35,7 @@ static struct model {
 	u16 columns, rows;
 	char typed[256];
 	u32 typed_count;
-	char name[2048];		/* shown last */
+	char name[PORT_BUFFER];		/* shown last */
 	u32 nodes, names;
 } model;
 static struct pci_device pci;
@@ -467,7 +467,7 @@ TEST(a_port_goes_while_it_is_open)
 /* What the device had of a port when that went is the next one's to use. */
 TEST(buffers_outlive_a_port)
 {
-	static u8 bytes[PORT_BUFFERS * PIECE];		/* a write's pieces have a buffer each */
+	static u8 bytes[PORT_BUFFERS * PORT_BUFFER];	/* a write's pieces have a buffer each */
 	struct virtio_console *v = begin_port();
 	struct program f;
 	int head;
