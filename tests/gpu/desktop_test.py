@@ -60,8 +60,8 @@ class Desktop(vmtest.Person):
         self.shown.settimeout(LIMIT)
         self.shown.connect(port)
         vm.run("scanout --serve test.scanout & export XDG_RUNTIME_DIR=/tmp WAYLAND_DISPLAY=wayland-0")
-        vm.run("bwm >/tmp/bwm.log 2>&1 & bwm=$!; until [ -S /tmp/wayland-0 ]; do "
-               "kill -0 $bwm || { cat /tmp/bwm.log; exit 1; }; sleep 0.05; done")
+        vm.run("bwm >/tmp/bwm.log 2>&1 & bwm=$!; (until [ -S /tmp/wayland-0 ]; do "
+               "kill -0 $bwm || { cat /tmp/bwm.log; exit 1; }; sleep 0.05; done)")
 
     def picture(self):
         """What the display shows, by user/scanout."""
