@@ -16,6 +16,7 @@ INPUT = ("virtio_input", "evdev", "virtio_console")
 RED, GREEN, BLUE = 0xff0000, 0x00ff00, 0x0000ff
 # What user/bwm/shell_parts.h says.
 TITLE, BORDER, BAR = 28, 4, 36
+SKY = 0x20304c          # the wallpaper's first row, as user/bwm/wallpaper.c draws it
 BUTTONS = {"close": 17, "maximise": 43, "minimise": 69}     # from the frame's right edge to their middles
 LEFT, RIGHT, MIDDLE = 0x110, 0x111, 0x112
 
@@ -62,6 +63,8 @@ class Desktop(vmtest.Person):
         vm.run("scanout --serve test.scanout & export XDG_RUNTIME_DIR=/tmp WAYLAND_DISPLAY=wayland-0")
         vm.run("bwm >/tmp/bwm.log 2>&1 & bwm=$!; (until [ -S /tmp/wayland-0 ]; do "
                "kill -0 $bwm || { cat /tmp/bwm.log; exit 1; }; sleep 0.05; done)")
+        # Clients may come before its first frame is shown, a test's "before" may not.
+        self.until(lambda p: p.at(0, 0) == SKY)
 
     def picture(self):
         """What the display shows, by user/scanout."""
