@@ -170,7 +170,8 @@ noreturn void kernel_entry(const void *boot, u64 boot_phys, u64 entry_counter, b
 	random_init();
 	platform_start();
 	if (!drivers_probe(DRIVER_INTC))
-		panic("no interrupt controller: the device tree or ACPI must have a GICv2 or a GICv3 (-machine virt,gic-version=2)");
+		panic("no interrupt controller: the device tree or ACPI must have a GICv2 or a GICv3 "
+			"(-machine virt,gic-version=2)");
 	drivers_probe(DRIVER_MSI);
 	if (!drivers_probe(DRIVER_TIMER))
 		panic("no timer: the device tree must have an arm,armv8-timer with its interrupts, or ACPI a GTDT");

@@ -57,7 +57,8 @@ static inline size_t bitmap_find_first_zero(const u64 *map, size_t bits)
 	return bitmap_find(map, bits, 0, ~0ull);
 }
 
-/* Start of the first `count` clear bits in a row whose start is a multiple of align (a power of two); `bits` if none. */
+/* Start of the first `count` clear bits in a row whose start is a multiple of align (a power of two); `bits` if
+ * none. */
 static inline size_t bitmap_find_zero_area(const u64 *map, size_t bits, size_t count, size_t align)
 {
 	size_t start = bitmap_find_next_zero(map, bits, 0);

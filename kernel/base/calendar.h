@@ -1,5 +1,6 @@
 /*
- * Days of the Gregorian calendar, for clocks that count in them. Without state or calls, so that the EFI stub can use it.
+ * Days of the Gregorian calendar, for clocks that count in them. Without state or calls, so that the EFI stub can use
+ * it.
  */
 #pragma once
 #include "base/defs.h"
@@ -25,7 +26,8 @@ static inline u32 calendar_days(s64 year, u32 month)
 /* Can there be such a time, from 1970 on? */
 static inline bool calendar_valid(const struct calendar *c)
 {
-	return c->year >= 1970 && c->month >= 1 && c->month <= 12 && c->day >= 1 && c->day <= calendar_days(c->year, c->month) &&
+	return c->year >= 1970 && c->month >= 1 && c->month <= 12 && c->day >= 1 &&
+		c->day <= calendar_days(c->year, c->month) &&
 	       c->hour < 24 && c->minute < 60 && c->second < 60;
 }
 

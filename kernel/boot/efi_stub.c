@@ -1,11 +1,12 @@
 /*
- * The kernel as a UEFI application: build/Image is a PE/COFF file too, whose entry point is efi_entry. The firmware calls
- * it with the MMU on, memory mapped to itself and its services there. In the order of efi_entry: take the command line
- * and the initramfs, put the kernel's file in a 2 MiB-aligned place of its own, write down in one block what only the
- * firmware knows (fw/boot_info.h), end the firmware's services and start the kernel as any boot loader would.
+ * The kernel as a UEFI application: build/Image is a PE/COFF file too, whose entry point is efi_entry. The firmware
+ * calls it with the MMU on, memory mapped to itself and its services there. In the order of efi_entry: take the command
+ * line and the initramfs, put the kernel's file in a 2 MiB-aligned place of its own, write down in one block what only
+ * the firmware knows (fw/boot_info.h), end the firmware's services and start the kernel as any boot loader would.
  *
  * What it can't do it says on the firmware's console, and returns to the firmware, which may try something else.
- * All of this is in the image's plain part (kernel.ld: .boot): it finds nothing that is packed, and has no data of its own.
+ * All of this is in the image's plain part (kernel.ld: .boot): it finds nothing that is packed, and has no data of its
+ * own.
  *
  * Source: UEFI Specification 2.10; Documentation/arch/arm64/booting of Linux for the place and the state.
  */

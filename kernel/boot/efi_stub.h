@@ -23,7 +23,8 @@ struct efi_boot {
 	size_t command_line_size;	/* with the NUL */
 };
 
-/* efi_text.c: a line on the firmware's console: what, name (may be NULL), and the status if it is an error. Gives status. */
+/* efi_text.c: a line on the firmware's console: what, name (may be NULL), and the status if it is an error. Gives
+ * status. */
 efi_status efi_complain(struct efi_boot *b, const char16 *what, const char16 *name, efi_status status);
 /* UTF-16 to UTF-8, up to n units or a NUL; out needs 3 bytes a unit. Bytes written, no NUL. */
 size_t efi_to_utf8(char *out, const char16 *in, size_t n);

@@ -1,7 +1,7 @@
 /*
- * Buses: the devices that are found on one, the drivers that the kernel has for it, and which has which. A bus (PCI, USB)
- * says what devices there are as they come and go; here they get their drivers, lose them, and are shown below /sys/bus,
- * where a person binds and unbinds them by hand, as on Linux. docs/devices.md tells the life of a device.
+ * Buses: the devices that are found on one, the drivers that the kernel has for it, and which has which. A bus (PCI,
+ * USB) says what devices there are as they come and go; here they get their drivers, lose them, and are shown below
+ * /sys/bus, where a person binds and unbinds them by hand, as on Linux. docs/devices.md tells the life of a device.
  *
  * Lock keys: [S] set before the device is added, then fixed; [b] bus.lock; [a] atomic.
  */
@@ -44,8 +44,8 @@ struct bus_type {
 	/* Give the device to the driver: 0; -ENODEV: not for this one; other errors. Lock held. */
 	int (*probe)(struct bus_device *d, const struct bus_driver *driver);
 	/*
-	 * Take it back: no handler, timer or thread of the driver's is about when this returns, and all that it had is given
-	 * back; the device may be there or not. Lock held.
+	 * Take it back: no handler, timer or thread of the driver's is about when this returns, and all that it had is
+	 * given back; the device may be there or not. Lock held.
 	 */
 	void (*remove)(struct bus_device *d);
 	/* Nobody knows of it any more. Any context that may sleep. */
@@ -60,7 +60,8 @@ int bus_register(struct bus_type *b);
  * All of these in process context with the bus's lock held. Where a device of one bus is the parent of another bus (the
  * controller of a USB bus), the parent's lock comes first.
  */
-/* d is on its bus from now on, and shown; the caller's reference is the bus's. It cannot fail: at worst it is not shown. */
+/* d is on its bus from now on, and shown; the caller's reference is the bus's. It cannot fail: at worst it is not
+ * shown. */
 void bus_device_add(struct bus_device *d);
 /* Offer it to the drivers, unless it has one. */
 void bus_device_probe(struct bus_device *d);

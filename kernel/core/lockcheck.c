@@ -91,7 +91,8 @@ static void marks_clear(void)
 		c->mark = 0;
 }
 
-static noreturn void report(u64 flags, const char *what, struct lock_class *a, struct lock_class *b, const struct lock_trace *other)
+static noreturn void report(u64 flags, const char *what, struct lock_class *a, struct lock_class *b,
+	const struct lock_trace *other)
 {
 	off = true;
 	checker_unlock(flags);

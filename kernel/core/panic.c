@@ -22,7 +22,8 @@ static enum { PANIC_POWER_OFF, PANIC_HALT, PANIC_REBOOT } panic_action;
 
 static int set_panic(const char *v)
 {
-	/* Linux: seconds until reboot, 0 for ever, negative at once. A delay would have to be spun: any other than 0 is at once. */
+	/* Linux: seconds until reboot, 0 for ever, negative at once. A delay would have to be spun: any other than 0 is at
+	 * once. */
 	panic_action = strcmp(v, "0") ? PANIC_REBOOT : PANIC_HALT;
 	return 0;
 }
@@ -91,7 +92,8 @@ noreturn void machine_end(bool reboot)
 		cpu_wait_irq();
 }
 
-/* pvpanic first, so that the hypervisor knows; then as panic= says. Where nothing was said the machine is turned off. */
+/* pvpanic first, so that the hypervisor knows; then as panic= says. Where nothing was said the machine is turned
+ * off. */
 static noreturn void panic_end(void)
 {
 	if (machine_ops.panic_notify)

@@ -13,7 +13,8 @@ struct param {
 /* PARAM("loglevel", fn): fn runs once for each such word, before initialisers other than memory. */
 #define PARAM_CAT_(a, b) a##b
 #define PARAM_CAT(a, b) PARAM_CAT_(a, b)
-#define PARAM(nm, fn) static const struct param PARAM_CAT(param_, __LINE__) kept section(".params") aligned(8) = { nm, fn }
+#define PARAM(nm, fn) \
+	static const struct param PARAM_CAT(param_, __LINE__) kept section(".params") aligned(8) = { nm, fn }
 
 void param_parse(const char *cmdline);	/* once, at boot; keeps its own copy */
 const char *param_cmdline(void);	/* the whole line as given */

@@ -21,8 +21,8 @@ u32 random_below(u32 n);
 #define RANDOM_SOURCE_BYTES 64
 struct random_source {
 	void (*seed)(void);			/* please call random_seed when there is some. Any context */
-	/* Up to RANDOM_SOURCE_BYTES for a program: how many, -EAGAIN unless wait, -ERESTARTSYS, -EIO, -ENODEV (it is gone). Process context,
-	 * one caller at a time. */
+	/* Up to RANDOM_SOURCE_BYTES for a program: how many, -EAGAIN unless wait, -ERESTARTSYS, -EIO, -ENODEV (it is gone).
+	 * Process context, one caller at a time. */
 	s64 (*read)(u8 *to, bool wait);
 };
 extern const struct random_source *random_source;

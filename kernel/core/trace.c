@@ -62,7 +62,8 @@ size_t trace_format(u64 i, char *buf, size_t size)
 	copy = *r;
 	n = scnprintf(buf, size, "%5llu.%09llu cpu%u %s ", (unsigned long long)(copy.ns / NSEC_PER_SEC),
 		      (unsigned long long)(copy.ns % NSEC_PER_SEC), copy.cpu, events[copy.event].name);
-	n += scnprintf(buf + n, size - n, events[copy.event].format, (unsigned long long)copy.a, (unsigned long long)copy.b);
+	n += scnprintf(buf + n, size - n, events[copy.event].format, (unsigned long long)copy.a,
+		(unsigned long long)copy.b);
 	n += scnprintf(buf + n, size - n, "\n");
 	return n;
 }

@@ -14,8 +14,9 @@ struct file_owner {
 
 struct file_owner file_async_owner(struct file *f);
 /*
- * From now on it goes to them, or with number 0 to nobody. allowed says whether the caller may signal them, with pids_lock
- * held: if not, they are named and get nothing (Linux looks at that when it sends). 0, -ESRCH, -ENOMEM. Process context.
+ * From now on it goes to them, or with number 0 to nobody. allowed says whether the caller may signal them, with
+ * pids_lock held: if not, they are named and get nothing (Linux looks at that when it sends). 0, -ESRCH, -ENOMEM.
+ * Process context.
  */
 int file_async_set_owner(struct file *f, struct file_owner to, bool (*allowed)(const struct pid *, s32 type));
 /* SIGIO (0) or another signal, which then also says what happened on which descriptor. 0 or -ENOMEM. */

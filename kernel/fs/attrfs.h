@@ -20,7 +20,8 @@ struct attr_file {
 	u32 mode;			/* with S_IFREG or S_IFLNK or S_IFDIR */
 	struct text_source source;
 	void (*arg_free)(void *);
-	const struct vnode_ops *ops;	/* NULL: the common ones. A directory that knows more names than the tree has more */
+	/* NULL: the common ones. A directory that knows more names than the tree has more */
+	const struct vnode_ops *ops;
 	const struct file_ops *fops;	/* instead of source */
 	const char *target;
 	u64 size;

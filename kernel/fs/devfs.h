@@ -35,6 +35,9 @@ int devfs_open(const char *name, u32 oflags, struct file **out);
 int chardev_open(struct vnode *v, struct file *f);	/* fs/: -ENXIO when nobody has the number */
 
 /* Linux's dev_t as user space has it (new_encode_dev). */
-static inline u64 dev_make(u32 major, u32 minor) { return (minor & 0xff) | (u64)major << 8 | (u64)(minor & ~0xffu) << 12; }
+static inline u64 dev_make(u32 major, u32 minor)
+{
+	return (minor & 0xff) | (u64)major << 8 | (u64)(minor & ~0xffu) << 12;
+}
 static inline u32 dev_major(u64 dev) { return (dev >> 8) & 0xfff; }
 static inline u32 dev_minor(u64 dev) { return (dev & 0xff) | ((dev >> 12) & 0xfff00); }

@@ -32,7 +32,8 @@ struct file_ops {
 	int (*set_flags)(struct file *, u32 flags);		/* F_SETFL changed O_NONBLOCK/O_APPEND/...; NULL: nothing to do */
 	bool async;			/* takes O_ASYNC; poll names at most two queues. Not set: ENOTTY */
 	void (*show)(struct file *, struct text_out *);		/* more lines of /proc/PID/fdinfo/N; NULL: none */
-	const char *kind;	/* "socket", "pipe", "anon_inode:[eventpoll]"... for /proc/PID/fd of files without a path; NULL: by vnode */
+	/* "socket", "pipe", "anon_inode:[eventpoll]"... for /proc/PID/fd of files without a path; NULL: by vnode */
+	const char *kind;
 };
 
 struct file {

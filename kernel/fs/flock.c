@@ -103,7 +103,8 @@ static void locks_changed(struct vnode_locks *l)
 	wait_wake_all(&l->wait);
 }
 
-/* Take the owner's locks out of [start, end]: those inside go, those across are cut. spare: for one cut in two. [lock] */
+/* Take the owner's locks out of [start, end]: those inside go, those across are cut. spare: for one cut in two.
+ * [lock] */
 static void range_clear(struct vnode_locks *l, const void *owner, bool whole, u64 start, u64 end, struct lock **spare)
 {
 	struct lock **link = &l->first, *k;
@@ -138,8 +139,8 @@ static bool is_of_process(const struct lock *k)
 }
 
 /*
- * Would an owner that sleeps for holder's lock wait for itself, through others that sleep (EDEADLK, fcntl(2))? Each waits
- * for one; of an owner whose threads wait for several, one is followed, and only so far. [lock]
+ * Would an owner that sleeps for holder's lock wait for itself, through others that sleep (EDEADLK, fcntl(2))? Each
+ * waits for one; of an owner whose threads wait for several, one is followed, and only so far. [lock]
  */
 static bool is_deadlock(const void *owner, const void *holder)
 {

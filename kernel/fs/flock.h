@@ -13,7 +13,8 @@ struct flock_range {
 	u64 start, end;			/* inclusive */
 	s32 pid;			/* of the holder, for F_GETLK; -1 for OFD locks */
 };
-/* owner: fd table for process locks, the file for OFD ones. wait: F_SETLKW. 0, -EAGAIN, -ERESTARTSYS, -EDEADLK, -ENOLCK. */
+/* owner: fd table for process locks, the file for OFD ones. wait: F_SETLKW. 0, -EAGAIN, -ERESTARTSYS, -EDEADLK,
+ * -ENOLCK. */
 int flock_range_set(struct file *f, const void *owner, const struct flock_range *r, bool wait);
 /* The first lock in the way of *r, or type F_UNLCK. */
 void flock_range_test(struct file *f, const void *owner, struct flock_range *r);

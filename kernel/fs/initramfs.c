@@ -281,7 +281,8 @@ static struct vnode *name_make(struct unpack *u, const char *name, const char *t
 	return is_err(d) ? err_ptr(ptr_err(d)) : d->vnode;
 }
 
-/* A name is complete (for a link: with its target). *out is its vnode, referenced; NULL: it was passed over, as by Linux. */
+/* A name is complete (for a link: with its target). *out is its vnode, referenced; NULL: it was passed over, as by
+ * Linux. */
 static int name_add(struct unpack *u, const char *target, u32 target_len, struct vnode **out)
 {
 	struct vnode *v;

@@ -7,6 +7,7 @@
 
 /*
  * Unpack data[size]. Says in the log what was wrong and how many files came out, and goes on, as
- * far as it got. 0, or the -errno of the first thing that was wrong. Boot, process context. The data is the caller's again.
+ * far as it got. 0, or the -errno of the first thing that was wrong. Boot, process context. The data is the caller's
+ * again.
  */
 int initramfs_unpack(const void *data, size_t size);

@@ -274,7 +274,8 @@ static u32 kmsg_poll(struct file *f, struct poll_table *t)
 }
 
 static const struct file_ops null_ops = { .read = null_read, .write = null_write, .seek = null_seek };
-static const struct file_ops zero_ops = { .read = zero_read, .write = null_write, .seek = null_seek, .mmap = zero_mmap };
+static const struct file_ops zero_ops = { .read = zero_read, .write = null_write, .seek = null_seek,
+	.mmap = zero_mmap };
 static const struct file_ops full_ops = { .read = zero_read, .write = full_write, .seek = null_seek };
 static const struct file_ops random_ops = {
 	.read = random_read, .write = random_write, .poll = random_poll, .seek = null_seek, .ioctl = random_ioctl,
@@ -283,7 +284,8 @@ static const struct file_ops urandom_ops = {
 	.read = urandom_read, .write = random_write, .seek = null_seek, .ioctl = random_ioctl,
 };
 static const struct file_ops hwrng_ops = { .read = hwrng_read, .seek = null_seek };
-static const struct file_ops kmsg_ops = { .read = kmsg_read, .write = kmsg_write, .seek = kmsg_seek, .poll = kmsg_poll };
+static const struct file_ops kmsg_ops = { .read = kmsg_read, .write = kmsg_write, .seek = kmsg_seek,
+	.poll = kmsg_poll };
 
 static struct chardev devices[] = {
 	{ .name = "null", .major = MEM_MAJOR, .minor = 3, .mode = 0666, .ops = &null_ops },

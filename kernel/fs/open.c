@@ -186,7 +186,8 @@ static int find_or_create(const struct path *dir, const struct path_last *last, 
 }
 
 /* A link where a file should be made: the text tells where to look instead. *dir and *last move there. */
-static int follow_last(const struct path *scope, u32 lookup, struct path *dir, struct path_last *last, const struct path *link)
+static int follow_last(const struct path *scope, u32 lookup, struct path *dir, struct path_last *last,
+	const struct path *link)
 {
 	char *text = kmalloc(PATH_MAX_LEN + 1);
 	struct path next;
@@ -291,7 +292,8 @@ static int open_tmpfile(const struct path *at, const char *name, u32 oflags, u32
 	if (!(oflags & O_EXCL))
 		v->flags |= VNODE_LINKABLE;
 	p.mount = dir.mount;
-	p.dentry = dentry_new(v->sb, dir.dentry, text, snprintf(text, sizeof(text), "#%llu", (unsigned long long)v->ino), v);
+	p.dentry = dentry_new(v->sb, dir.dentry, text, snprintf(text, sizeof(text), "#%llu", (unsigned long long)v->ino),
+		v);
 	err = -ENOMEM;
 	if (p.dentry) {
 		p.dentry->flags |= DENTRY_DEAD;

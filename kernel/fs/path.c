@@ -103,8 +103,8 @@ static int walk_up(struct walk *w)
 }
 
 /*
- * Does the root contain the place where the walk ended? With the lock let go on the way, a directory may have been moved
- * out of it. [d] held.
+ * Does the root contain the place where the walk ended? With the lock let go on the way, a directory may have been
+ * moved out of it. [d] held.
  */
 static bool is_within(const struct walk *w)
 {

@@ -101,8 +101,8 @@ int path_open_at(const struct path *at, const char *name, u32 oflags, u32 mode, 
 /* An open of a place already found (exec of /proc/self/exe, opens of memory files). */
 int path_open_found(const struct path *p, u32 oflags, struct file **out);
 /*
- * A regular file that is open for writing is not run (-ETXTBSY), and its mount does not become read-only. This one, just
- * made, is to be no hindrance; or it is being closed. Harmless for others.
+ * A regular file that is open for writing is not run (-ETXTBSY), and its mount does not become read-only. This one,
+ * just made, is to be no hindrance; or it is being closed. Harmless for others.
  */
 void file_writer_end(struct file *f);
 /* An open for execve, for reading: whether it may be executed was asked already, whether it may be read is not. */

@@ -118,7 +118,8 @@ static inline u64 pipe_used(const struct pipe *p) { return READ_ONCE(p->head) - 
 static inline u64 pipe_capacity(const struct pipe *p) { return (u64)READ_ONCE(p->page_count) * PAGE_SIZE; }
 static inline u64 pipe_room(const struct pipe *p)
 {
-	return pipe_capacity(p) - (READ_ONCE(p->head) - (READ_ONCE(p->tail) & READ_ONCE(p->tail_mask))) - READ_ONCE(p->reserved);
+	return pipe_capacity(p) - (READ_ONCE(p->head) - (READ_ONCE(p->tail) & READ_ONCE(p->tail_mask))) -
+		READ_ONCE(p->reserved);
 }
 
 /* Room for want bytes, or for ONE_PACKET? */

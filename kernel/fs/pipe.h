@@ -4,7 +4,8 @@
 #pragma once
 #include "fs/path.h"
 
-/* Two files, reading end first. flags: O_NONBLOCK, O_DIRECT (what is written there are packets), O_CLOEXEC is the caller's. 0, -ENOMEM. */
+/* Two files, reading end first. flags: O_NONBLOCK, O_DIRECT (what is written there are packets), O_CLOEXEC is the
+ * caller's. 0, -ENOMEM. */
 int pipe_make(struct file *ends[2], u32 flags);
 /* open of a fifo: waits for the other end as fifo(7) says. 0, -ENXIO, -ERESTARTSYS, -ENOMEM. */
 int pipe_open_fifo(struct vnode *v, struct file *f);
@@ -19,8 +20,8 @@ extern u32 pipe_max_size;	/* bytes that F_SETPIPE_SZ gives without privilege: /p
 
 bool file_is_pipe(const struct file *f);
 /*
- * A read and a write that are content with some bytes, and wait or not whatever the file's flags say; as file_ops. The read
- * takes packets for bytes.
+ * A read and a write that are content with some bytes, and wait or not whatever the file's flags say; as file_ops. The
+ * read takes packets for bytes.
  */
 s64 pipe_take(struct file *f, struct uio *u, bool no_delay);
 s64 pipe_put(struct file *f, struct uio *u, bool no_delay, bool packets);

@@ -10,5 +10,6 @@ struct poll_item {
 	u32 ready;			/* out */
 };
 
-/* Wait until at least one item is ready or the deadline passed (0: only look; WAIT_FOREVER). How many are ready, -ERESTARTNOHAND, -ENOMEM. */
+/* Wait until at least one item is ready or the deadline passed (0: only look; WAIT_FOREVER). How many are ready,
+ * -ERESTARTNOHAND, -ENOMEM. */
 int poll_items(struct poll_item *items, u32 n, u64 deadline);

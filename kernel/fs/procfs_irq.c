@@ -54,8 +54,14 @@ static int affinity_store(const char *text, void *number, int (*parse)(const cha
 	return err ? err : irq_affinity_set((u64)number, cpus);
 }
 
-static int mask_store(const char *text, size_t len, void *number) { return affinity_store(text, number, cpu_mask_parse); }
-static int list_store(const char *text, size_t len, void *number) { return affinity_store(text, number, cpu_list_parse); }
+static int mask_store(const char *text, size_t len, void *number)
+{
+	return affinity_store(text, number, cpu_mask_parse);
+}
+static int list_store(const char *text, size_t len, void *number)
+{
+	return affinity_store(text, number, cpu_list_parse);
+}
 
 static void default_show(struct text_out *t, void *arg)
 {
@@ -127,7 +133,8 @@ static int line_readdir(struct file *f, struct dir_sink *sink)
 	return err;
 }
 
-static const struct vnode_ops line_ops = { .lookup = line_lookup, .setattr = attrfs_setattr, .release = attrfs_release };
+static const struct vnode_ops line_ops = { .lookup = line_lookup, .setattr = attrfs_setattr,
+	.release = attrfs_release };
 static const struct file_ops line_fops = { .seek = file_seek_vnode, .readdir = line_readdir };
 
 static struct dentry *irq_lookup(struct dentry *dir, const char *name, u32 len)

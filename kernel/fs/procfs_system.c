@@ -212,7 +212,8 @@ static void slabinfo_show(struct text_out *t, void *arg)
 {
 	struct slab_info s;
 
-	text_printf(t, "slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>"
+	text_printf(t, "slabinfo - version: 2.1\n"
+		"# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>"
 		    " : tunables <limit> <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
 	for (u32 i = 0; slab_info_get(i, &s); i++)
 		text_printf(t, "%-17s %6llu %6llu %6llu %4llu %4u : tunables 0 0 0 : slabdata %6llu %6llu 0\n",
@@ -253,7 +254,8 @@ static void filesystems_show(struct text_out *t)
 
 static void devices_show(struct text_out *t)
 {
-	text_printf(t, "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n136 pts\n204 ttyAMA\n\nBlock devices:\n");
+	text_printf(t, "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n136 pts\n204 ttyAMA\n\n"
+		"Block devices:\n");
 }
 
 /* ---- sys ---- */
@@ -420,7 +422,8 @@ static const struct entry entries[] = {
 	{ "sys/kernel/osrelease", { .show = field_show }, (void *)offsetof(struct uts, release) },
 	{ "sys/kernel/version", { .show = field_show }, (void *)offsetof(struct uts, version) },
 	{ "sys/kernel/hostname", { .show = field_show, .store = hostname_store }, (void *)offsetof(struct uts, nodename) },
-	{ "sys/kernel/domainname", { .show = field_show, .store = domainname_store }, (void *)offsetof(struct uts, domainname) },
+	{ "sys/kernel/domainname", { .show = field_show, .store = domainname_store },
+		(void *)offsetof(struct uts, domainname) },
 	{ "sys/kernel/pid_max", { SETTABLE }, SETTING_FROM(pid_max, PID_MAX_LEAST, PID_MAX) },
 	{ "sys/kernel/threads-max", { .show = number_show }, (void *)PID_MAX },
 	{ "sys/kernel/ngroups_max", { .show = number_show }, (void *)65536 },
@@ -452,8 +455,10 @@ static const struct entry entries[] = {
 	{ "sys/fs/inotify/max_user_instances", { SETTABLE }, SETTING(inotify_max_instances, INT_MOST) },
 	{ "sys/fs/inotify/max_user_watches", { SETTABLE }, SETTING(inotify_max_watches, INT_MOST) },
 	{ "sys/vm/overcommit_memory", { SETTABLE }, SETTING(vm_overcommit_mode, 2) },
-	{ "sys/vm/overcommit_ratio", { .show = setting_show, .store = commit_limit_store }, SETTING(vm_overcommit_ratio, 10000) },
-	{ "sys/vm/overcommit_kbytes", { .show = setting_show, .store = commit_limit_store }, SETTING(vm_overcommit_kib, INT_MOST) },
+	{ "sys/vm/overcommit_ratio", { .show = setting_show, .store = commit_limit_store },
+		SETTING(vm_overcommit_ratio, 10000) },
+	{ "sys/vm/overcommit_kbytes", { .show = setting_show, .store = commit_limit_store },
+		SETTING(vm_overcommit_kib, INT_MOST) },
 	{ "sys/vm/drop_caches", { .mode = 0200, .store = drop_caches_store }, NULL },
 	{ "sys/vm/max_map_count", { SETTABLE }, SETTING(vm_regions_max, INT_MOST) },
 	{ "sys/vm/mmap_min_addr", { SETTABLE }, SETTING(vm_mmap_min, INT_MOST) },

@@ -16,8 +16,8 @@ int sysfs_register_text(const char *path, const char *text);
 int sysfs_register_dir(const char *path);
 int sysfs_register_link(const char *path, const char *target);
 /*
- * A file of raw bytes (PCI config space) with these permissions: read(arg, offset, buf, n) gives bytes or -errno. arg_free:
- * as above, or NULL.
+ * A file of raw bytes (PCI config space) with these permissions: read(arg, offset, buf, n) gives bytes or -errno.
+ * arg_free: as above, or NULL.
  */
 int sysfs_register_binary(const char *path, u32 mode, u64 size, s64 (*read)(void *arg, u64 offset, void *buf, size_t n),
 			  void *arg, void (*arg_free)(void *arg));

@@ -28,8 +28,8 @@ struct vm_object *tmpfs_object_new(u64 size);
 int tmpfs_unnamed(const char *name, u32 mode, u32 seals, struct path *out);
 
 /*
- * Seals of a file of memory, fcntl(2): all of them, after `add` were added. -EINVAL: f is no such file; -EPERM: not open
- * for writing, or sealed against it; -EBUSY: F_SEAL_WRITE while it is mapped for writing.
+ * Seals of a file of memory, fcntl(2): all of them, after `add` were added. -EINVAL: f is no such file; -EPERM: not
+ * open for writing, or sealed against it; -EBUSY: F_SEAL_WRITE while it is mapped for writing.
  */
 s64 tmpfs_seals_get(struct file *f);
 s64 tmpfs_seals_add(struct file *f, u32 add);

@@ -190,7 +190,8 @@ static const struct vm_object_ops object_ops = {
 	.punch = object_punch,
 };
 
-/* The references of the object together hold one of the vnode: the first takes it, the last (object_release) drops it. */
+/* The references of the object together hold one of the vnode: the first takes it, the last (object_release) drops
+ * it. */
 static struct vm_object *object_ref(struct tmpfs_node *n)
 {
 	if (atomic_add(&n->object.refs, 1) == 1)

@@ -183,7 +183,8 @@ bool vnode_link_followed(const struct vnode *dir, const struct vnode *link)
 {
 	const struct cred *c = current()->cred;
 
-	return (dir->mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH) || !c || link->uid == c->fsuid || link->uid == dir->uid ||
+	return (dir->mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH) || !c || link->uid == c->fsuid ||
+		link->uid == dir->uid ||
 		!READ_ONCE(vnode_protected_symlinks);
 }
 

@@ -40,11 +40,13 @@ struct vnode_attr {
 	bool touch;			/* the times are "now": who may write may do it */
 };
 
-/* Directory operations run with [n] held, process context, permissions already checked. NULL: -EPERM unless said otherwise. */
+/* Directory operations run with [n] held, process context, permissions already checked. NULL: -EPERM unless said
+ * otherwise. */
 struct vnode_ops {
 	/* A name that the tree lacks: a new dentry (dentry_new) with its vnode, or err_ptr. NULL operation: -ENOENT */
 	struct dentry *(*lookup)(struct dentry *dir, const char *name, u32 len);
-	/* A new file, directory, fifo, socket or device (mode has S_IFMT): its vnode, or err_ptr; the caller links the name. */
+	/* A new file, directory, fifo, socket or device (mode has S_IFMT): its vnode, or err_ptr; the caller links the
+	 * name. */
 	struct vnode *(*create)(struct vnode *dir, u32 mode, u64 rdev);
 	struct vnode *(*symlink)(struct vnode *dir, const char *target);
 	/* Account for a name that comes or goes; may refuse. nlink is theirs to change. */
@@ -195,7 +197,8 @@ extern u64 (*vnode_size_limit)(void);
 int vnode_size_check(u64 offset, u64 *end);
 u64 vnode_now(void);			/* the time that stamps files, ns since 1970 */
 
-/* A dentry for name in parent (NULL: a root of sb) over v (takes over the caller's reference); refs 1, not in the tree. NULL: no memory (v is put). */
+/* A dentry for name in parent (NULL: a root of sb) over v (takes over the caller's reference); refs 1, not in the tree.
+ * NULL: no memory (v is put). */
 struct dentry *dentry_new(struct superblock *sb, struct dentry *parent, const char *name, u32 len, struct vnode *v);
 static inline void dentry_get(struct dentry *d) { ref_get(&d->refs); }
 void dentry_put(struct dentry *d);
@@ -207,7 +210,8 @@ void dentry_unlink(struct dentry *d);
 void dentry_move(struct dentry *d, struct dentry *parent, const char *name, u32 len, char *spare);
 /* a gets b's place and name, and b a's. [n] held. */
 void dentry_exchange(struct dentry *a, struct dentry *b);
-/* Memory that a name of this length needs in dentry_move, in *spare (NULL for short ones; else kfree, or moved). 0, -ENOMEM. */
+/* Memory that a name of this length needs in dentry_move, in *spare (NULL for short ones; else kfree, or moved). 0,
+ * -ENOMEM. */
 int dentry_name_reserve(u32 len, char **spare);
 /* The child in the tree, referenced; NULL. */
 struct dentry *dentry_child(struct dentry *dir, const char *name, u32 len);

@@ -59,10 +59,14 @@ struct input_device {
 	struct list_node node;				/* [M] */
 };
 
-/* Bits of a type in a table such as can, and how many codes it has; NULL and 0 for a type that has none. Any context. */
+/* Bits of a type in a table such as can, and how many codes it has; NULL and 0 for a type that has none. Any
+ * context. */
 u64 *input_bits(u64 *table, u32 type);
 u32 input_codes(u32 type);
-static inline void input_can(struct input_device *dev, u32 type, u32 code) { bitmap_set(input_bits(dev->can, type), code); }
+static inline void input_can(struct input_device *dev, u32 type, u32 code)
+{
+	bitmap_set(input_bits(dev->can, type), code);
+}
 /* Does it have events of that type and code? A code past the type's last: no. */
 static inline bool input_has(struct input_device *dev, u32 type, u32 code)
 {

@@ -57,7 +57,8 @@ static inline bool evdev_dead(const struct evdev_client *c) { return READ_ONCE(c
 long evdev_ioctl(struct file *f, u32 cmd, u64 arg);
 
 /* ---- keyboard.c ---- */
-/* A key of a keyboard went down (1), is held (2) or came up (0), for the screen's console. Is caps lock on? Any context. */
+/* A key of a keyboard went down (1), is held (2) or came up (0), for the screen's console. Is caps lock on? Any
+ * context. */
 bool keyboard_key(u32 code, s32 value);
 
 /* ---- sysfs.c ---- */

@@ -1,7 +1,7 @@
 /*
- * To which CPUs interrupts go. A line has a set of CPUs that it may go to, and goes to one of them: controllers here have
- * one target a line. The set is a program's to choose (/proc/irq, fs/procfs_irq.c), or a driver's for a queue of its own;
- * a line that nobody spoke of has the default.
+ * To which CPUs interrupts go. A line has a set of CPUs that it may go to, and goes to one of them: controllers here
+ * have one target a line. The set is a program's to choose (/proc/irq, fs/procfs_irq.c), or a driver's for a queue of
+ * its own; a line that nobody spoke of has the default.
  *
  * A line is moved under its lock, at any time: what was raised before may be handled on the old CPU while the new one
  * handles the next, so a handler does what it does for its device under that device's own lock, or by one atomic step

@@ -14,8 +14,8 @@ struct irq_domain_ops {
 	void (*eoi)(struct irq *);	/* NULL: dispatch does it */
 	int (*set_type)(struct irq *, enum irq_trigger);
 	int (*set_affinity)(struct irq *, u32 cpu);
-	/* The controller's dispatch finds this irq for its hwirq from now on (on true), or nothing (false). -EINVAL: no such
-	 * line; -EBUSY: it has one. Called masked, before the line's type is set. */
+	/* The controller's dispatch finds this irq for its hwirq from now on (on true), or nothing (false). -EINVAL: no
+	 * such line; -EBUSY: it has one. Called masked, before the line's type is set. */
 	int (*bind)(struct irq *, bool on);
 };
 
@@ -39,7 +39,8 @@ void irq_domain_lost(struct irq_domain *d);
 /* The same for one line. Any context. [irq->lock] */
 void irq_poll_begin(struct irq *irq);
 
-/* From a firmware description (DTB interrupt specifier of the GIC: type, number, flags) to an irq of the root domain. */
+/* From a firmware description (DTB interrupt specifier of the GIC: type, number, flags) to an irq of the root
+ * domain. */
 struct irq *irq_from_firmware(u32 intid, enum irq_trigger trigger);
 void irq_root_domain_set(struct irq_domain *d);
 struct irq_domain *irq_root_domain(void);	/* NULL before its driver has probed */

@@ -17,15 +17,16 @@ enum ipi { IPI_KICK, IPI_CALL, IPI_STOP, IPI_COUNT };
 void ipi_send(u32 cpu, enum ipi number);
 size_t ipi_format(u32 number, char *buf, size_t size);	/* its line of /proc/interrupts */
 
-/* Wait until no other CPU is inside a dispatch that began before now: what was unlinked before is not found any more. */
+/* Wait until no other CPU is inside a dispatch that began before now: what was unlinked before is not found any
+ * more. */
 void irq_wait_handlers(void);
 u32 irq_cpu_slots(void);	/* entries of irq->counts */
 
 /* irq.c: as irq_handle, but nothing was raised and nothing is counted. Softirq context. */
 void irq_run_handlers(struct irq *irq);
 
-/* polled.c: a line that is made; one from which a handler went: that does not run when this returns, and with the last one
- * the polling ends; one that goes. Process context. */
+/* polled.c: a line that is made; one from which a handler went: that does not run when this returns, and with the last
+ * one the polling ends; one that goes. Process context. */
 void irq_poll_init(struct irq *irq);
 void irq_poll_wait(struct irq *irq);
 void irq_poll_end(struct irq *irq);

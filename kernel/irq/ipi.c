@@ -91,7 +91,8 @@ static void stop_others(void)
 
 size_t ipi_format(u32 number, char *buf, size_t size)
 {
-	static const char *const what[IPI_COUNT] = { "Rescheduling interrupts", "Function call interrupts", "CPU stop interrupts" };
+	static const char *const what[IPI_COUNT] = { "Rescheduling interrupts", "Function call interrupts",
+		"CPU stop interrupts" };
 	size_t n = scnprintf(buf, size, "IPI%u:", number);
 
 	for (u32 cpu = 0; cpu < cpus_present; cpu++)

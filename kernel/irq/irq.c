@@ -23,7 +23,8 @@ static const struct irq_root *root;
 static bool mask_while_polling;		/* napi.mask_irq=1 */
 
 struct dispatch {
-	u32 sequence;			/* odd while this CPU runs handlers: irq_detach waits for it to move [its CPU; others read] */
+	/* odd while this CPU runs handlers: irq_detach waits for it to move [its CPU; others read] */
+	u32 sequence;
 	struct trap_frame *frame;	/* what the interrupt at work came upon [its CPU] */
 };
 static DEFINE_PERCPU(struct dispatch, dispatch);

@@ -46,13 +46,15 @@ struct irq {
 	bool private;			/* each CPU has a line of this number: mask and unmask are the calling one's [bind] */
 };
 
-/* Attach a handler; the line stays masked until irq_unmask (deferred enable). -ENOMEM, -EBUSY (not shareable). Process context. */
+/* Attach a handler; the line stays masked until irq_unmask (deferred enable). -ENOMEM, -EBUSY (not shareable). Process
+ * context. */
 must_check int irq_attach(struct irq *irq, irq_handler handler, void *arg, const char *name);
 void irq_detach(struct irq *irq, void *arg);	/* waits for a running handler; masks when the last goes */
 /* Counted: each mask needs one unmask. Any context. A fresh irq has depth 1. */
 void irq_mask(struct irq *irq);
 void irq_unmask(struct irq *irq);
-/* To one of these CPUs from now on: the first that runs. -EINVAL: none does; -EIO: this line cannot be moved. Any context. */
+/* To one of these CPUs from now on: the first that runs. -EINVAL: none does; -EIO: this line cannot be moved. Any
+ * context. */
 must_check int irq_set_affinity(struct irq *irq, u64 cpus);
 /* What a new line gets. -EINVAL: none of them runs. Any context. */
 u64 irq_default_affinity(void);
@@ -61,7 +63,8 @@ must_check int irq_set_default_affinity(u64 cpus);
 s64 irq_next(u32 from);
 must_check int irq_affinity_get(u32 number, u64 *wanted, u64 *effective);
 must_check int irq_affinity_set(u32 number, u64 cpus);
-/* True if this irq's controller wants it masked while its queue is polled (IRQ_MASK_WHILE_POLLING, or napi.mask_irq=1). */
+/* True if this irq's controller wants it masked while its queue is polled (IRQ_MASK_WHILE_POLLING, or
+ * napi.mask_irq=1). */
 bool irq_masks_while_polling(struct irq *irq);
 /* A line was claimed by the controller: run its handlers, count. Hard interrupt context. */
 void irq_handle(struct irq *irq);
@@ -90,11 +93,12 @@ struct irq_root {
 	void (*send_ipi)(u32 cpu, u32 number);
 };
 void irq_root_register(const struct irq_root *root);
-/* For another CPU as it starts, interrupts masked: its part of the controller, and the private lines that are in use. */
+/* For another CPU as it starts, interrupts masked: its part of the controller, and the private lines that are in
+ * use. */
 must_check int irq_cpu_init(void);
 /* A private line of this CPU, below those of devices, was raised by another CPU. Hard interrupt context. */
 void ipi_handle(u32 number);
-/* Run fn(arg) on each CPU, this one included, in hard interrupt context or with interrupts masked; returns when all have.
- * Process context, interrupts enabled, no spin lock held. */
+/* Run fn(arg) on each CPU, this one included, in hard interrupt context or with interrupts masked; returns when all
+ * have. Process context, interrupts enabled, no spin lock held. */
 void cpu_call_all(void (*fn)(void *), void *arg);
 void ipi_init(void);				/* boot */

@@ -7,8 +7,8 @@
  * irq.c counts here what no handler knew, drivers/intc says of lines that never fall silent or have lost their
  * controller.
  *
- * What is too much is Linux's rule: of 100,000 interrupts more than 99,900 that nobody knew. A card that shares the line
- * and has work of its own is no reason to wait for the machine to starve.
+ * What is too much is Linux's rule: of 100,000 interrupts more than 99,900 that nobody knew. A card that shares the
+ * line and has work of its own is no reason to wait for the machine to starve.
  */
 #include "irq/internal.h"
 #include "core/clock.h"

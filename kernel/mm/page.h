@@ -11,7 +11,8 @@
 
 enum { PAGE_RESERVED /* 0: what fresh metadata says */, PAGE_FREE, PAGE_ALLOCATED, PAGE_SLAB };
 
-/* With PAGE_ALLOCATED: the instruction caches know what is in the frame. vm/ sets it; who writes to an object's page drops it. */
+/* With PAGE_ALLOCATED: the instruction caches know what is in the frame. vm/ sets it; who writes to an object's page
+ * drops it. */
 #define PAGE_CODE 0x80
 
 struct page {
@@ -56,9 +57,9 @@ void page_managed_adjust(s64 pages);	/* so many more are the allocator's than be
 bool page_is_short(void);		/* a sixteenth of memory is left, or less. Any context */
 void page_drain_caches(void);		/* this CPU's cache back to the buddy lists. Any context */
 /*
- * Free page reporting. Up to n free blocks of PAGE_MAX_ORDER, of which the host has not been told, out of the allocator;
- * none while little memory is free. Then back; reported: the host knows, and they are not taken again before somebody has
- * used them. CORE_EVENT_BLOCK_FREE says that there is one, once until the next call. Any context.
+ * Free page reporting. Up to n free blocks of PAGE_MAX_ORDER, of which the host has not been told, out of the
+ * allocator; none while little memory is free. Then back; reported: the host knows, and they are not taken again before
+ * somebody has used them. CORE_EVENT_BLOCK_FREE says that there is one, once until the next call. Any context.
  */
 u32 page_report_take(struct page **blocks, u32 n);
 void page_report_give(struct page **blocks, u32 n, bool reported);
@@ -75,6 +76,7 @@ extern struct memory_ops memory_ops;
 /* Boot only: called by main with what firmware reported, in this order. */
 void page_init_region(u64 phys, u64 size);	/* RAM */
 void page_init_reserve(u64 phys, u64 size);	/* firmware, DTB, initramfs, the image: not to be given out */
-void page_init_finish(void);			/* maps RAM and metadata, builds the free lists; panics if memory is too small */
+/* maps RAM and metadata, builds the free lists; panics if memory is too small */
+void page_init_finish(void);
 /* Give back a region that was reserved at boot (initramfs after unpacking). */
 void page_release_reserved(u64 phys, u64 size);

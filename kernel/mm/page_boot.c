@@ -130,7 +130,8 @@ static void map_linear(u64 start, u64 end)
 	}
 	if (start >= image && start < image_end)
 		start = image_end;
-	if (start < end && pgtable_map_range(kernel_root, LINEAR_BASE + start, start, end - start, PTE_READ | PTE_WRITE, early_take))
+	if (start < end &&
+	    pgtable_map_range(kernel_root, LINEAR_BASE + start, start, end - start, PTE_READ | PTE_WRITE, early_take))
 		panic("memory: cannot map %016llx-%016llx", (unsigned long long)start, (unsigned long long)end);
 }
 

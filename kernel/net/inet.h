@@ -91,7 +91,8 @@ void inet_wake_error(struct inet_socket *i);
 
 /* socket_inet_errors.c: errors about datagrams sent, and the queue of them that IP_RECVERR asks for (ip(7)). */
 struct ip_error;
-/* One that is the socket's, about a packet to port; what the program sent is quoted from skip on. Any context but hard irq. */
+/* One that is the socket's, about a packet to port; what the program sent is quoted from skip on. Any context but hard
+ * irq. */
 void inet_error_arrived(struct inet_socket *i, const struct ip_error *e, be16 port, u32 skip);
 /* A packet to there is refused here, for it is larger than info. [L] held. */
 void inet_error_local(struct inet_socket *i, s32 error, u32 info, be32 to, be16 port);

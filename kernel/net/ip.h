@@ -28,10 +28,14 @@ struct ip_route {
 enum { ROUTE_UNICAST = 1, ROUTE_LOCAL, ROUTE_BROADCAST, ROUTE_MULTICAST };
 
 extern u32 route_generation;		/* changes with every route, address or link change [a] */
-/* Look up; 0, -ENETUNREACH, -EHOSTUNREACH, -EACCES.. source 0: choose. bound: interface or NULL. Any context but hard irq. */
+/* Look up; 0, -ENETUNREACH, -EHOSTUNREACH, -EACCES.. source 0: choose. bound: interface or NULL. Any context but hard
+ * irq. */
 int route_lookup(be32 destination, be32 source, struct netif *bound, struct ip_route *r);
 void route_release(struct ip_route *r);
-static inline bool route_valid(const struct ip_route *r) { return r->netif && r->generation == atomic_load_relaxed(&route_generation); }
+static inline bool route_valid(const struct ip_route *r)
+{
+	return r->netif && r->generation == atomic_load_relaxed(&route_generation);
+}
 /* Path MTU learned for a destination (ICMP fragmentation needed), or the route's. */
 u32 ip_path_mtu(const struct ip_route *r, be32 destination);
 
@@ -52,7 +56,8 @@ struct ip_error {
 };
 
 /* Transports. input takes the pkt: data is at the transport header, net_offset at the IP header (still readable through
- * pkt_ip), linear for at least the IP header. Softirq context. error: an ICMP error about a packet we sent; the same context. */
+ * pkt_ip), linear for at least the IP header. Softirq context. error: an ICMP error about a packet we sent; the same
+ * context. */
 struct ip_protocol {
 	void (*input)(struct pkt *p, struct ip_header *ip);
 	void (*error)(const struct ip_error *e);
@@ -66,7 +71,7 @@ void icmp_send_error(const struct pkt *p, u8 type, u8 code, u32 info);
 /* Is it one of our addresses? */
 bool ip_is_local(be32 a);
 
-/* An ICMP error said that packets to destination may be at most mtu bytes (0: an old router that tells nothing; then size,
- * that of the packet which did not fit, is taken down to the next plateau). Transports call it once the error matched one
- * of their packets. True if the path's MTU got smaller. Kept for 10 minutes. Softirq. */
+/* An ICMP error said that packets to destination may be at most mtu bytes (0: an old router that tells nothing; then
+ * size, that of the packet which did not fit, is taken down to the next plateau). Transports call it once the error
+ * matched one of their packets. True if the path's MTU got smaller. Kept for 10 minutes. Softirq. */
 bool ip_pmtu_update(be32 destination, u32 mtu, u32 size);

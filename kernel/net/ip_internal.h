@@ -56,8 +56,8 @@ bool ping_input(struct pkt *p, const struct ip_header *ip);
 extern bool dhcp_listening;
 bool dhcp_input(struct pkt *p, const struct ip_header *ip);
 
-/* A copy of what we send, to ourselves, as if it came in by nif; flags: PKT_BROADCAST or PKT_MULTICAST. Takes the pkt; IP
- * header at data. */
+/* A copy of what we send, to ourselves, as if it came in by nif; flags: PKT_BROADCAST or PKT_MULTICAST. Takes the pkt;
+ * IP header at data. */
 void loopback_deliver(struct netif *nif, struct pkt *p, u16 flags);
 
 void udp_input(struct pkt *p, struct ip_header *ip);

@@ -209,7 +209,8 @@ static bool napi_turn(struct net_cpu *c, struct napi *n, int *budget)
 	return true;
 }
 
-/* The next context whose turn it is, off the list. What an interrupt adds after the look has raised the softirq again. */
+/* The next context whose turn it is, off the list. What an interrupt adds after the look has raised the softirq
+ * again. */
 static inline struct napi *napi_next(struct net_cpu *c)
 {
 	struct list_node *n;
@@ -289,7 +290,8 @@ static void poll_timer_fire(struct timer *t)
 
 	if (napi_schedule(p->napi))
 		this_cpu(net_cpu)->stats.timer_polls++;
-	/* From its own deadline, not from now: the rate holds however late a tick is. Ticks missed altogether are not made up. */
+	/* From its own deadline, not from now: the rate holds however late a tick is. Ticks missed altogether are not made
+	 * up. */
 	timer_set(t, MAX(t->deadline + TIMER_POLL_NS, clock_ns()));
 }
 
@@ -327,8 +329,8 @@ void napi_poll_by_timer(struct napi *n, bool on)
 /* ---- waiting for them all --------------------------------------------------- */
 
 /*
- * A poll on each CPU that has nothing to poll, and behind it a deferred call: softirqs of a CPU run one after the other, so
- * that what was at work there before has ended.
+ * A poll on each CPU that has nothing to poll, and behind it a deferred call: softirqs of a CPU run one after the
+ * other, so that what was at work there before has ended.
  */
 struct marker {
 	struct napi napi;

@@ -34,7 +34,8 @@ void napi_note_rearm_race(void);
 /* Keep poll from running; waits for a running one. Process context. */
 void napi_disable(struct napi *n);
 void napi_enable(struct napi *n);
-/* Call fn(arg) at the end of this CPU's current batch: after the polls of this softirq, or at net_batch_end. Kicks and ACKs. */
+/* Call fn(arg) at the end of this CPU's current batch: after the polls of this softirq, or at net_batch_end. Kicks and
+ * ACKs. */
 struct net_deferred { struct net_deferred *next; void (*fn)(struct net_deferred *); bool queued; };
 /* true: deferred; false: no batch is open here, the caller does it at once. bh disabled. */
 bool net_defer(struct net_deferred *d);
@@ -42,7 +43,8 @@ bool net_defer(struct net_deferred *d);
 void net_batch_begin(void);
 void net_batch_end(void);
 
-/* Wait until every poll, batch and deferred call that was at work when this began has ended, on each CPU. Process context. */
+/* Wait until every poll, batch and deferred call that was at work when this began has ended, on each CPU. Process
+ * context. */
 void net_quiesce(void);
 
 struct napi_stats { u64 polls, timer_polls, packets, rearm_races; };

@@ -23,10 +23,12 @@ struct pkt;
 
 enum {
 	PKT_CSUM_VALID = 1,	/* in: the transport checksum was verified (device or loopback) */
-	PKT_CSUM_PARTIAL = 2,	/* out: pseudo-header sum stored; finish at csum_start + csum_offset. Also in, from a local peer */
+	/* out: pseudo-header sum stored; finish at csum_start + csum_offset. Also in, from a local peer */
+	PKT_CSUM_PARTIAL = 2,
 	PKT_BROADCAST = 4, PKT_MULTICAST = 8, PKT_OTHERHOST = 16, /* in: by its link address, or its IP destination */
 	PKT_LOOPED = 32,	/* came through the loopback interface or is a copy for ourselves */
-	PKT_GSO_TCP4 = 64,	/* TCP segments of gso_size bytes of text, the last of less, as one: to be cut by the device, or joined */
+	/* TCP segments of gso_size bytes of text, the last of less, as one: to be cut by the device, or joined */
+	PKT_GSO_TCP4 = 64,
 	PKT_NO_LOOP = 128,	/* out: no copy of a group packet to ourselves */
 	PKT_OWN_HEADROOM = 256,	/* out: its other holders leave the room in front of data alone */
 	PKT_GATHER = 512,	/* out: a chain of packets that each have another holder too: pkt_gather */
@@ -62,8 +64,8 @@ struct pkt *pkt_alloc(u32 headroom);
 void pkt_free(struct pkt *p);
 /*
  * For who keeps packets of which a gather may be made: drop one's own reference of p alone. A gather is p with others
- * behind it over frag, PKT_GATHER set, and a reference of each for it; it belongs to whom it is sent by, and pkt_free of
- * it takes it apart. A packet that only one holds is in no gather.
+ * behind it over frag, PKT_GATHER set, and a reference of each for it; it belongs to whom it is sent by, and pkt_free
+ * of it takes it apart. A packet that only one holds is in no gather.
  */
 void pkt_drop(struct pkt *p);
 static inline void pkt_get(struct pkt *p) { ref_get(&p->refs); }

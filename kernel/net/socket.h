@@ -35,7 +35,8 @@ struct socket_ops {
 	s64 (*recvmsg)(struct socket *, struct socket_msg *);
 	u32 (*poll)(struct socket *, struct poll_table *);
 	int (*shutdown)(struct socket *, int how);
-	int (*setsockopt)(struct socket *, int level, int name, const u8 *value, u32 len);	/* after the common SOL_SOCKET ones */
+	/* after the common SOL_SOCKET ones */
+	int (*setsockopt)(struct socket *, int level, int name, const u8 *value, u32 len);
 	int (*getsockopt)(struct socket *, int level, int name, u8 *value, u32 *len);
 	long (*ioctl)(struct socket *, u32 cmd, u64 arg);	/* after the common ones; -ENOTTY */
 	void (*release)(struct socket *);	/* the file is gone: detach; frees the socket when it may */
@@ -71,12 +72,22 @@ void socket_wake(struct socket *s, u32 epoll_events);
 u64 socket_deadline(u64 timeout_ns);
 void socket_init(struct socket *s, u16 family, u16 type, u16 protocol, const struct socket_ops *ops);
 
-/* A family registers how to make a socket of a type and protocol: 0 and *out, or -EPROTONOSUPPORT, -ESOCKTNOSUPPORT, -EPERM, -ENOMEM. */
-struct socket_family { u16 family; int (*create)(u16 type, u16 protocol, struct socket **out); struct socket_family *next; };
+/* A family registers how to make a socket of a type and protocol: 0 and *out, or -EPROTONOSUPPORT, -ESOCKTNOSUPPORT,
+ * -EPERM, -ENOMEM. */
+struct socket_family {
+	u16 family;
+	int (*create)(u16 type, u16 protocol, struct socket **out);
+	struct socket_family *next;
+};
 void socket_family_register(struct socket_family *f);
 
 /* AF_INET's types register inside inet.c: */
-struct inet_type { u16 type; u16 protocol; /* 0 in a create matches any */ int (*create)(u16 protocol, struct socket **out); struct inet_type *next; };
+struct inet_type {
+	u16 type;
+	u16 protocol;			/* 0 in a create matches any */
+	int (*create)(u16 protocol, struct socket **out);
+	struct inet_type *next;
+};
 void inet_type_register(struct inet_type *t);
 
 /* Local ports of TCP and UDP: ephemeral choice by RFC 6056 (hash-based), sysctl-like range 32768..60999. */

@@ -32,7 +32,8 @@ s64 socket_sent(const struct socket *s, s64 n, u32 flags);
 /* Interface ioctls (SIOCGIF.., routes, ARP), for any socket: -ENOTTY when it is none of them. socket_ioctl.c. */
 long netdev_ioctl(u32 cmd, u64 arg);
 
-/* socket_filter.c: classic BPF (SO_ATTACH_FILTER). The user's sock_fprog: 0, -EINVAL, -EFAULT, -ENOMEM, -ENOPROTOOPT. */
+/* socket_filter.c: classic BPF (SO_ATTACH_FILTER). The user's sock_fprog: 0, -EINVAL, -EFAULT, -ENOMEM,
+ * -ENOPROTOOPT. */
 struct socket_filter;
 int socket_filter_attach(struct socket *s, const u8 *value, u32 len);
 int socket_filter_detach(struct socket *s);

@@ -1,7 +1,7 @@
 /*
  * What went wrong with datagrams that were sent (ip(7), IP_RECVERR): ICMP errors from the network, and packets that are
- * refused here for their size. Each is a pending error of the socket; a socket that asked for it also gets a queue, from
- * which MSG_ERRQUEUE takes the error, who told of it, and as much of the datagram as was quoted.
+ * refused here for their size. Each is a pending error of the socket; a socket that asked for it also gets a queue,
+ * from which MSG_ERRQUEUE takes the error, who told of it, and as much of the datagram as was quoted.
  *
  * An entry is a pkt with the quoted bytes in it. It counts as a received packet: a socket whose buffer is full
  * learns the error alone.

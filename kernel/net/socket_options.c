@@ -114,7 +114,8 @@ static int option_set_special(struct socket *s, int name, const u8 *value, u32 l
 
 static int option_set_int(struct socket *s, int name, s32 v)
 {
-	bool on = v, root = cred_capable(current()->cred, CAP_NET_ADMIN), raw = root || cred_capable(current()->cred, CAP_NET_RAW);
+	bool on = v, root = cred_capable(current()->cred, CAP_NET_ADMIN);
+	bool raw = root || cred_capable(current()->cred, CAP_NET_RAW);
 	struct netif *nif;
 
 	switch (name) {

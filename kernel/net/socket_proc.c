@@ -113,8 +113,8 @@ static void pnp_show(struct text_out *t)
 
 /* ---- sockets -------------------------------------------------------------- */
 
-#define INET_HEADING(kind) "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout " \
-	"inode ref pointer drops" kind
+#define INET_HEADING(kind) "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   " \
+	"uid  timeout inode ref pointer drops" kind
 
 struct inet_walk { struct text_out *t; u32 n; };
 

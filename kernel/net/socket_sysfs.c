@@ -94,7 +94,8 @@ static void statistic_show(struct text_out *t, void *key)
 
 /* No steering by software is there: the CPUs of rx-N are none. Those of tx-N are who sends by it. */
 enum { RPS_CPUS, RPS_FLOW_CNT, XPS_CPUS, TX_TIMEOUT };
-static const char *const queue_names[] = { "rx-%u/rps_cpus", "rx-%u/rps_flow_cnt", "tx-%u/xps_cpus", "tx-%u/tx_timeout" };
+static const char *const queue_names[] = { "rx-%u/rps_cpus", "rx-%u/rps_flow_cnt", "tx-%u/xps_cpus",
+	"tx-%u/tx_timeout" };
 
 static void *queue_key(const struct netif *nif, u32 queue, u32 what)
 {

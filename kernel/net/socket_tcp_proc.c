@@ -33,7 +33,8 @@ static void line_print(const struct tcp_line *i, void *arg)
 			  i->rx, i->timer, ticks, i->retries, i->uid, 0, (unsigned long long)i->ino, i->refs, 0);
 	/* The timeout in ticks, delayed ACKs in ticks, whether they are off; the windows in segments. */
 	if (i->conn)
-		scnprintf(text + n, sizeof(text) - n, " %llu 4 0 %u %d", (unsigned long long)(i->conn->rto / (NSEC_PER_SEC / 100)),
+		scnprintf(text + n, sizeof(text) - n, " %llu 4 0 %u %d",
+			(unsigned long long)(i->conn->rto / (NSEC_PER_SEC / 100)),
 			  i->conn->cwnd / MAX(i->conn->mss, 1u),
 			  i->conn->ssthresh >= 0x7fffffff ? -1 : (s32)(i->conn->ssthresh / MAX(i->conn->mss, 1u)));
 	text_printf(l->t, "%-149s\n", text);
@@ -43,7 +44,8 @@ static void listener_line(struct tcp_conn *c, void *arg)
 {
 	const struct walk *w = arg;
 	struct tcp_line i = { .local = c->inet.local, .local_port = c->inet.local_port, .state = TCPS_LISTEN,
-		.rx = c->accept_count, .tx = 0, .uid = c->inet.s.owner_uid, .backlog = c->backlog, .refs = c->e.refs, .ino = c->inet.s.ino };
+		.rx = c->accept_count, .tx = 0, .uid = c->inet.s.owner_uid, .backlog = c->backlog, .refs = c->e.refs,
+		.ino = c->inet.s.ino };
 
 	w->fn(&i, w->arg);
 }
@@ -132,7 +134,8 @@ static void netstat_show(struct text_out *t)
 	text_printf(t, "TcpExt: SyncookiesSent SyncookiesRecv PAWSEstab ListenOverflows TCPTimeouts TCPSackRecovery "
 		    "TCPOFOQueue TCPRcvQDrop TCPChallengeACK\n");
 	text_printf(t, "TcpExt: %llu %llu %llu %llu %llu %llu %llu %llu %llu\n", C(COOKIES_SENT),
-		    C(COOKIES_RECEIVED), C(PAWS), C(LISTEN_OVERFLOWS), C(TIMEOUTS), C(FAST_RECOVERIES), C(OOO), C(RCV_PRUNED), C(CHALLENGE_ACKS));
+		    C(COOKIES_RECEIVED), C(PAWS), C(LISTEN_OVERFLOWS), C(TIMEOUTS), C(FAST_RECOVERIES), C(OOO), C(RCV_PRUNED),
+		    C(CHALLENGE_ACKS));
 }
 
 struct use {
@@ -166,7 +169,8 @@ static void sockstat_show(struct text_out *t)
 	tcp_for_each(entry_use, &u);
 	tcp_for_each_listener(listener_use, &u);
 	text_printf(t, "TCP: inuse %u orphan %u tw %u alloc %u mem %llu\n",
-		    u.connections - u.orphans + u.listeners, u.orphans, u.waits, u.connections + u.listeners, (unsigned long long)u.memory / PAGE_SIZE);
+		    u.connections - u.orphans + u.listeners, u.orphans, u.waits, u.connections + u.listeners,
+		    (unsigned long long)u.memory / PAGE_SIZE);
 }
 
 static int tcp_proc_init(void)

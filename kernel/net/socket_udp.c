@@ -226,7 +226,8 @@ static inline int send_begin(struct udp_socket *u, const struct socket_msg *m, s
 
 static u32 charge_of(u32 len)
 {
-	return PKT_TRUESIZE + (unlikely(len > PKT_BUF_SIZE - PKT_HEADROOM) ? DIV_ROUND_UP(len, (u32)PKT_BUF_SIZE) * PKT_TRUESIZE : 0);
+	return PKT_TRUESIZE + (unlikely(len > PKT_BUF_SIZE - PKT_HEADROOM)
+		? DIV_ROUND_UP(len, (u32)PKT_BUF_SIZE) * PKT_TRUESIZE : 0);
 }
 
 static s64 corked_send(struct udp_socket *u, struct socket_msg *m);

@@ -6,9 +6,9 @@
  * Local sockets may be on their way through one another, or through themselves, with no descriptor left that could
  * receive them: each is held by a message in the other's queue. unix_rights_collect finds those. A socket all of whose
  * file's references fly is suspect; what a suspect's queue holds is reached by receiving from it only. So who has a
- * reference that is in no suspect's queue is reached from outside, and all that its queue leads to; the rest are dropped.
- * That the answer holds needs what is done under unix_lock: counting what flies, and taking a reference out of a message
- * (unix_rights_give). Nobody else can reach the file of a suspect.
+ * reference that is in no suspect's queue is reached from outside, and all that its queue leads to; the rest are
+ * dropped. That the answer holds needs what is done under unix_lock: counting what flies, and taking a reference out of
+ * a message (unix_rights_give). Nobody else can reach the file of a suspect.
  */
 #include <linux/capability.h>
 #include "base/errno.h"
@@ -63,8 +63,8 @@ static void rights_detach(struct unix_rights *r, struct list_node *to)
 }
 
 /*
- * Close what is in the list. The file may be a socket with rights in its queue, and so on: they are closed one after the
- * other, not one inside the other, however long the chain is.
+ * Close what is in the list. The file may be a socket with rights in its queue, and so on: they are closed one after
+ * the other, not one inside the other, however long the chain is.
  */
 static void rights_close(struct list_node *rights)
 {
@@ -133,7 +133,8 @@ void unix_rights_accepted(struct unix_socket *u)
 		}
 }
 
-/* The suspects that u's queue leads to: seen once more each; or, as they are reached, suspects no more and in `reached`. */
+/* The suspects that u's queue leads to: seen once more each; or, as they are reached, suspects no more and in
+ * `reached`. */
 static void follow(struct unix_socket *u, struct list_node *reached)
 {
 	struct unix_rights *r;

@@ -1,5 +1,6 @@
 /*
- * UDP (RFC 768; RFC 1122, 4.1): the table of bound sockets, between udp.c (input) and socket_udp.c (what programs call).
+ * UDP (RFC 768; RFC 1122, 4.1): the table of bound sockets, between udp.c (input) and socket_udp.c (what programs
+ * call).
  *
  * Lock keys: [U] the lock of the port's bucket (bh kind; before the socket's own), and those of net/socket.h;
  * [K] the socket's cork, a mutex, before all of them.

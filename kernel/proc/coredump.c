@@ -2,9 +2,10 @@
  * Core dumps, core(5): what a program that a signal ends had in memory and in its registers, as an ELF file that
  * debuggers read.
  *
- * The thread that the signal hit marks the process as ending; its other threads come to exit_thread and wait there, with
- * their registers, until the file is written. SIGKILL ends the writing. Nothing of the program runs meanwhile, but another
- * process may share its memory: the regions are copied down first, and what has gone by the time it is written is a hole.
+ * The thread that the signal hit marks the process as ending; its other threads come to exit_thread and wait there,
+ * with their registers, until the file is written. SIGKILL ends the writing. Nothing of the program runs meanwhile, but
+ * another process may share its memory: the regions are copied down first, and what has gone by the time it is written
+ * is a hole.
  *
  * Called by signal.c; exit.c has the threads wait. Layouts: System V gABI chapters 4 and 5, linux/elf.h, and Linux's
  * struct elf_prstatus and elf_prpsinfo, which programs have from their C library.
@@ -548,7 +549,8 @@ static int file_make(struct core_dump *d)
 	return err;
 }
 
-/* The process ends now, by this signal, and its other threads stay until the dump is made. False: it is ending already. */
+/* The process ends now, by this signal, and its other threads stay until the dump is made. False: it is ending
+ * already. */
 static bool begin(struct core_dump *d)
 {
 	struct process *p = d->process;
@@ -566,7 +568,8 @@ static bool begin(struct core_dump *d)
 void coredump(const struct signal_info *info)
 {
 	struct process *p = process_current();
-	struct core_dump d = { .process = p, .space = current()->space, .info = info, .limit = process_rlimit(p, RLIMIT_CORE) };
+	struct core_dump d = { .process = p, .space = current()->space, .info = info,
+		.limit = process_rlimit(p, RLIMIT_CORE) };
 	bool written = false;
 	u64 flags;
 

@@ -9,8 +9,8 @@ struct process; struct signal_info;
 #define CORE_FILTER_DEFAULT	0x33u	/* what Linux writes unless told: coredump_filter, core(5) */
 
 /*
- * A signal whose default action is to dump ends the current process: write the core file if it is wanted, and note that in
- * the status. The process is ending after that, or the caller is to end it. Process context, no lock; long.
+ * A signal whose default action is to dump ends the current process: write the core file if it is wanted, and note that
+ * in the status. The process is ending after that, or the caller is to end it. Process context, no lock; long.
  */
 void coredump(const struct signal_info *info);
 /* The current thread ends: if its process is being dumped, not before that is done. Process context. */

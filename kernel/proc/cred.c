@@ -15,8 +15,9 @@
 
 #define KEEP	(~0u)
 /* What comes and goes with a file-system uid of 0 (capabilities(7)). */
-#define CAPS_OF_FILES	(1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_FOWNER | \
-			 1ull << CAP_FSETID | 1ull << CAP_LINUX_IMMUTABLE | 1ull << CAP_MKNOD | 1ull << CAP_MAC_OVERRIDE)
+#define CAPS_OF_FILES	(1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_DAC_READ_SEARCH | \
+	1ull << CAP_FOWNER | 1ull << CAP_FSETID | 1ull << CAP_LINUX_IMMUTABLE | 1ull << CAP_MKNOD | \
+	1ull << CAP_MAC_OVERRIDE)
 
 const struct cred *cred_swap(const struct cred *c)
 {
@@ -170,7 +171,8 @@ s64 cred_set_fs(enum cred_kind kind, u32 id)
 
 	if (id == KEEP || id == old)
 		return old;
-	if (!may_set(c, kind) && !(kind == CRED_UID ? has(id, c->uid, c->euid, c->suid) : has(id, c->gid, c->egid, c->sgid)))
+	if (!may_set(c, kind) &&
+	    !(kind == CRED_UID ? has(id, c->uid, c->euid, c->suid) : has(id, c->gid, c->egid, c->sgid)))
 		return old;
 	n = cred_copy(c);
 	if (!n)

@@ -6,7 +6,8 @@
 
 enum cred_kind { CRED_UID, CRED_GID };
 
-/* Others for the calling thread alone, for a part of a system call; the former ones. Takes c's reference, gives that. */
+/* Others for the calling thread alone, for a part of a system call; the former ones. Takes c's reference, gives
+ * that. */
 const struct cred *cred_swap(const struct cred *c);
 s64 cred_set_uid(u32 uid);
 s64 cred_set_gid(u32 gid);

@@ -91,7 +91,8 @@ static int header_check(const struct binary *b, const struct elf64_hdr *h)
 {
 	if (b->head_len < sizeof(*h) || memcmp(h->e_ident, ELFMAG, SELFMAG))
 		return -ENOEXEC;
-	if (h->e_ident[EI_CLASS] != ELFCLASS64 || h->e_ident[EI_DATA] != ELFDATA2LSB || h->e_ident[EI_VERSION] != EV_CURRENT)
+	if (h->e_ident[EI_CLASS] != ELFCLASS64 || h->e_ident[EI_DATA] != ELFDATA2LSB ||
+		h->e_ident[EI_VERSION] != EV_CURRENT)
 		return -ENOEXEC;
 	if (h->e_machine != EM_AARCH64 || (h->e_type != ET_EXEC && h->e_type != ET_DYN) || h->e_version != EV_CURRENT)
 		return -ENOEXEC;
@@ -164,7 +165,8 @@ static struct elf64_phdr *phdrs_read(struct binary *b, const struct elf64_hdr *h
 #define PROPERTIES_MAX	1024
 #define AARCH64_FEATURES 0xc0000000	/* GNU_PROPERTY_AARCH64_FEATURE_1_AND */
 
-/* The words of a note of type, size and content, each of eight bytes' alignment, types ascending: as Linux ABI extensions say. */
+/* The words of a note of type, size and content, each of eight bytes' alignment, types ascending: as Linux ABI
+ * extensions say. */
 static int property_note_check(const u32 *w, s64 n)
 {
 	u64 at = 16, end = at + w[1], size;
@@ -392,7 +394,8 @@ int elf_load(struct vm_space *s, struct binary *b, u64 random, struct elf_image 
 	out->phnum = h->e_phnum;
 	if (h->e_type == ET_DYN && !interpreter)
 		end = dyn_base;
-	s->brk_start = s->brk = ALIGN_UP(end, PAGE_SIZE) + (random ? (random >> 28) % (BRK_RANDOM / PAGE_SIZE) * PAGE_SIZE : 0);
+	s->brk_start = s->brk = ALIGN_UP(end, PAGE_SIZE) +
+		(random ? (random >> 28) % (BRK_RANDOM / PAGE_SIZE) * PAGE_SIZE : 0);
 	err = interpreter ? interpreter_load(s, interpreter, out) : property_check(b, h, ph);
 	if (!err && out->entry >= USER_TOP)
 		err = -ENOEXEC;

@@ -263,7 +263,8 @@ static int space_make(struct exec *x)
 	x->space->data_limit = process_rlimit(p, RLIMIT_DATA);
 	x->space->as_limit = process_rlimit(p, RLIMIT_AS);
 	x->space->stack_top = USER_TOP - PAGE_SIZE - (entropy[1] & STACK_RANDOM) * PAGE_SIZE;
-	gap = MIN(MAX(stack_limit, 128ull << 20), USER_TOP / 6 * 5) + (shuffle ? STACK_RANDOM * PAGE_SIZE : 0) + 256 * PAGE_SIZE;
+	gap = MIN(MAX(stack_limit, 128ull << 20), USER_TOP / 6 * 5) + (shuffle ? STACK_RANDOM * PAGE_SIZE : 0) +
+		256 * PAGE_SIZE;
 	x->space->mmap_base = ALIGN_DOWN(USER_TOP - gap - (entropy[2] & MMAP_RANDOM) * PAGE_SIZE, PAGE_SIZE);
 	/* Down to sixteen bytes: more cache lines, and one thing more to guess. */
 	x->sp = x->space->stack_top - (entropy[1] >> 32 & 0x1ff0);
@@ -380,7 +381,8 @@ static int cred_prepare(struct exec *x)
 	bool set_uid = v->mode & S_ISUID, set_gid = (v->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
 	u64 effective, permitted, ambient;
 
-	if ((x->binary.path.mount->flags & MNT_NOSUID) || process_current()->no_new_privs || READ_ONCE(current()->fs->shared))
+	if ((x->binary.path.mount->flags & MNT_NOSUID) || process_current()->no_new_privs ||
+		READ_ONCE(current()->fs->shared))
 		set_uid = set_gid = false;
 	x->set_ids = set_uid || set_gid;
 	cred_exec_caps(c, &effective, &permitted, &ambient);

@@ -144,7 +144,8 @@ static void notify_of_end(struct process *p)
 {
 	u32 status = p->exit_status, signo = status & 0x7f;
 
-	process_notify_parent(p, !signo ? CLD_EXITED : status & 0x80 ? CLD_DUMPED : CLD_KILLED, signo ? signo : status >> 8 & 0xff);
+	process_notify_parent(p, !signo ? CLD_EXITED : status & 0x80 ? CLD_DUMPED : CLD_KILLED,
+		signo ? signo : status >> 8 & 0xff);
 }
 
 /* The number, the groups and the tree forget p; its reference is the caller's to put. */
@@ -168,7 +169,8 @@ static struct process *new_parent_for(struct process *dying)
 	return init_process;
 }
 
-/* A group that lost its last link to its session, with stopped members: nobody could continue them (POSIX: orphaned). */
+/* A group that lost its last link to its session, with stopped members: nobody could continue them (POSIX:
+ * orphaned). */
 static void group_orphan_check(struct sched_signal *s, const struct sched_signal *ignored)
 {
 	struct pid *group = s->pgrp;

@@ -487,7 +487,8 @@ static void robust_release(u64 word, bool pending, bool pi)
 		if (get_user_u32(&value, word))
 			return;
 		if ((value & FUTEX_TID_MASK) != tid) {
-			/* A lock that was just being released, or taken, with nobody's number in it: its waiter would sleep for ever. */
+			/* A lock that was just being released, or taken, with nobody's number in it: its waiter would sleep for
+			 * ever. */
 			if (pending && !pi && !value)
 				futex_wake(word, true, 1, FUTEX_BITSET_MATCH_ANY);
 			return;

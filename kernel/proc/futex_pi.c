@@ -177,8 +177,8 @@ static struct thread *owner_find(u32 value)
 
 /*
  * Take the word for t (TAKEN), or find out who has it: 0, *state says it, made of *spare if there was none; the word
- * then has FUTEX_WAITERS. more: it is to have that anyway. -EFAULT: the page is to be touched first; -EWOULDBLOCK: owned,
- * and no spare; -EDEADLK, -ESRCH, -EPERM, -EINVAL.
+ * then has FUTEX_WAITERS. more: it is to have that anyway. -EFAULT: the page is to be touched first; -EWOULDBLOCK:
+ * owned, and no spare; -EDEADLK, -ESRCH, -EPERM, -EINVAL.
  */
 static int word_take(struct futex_bucket *b, const struct futex_key *k, u64 address, struct thread *t, bool more,
 		     struct futex_pi **spare, struct futex_pi **state)

@@ -47,8 +47,8 @@ struct process *process_new(struct process *parent);	/* refs 1, not visible; NUL
 struct thread *process_thread_new(const char *name, void (*fn)(void *));	/* with proc_thread; NULL */
 void process_thread_drop(struct thread *t);	/* one that never ran */
 /*
- * t becomes a thread of p under the number tid (takes over its use). 0; -ERESTARTNOINTR: p is dying; -EAGAIN: its user has
- * `limit` threads and zombies.
+ * t becomes a thread of p under the number tid (takes over its use). 0; -ERESTARTNOINTR: p is dying; -EAGAIN: its user
+ * has `limit` threads and zombies.
  */
 int process_attach_thread(struct process *p, struct thread *t, struct pid *tid, u64 limit);
 extern struct slab_cache *proc_thread_cache;
@@ -64,7 +64,8 @@ int cred_publish(struct cred *c);
 /* exit.c */
 void exit_group_start_locked(struct process *p, u32 status);	/* [s] held: mark and poke */
 void exit_release_space(struct thread *t);	/* clear_child_tid, robust list, vfork's parent, the space itself */
-int exit_kill_other_threads(struct process *p);	/* exec: returns when current() is the only one; -EAGAIN: it is to die itself */
+/* exec: returns when current() is the only one; -EAGAIN: it is to die itself */
+int exit_kill_other_threads(struct process *p);
 void process_notify_parent(struct process *p, s32 code, u32 status);	/* SIGCHLD and child_wait [P] held */
 void process_forget_locked(struct process *p);	/* unlink a dead one for good [P] held; then process_put */
 
@@ -92,7 +93,8 @@ struct cpu_watch {
 	u64 expires;			/* ns [w] */
 	u64 seen;			/* what was used when it was due [w] */
 	struct thread *of;		/* [S] */
-	/* Due, and out of the list. The process's [s] is held; and its [w], unless it is the process's own. Takes no signal lock */
+	/* Due, and out of the list. The process's [s] is held; and its [w], unless it is the process's own. Takes no signal
+	 * lock */
 	void (*fn)(struct cpu_watch *);
 	bool foreign;			/* another process's, or a sleeper's: it can vanish as soon as [w] is dropped [S] */
 };
@@ -100,7 +102,8 @@ struct cpu_watch {
 void cpu_watch_add(struct process *p, struct cpu_watch *w);
 void cpu_watch_remove(struct process *p, struct cpu_watch *w);	/* harmless when not in the list */
 void cpu_timers_check(struct process *p);	/* WORK_NOTIFY: whose CPU time is used up? Process context */
-void cpu_timers_wanted_locked(struct process *p);	/* does anybody wait for that? [s] held, or p not running yet; takes [w] */
+/* does anybody wait for that? [s] held, or p not running yet; takes [w] */
+void cpu_timers_wanted_locked(struct process *p);
 
 /* posix_timer.c */
 void posix_timer_taken(struct signal_entry *e, struct signal_info *info);	/* signal_rules.taken */

@@ -31,7 +31,8 @@ static void real_fired(struct timer *t)
 		u64 interval = p->itimer_interval[ITIMER_REAL], next = 0;
 
 		if (interval)
-			next = p->itimer_expires[ITIMER_REAL] + (now - p->itimer_expires[ITIMER_REAL]) / interval * interval + interval;
+			next = p->itimer_expires[ITIMER_REAL] + (now - p->itimer_expires[ITIMER_REAL]) / interval * interval +
+				interval;
 		p->itimer_expires[ITIMER_REAL] = next;
 		if (next)
 			timer_set(t, next);
@@ -111,7 +112,8 @@ static void watches_check(struct process *p)
 	}
 }
 
-/* RLIMIT_CPU, _RTTIME: a signal each second (so many of the limit's units) from the soft limit on; the end at the hard one. */
+/* RLIMIT_CPU, _RTTIME: a signal each second (so many of the limit's units) from the soft limit on; the end at the hard
+ * one. */
 static void limit_check(struct process *p, u32 which, u64 used, u64 second)
 {
 	u64 flags = spin_lock_irqsave(&pids_lock), *limit = p->rlimits[which];
@@ -185,7 +187,8 @@ static void sleeper_due(struct cpu_watch *w)
 
 int cpu_time_wait(struct process *p, struct thread *of, u64 until)
 {
-	struct cpu_sleeper s = { .watch = { .expires = until, .of = of, .fn = sleeper_due, .foreign = true }, .thread = current() };
+	struct cpu_sleeper s = { .watch = { .expires = until, .of = of, .fn = sleeper_due, .foreign = true },
+		.thread = current() };
 	u64 flags = spin_lock_irqsave(&p->sig.lock);
 	int r = 0;
 

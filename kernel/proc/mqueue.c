@@ -204,7 +204,8 @@ static int mqueue_wait(struct mqueue *q, struct file *f, s64 at, u64 deadline)
 static void notify(struct mqueue *q)
 {
 	struct signal_info info = {
-		.signo = q->signo, .code = SI_MESGQ, .pid = process_current()->pid, .uid = current()->cred->uid, .address = q->value,
+		.signo = q->signo, .code = SI_MESGQ, .pid = process_current()->pid, .uid = current()->cred->uid,
+		.address = q->value,
 	};
 
 	if (q->signo)

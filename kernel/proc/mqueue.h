@@ -16,8 +16,8 @@ struct mq_message {
 };
 
 /*
- * A file of the queue by that name, made with O_CREAT as attr says (NULL: the defaults). flags: O_*. 0; -ENOENT, -EEXIST,
- * -EACCES, -EINVAL, -ENOSPC (queues_max), -EMFILE (RLIMIT_MSGQUEUE), -ENOMEM.
+ * A file of the queue by that name, made with O_CREAT as attr says (NULL: the defaults). flags: O_*. 0; -ENOENT,
+ * -EEXIST, -EACCES, -EINVAL, -ENOSPC (queues_max), -EMFILE (RLIMIT_MSGQUEUE), -ENOMEM.
  */
 int mq_open_file(const char *name, u32 flags, u32 mode, const struct mq_attr *attr, struct file **out);
 int mq_unlink_name(const char *name);		/* 0, -ENOENT, -EPERM */

@@ -4,8 +4,8 @@
  * is armed again when that signal is delivered, which also says how many expiries
  * it stands for (the overrun).
  *
- * Timers on CPU time are watches of itimer.c instead of timers of the clock. One on another process's CPU time is due under
- * that one's locks; no two signal locks are held together, so it goes on in a timer of the clock that expires at
+ * Timers on CPU time are watches of itimer.c instead of timers of the clock. One on another process's CPU time is due
+ * under that one's locks; no two signal locks are held together, so it goes on in a timer of the clock that expires at
  * once. Nor is the other's time read under our lock: what was seen last is kept.
  *
  * Everything here is guarded by the process's signal lock.

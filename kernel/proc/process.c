@@ -263,7 +263,8 @@ void process_usage_get(struct process *p, struct process_usage *u)
 	struct thread *t;
 
 	cpu_time_split(&c, &p->cpu_shown);
-	*u = (struct process_usage){ p->cpu_shown.user_ns, p->cpu_shown.system_ns, p->minflt, p->majflt, p->nvcsw, p->nivcsw,
+	*u = (struct process_usage){ p->cpu_shown.user_ns, p->cpu_shown.system_ns, p->minflt, p->majflt, p->nvcsw,
+		p->nivcsw,
 				     p->maxrss };
 	list_for_each(t, &p->sig.threads, process_node) {
 		u->nvcsw += t->switches_voluntary;

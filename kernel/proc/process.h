@@ -59,7 +59,8 @@ struct process {
 };
 
 extern struct process *init_process;	/* pid 1 */
-/* The kernel's first program: becomes pid 1. Called by the init thread; on failure prints what was tried and why and panics. */
+/* The kernel's first program: becomes pid 1. Called by the init thread; on failure prints what was tried and why and
+ * panics. */
 noreturn void process_start_init(void);
 void process_init(void);		/* boot, before process_start_init: caches, signal rules, fault hook */
 struct process *process_find(s32 pid);	/* referenced, or NULL */

@@ -80,7 +80,8 @@ static void usage_lines(struct text_out *t, const struct vm_usage *u, bool parts
 static void flags_line(struct text_out *t, u32 flags)
 {
 	static const struct { u32 flag; char name[3]; } names[] = {
-		{ VM_READ, "rd" }, { VM_WRITE, "wr" }, { VM_EXEC, "ex" }, { VM_SHARED, "sh" }, { ~0u, "mr" }, { VM_MAYWRITE, "mw" },
+		{ VM_READ, "rd" }, { VM_WRITE, "wr" }, { VM_EXEC, "ex" }, { VM_SHARED, "sh" }, { ~0u, "mr" },
+		{ VM_MAYWRITE, "mw" },
 		{ 0, "me" }, { VM_SHARED, "ms" }, { VM_GROWSDOWN, "gd" }, { VM_LOCKED, "lo" }, { VM_DONTFORK, "dc" },
 		{ VM_LOCKONFAULT, "lf" }, { VM_ACCOUNT, "ac" }, { VM_NORESERVE, "nr" }, { VM_WIPEONFORK, "wf" },
 		{ VM_DONTDUMP, "dd" },

@@ -194,7 +194,8 @@ static const struct vnode_ops link_ops = { .follow = entry_follow, .release = no
 /* The last is for processes only: a thread has no tasks of its own. */
 static const struct pid_entry entries[] = {
 	FILE("stat", 0444, pid_stat_show), FILE("status", 0444, pid_status_show), FILE("statm", 0444, pid_statm_show),
-	FILE("cmdline", 0444, pid_cmdline_show), INNER("environ", 0400, pid_environ_show), INNER("auxv", 0400, pid_auxv_show),
+	FILE("cmdline", 0444, pid_cmdline_show), INNER("environ", 0400, pid_environ_show),
+	INNER("auxv", 0400, pid_auxv_show),
 	{ .name = "comm", .mode = S_IFREG | 0644, .show = pid_comm_show, .store = pid_comm_store },
 	INNER("maps", 0444, pid_maps_show), INNER("smaps", 0444, pid_smaps_show),
 	INNER("smaps_rollup", 0444, pid_smaps_rollup_show),
@@ -202,9 +203,11 @@ static const struct pid_entry entries[] = {
 	FILE("mounts", 0444, pid_mounts_show), FILE("mountinfo", 0444, pid_mountinfo_show),
 	FILE("cgroup", 0444, pid_cgroup_show), FILE("wchan", 0444, pid_wchan_show),
 	INNER("io", 0400, pid_io_show),
-	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = pid_oom_score_adj_show, .store = pid_oom_score_adj_store },
+	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .show = pid_oom_score_adj_show,
+		.store = pid_oom_score_adj_store },
 	FILE("oom_score", 0444, pid_oom_score_show),
-	{ .name = "coredump_filter", .mode = S_IFREG | 0644, .show = pid_coredump_filter_show, .store = pid_coredump_filter_store },
+	{ .name = "coredump_filter", .mode = S_IFREG | 0644, .show = pid_coredump_filter_show,
+		.store = pid_coredump_filter_store },
 	LINK("exe", exe_follow), LINK("cwd", cwd_follow), LINK("root", root_follow),
 	DIR("fd", 0500, fd_dir_ops, fd_dir_fops), DIR("fdinfo", 0555, fdinfo_dir_ops, fd_dir_fops),
 	DIR("task", 0555, task_ops, task_fops),
@@ -252,7 +255,8 @@ static struct dentry *dir_lookup(struct dentry *dir, const char *name, u32 len)
 		if (!is_err(d)) {
 			made = node_of(d->vnode);
 			made->entry = e;
-			made->source = (struct text_source){ e->looks ? inner_show : e->show, e->store ? e->store : refuse_store, made };
+			made->source = (struct text_source){ e->looks ? inner_show : e->show, e->store ? e->store : refuse_store,
+				made };
 		}
 		return d;
 	}

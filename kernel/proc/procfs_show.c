@@ -188,7 +188,8 @@ void pid_stat_show(struct text_out *t, void *node)
 		    v.session, LL(tty), foreground, LL(v.usage.minflt), LL(p->child_minflt), LL(v.usage.majflt),
 		    LL(p->child_majflt));
 	text_printf(t, "%llu %llu %llu %llu %d %d %u 0 %llu ", LL(v.usage.user_ns / CLOCK_TICK_NS),
-		    LL(v.usage.system_ns / CLOCK_TICK_NS), LL(p->child_user_ns / CLOCK_TICK_NS), LL(p->child_system_ns / CLOCK_TICK_NS),
+		    LL(v.usage.system_ns / CLOCK_TICK_NS), LL(p->child_user_ns / CLOCK_TICK_NS),
+		    LL(p->child_system_ns / CLOCK_TICK_NS),
 		    v.rt_priority ? -1 - (s32)v.rt_priority : 20 + v.nice, v.nice, v.threads, LL(v.start_ns / CLOCK_TICK_NS));
 	text_printf(t, "%llu %llu %llu 1 1 0 0 0 ", LL(v.size * PAGE_SIZE), LL(v.rss), LL(process_rlimit(p, RLIMIT_RSS)));
 	text_printf(t, "%llu %llu %llu %llu 0 0 0 %d %u %u %u 0 0 0 0 0 %llu %llu %llu %llu %llu %u\n",

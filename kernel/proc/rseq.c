@@ -3,9 +3,9 @@
  * from its abort handler on. The thread registers a word of memory in which the kernel keeps the number of the CPU, and
  * in which the program names the stretch that it is in (linux/rseq.h).
  *
- * A registered thread is marked (WORK_RSEQ) when it leaves a CPU, by sched.c, and when membarrier(2) asks for it; it looks
- * on its way to user mode, and before a signal's frame is built. A thread that never registered pays nothing for this.
- * What lies in the program's memory is the program's: whatever is wrong with it is a SIGSEGV.
+ * A registered thread is marked (WORK_RSEQ) when it leaves a CPU, by sched.c, and when membarrier(2) asks for it; it
+ * looks on its way to user mode, and before a signal's frame is built. A thread that never registered pays nothing for
+ * this. What lies in the program's memory is the program's: whatever is wrong with it is a SIGSEGV.
  */
 #include <linux/rseq.h>
 #include "proc/rseq.h"

@@ -69,7 +69,8 @@ void siginfo_write(siginfo_t *out, const struct signal_info *info)
 static bool on_altstack(const struct proc_thread *pt, u64 sp)
 {
 	/* With SS_AUTODISARM it is never "in use": the handler runs with none set. */
-	return !(pt->altstack_flags & SS_AUTODISARM) && sp > pt->altstack_base && sp - pt->altstack_base <= pt->altstack_size;
+	return !(pt->altstack_flags & SS_AUTODISARM) && sp > pt->altstack_base &&
+		sp - pt->altstack_base <= pt->altstack_size;
 }
 
 void altstack_get(u64 sp, struct altstack *a)

@@ -25,8 +25,9 @@ static struct slab_cache *actions_cache;
 #define IS_IGNORED(a)	((a)->handler == (u64)SIG_IGN)
 
 /* What these are sent for is worth a look at the program afterwards. */
-#define DUMPING	(SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGABRT) | SIGNAL_BIT(SIGBUS) | \
-		 SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGXCPU) | SIGNAL_BIT(SIGXFSZ) | SIGNAL_BIT(SIGSYS))
+#define DUMPING	(SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGABRT) | \
+	SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGXCPU) | SIGNAL_BIT(SIGXFSZ) | \
+	SIGNAL_BIT(SIGSYS))
 
 /* ---- actions ---- */
 
@@ -50,7 +51,8 @@ static bool action_ignores(struct process *p, u32 signo)
 {
 	const struct signal_action *a = &p->actions->action[signo - 1];
 
-	return IS_IGNORED(a) || (IS_DEFAULT(a) && (p == init_process || (signal_rules.default_ignored & SIGNAL_BIT(signo))));
+	return IS_IGNORED(a) || (IS_DEFAULT(a) && (p == init_process ||
+		(signal_rules.default_ignored & SIGNAL_BIT(signo))));
 }
 
 void signal_ignored_update_locked(struct process *p)

@@ -25,7 +25,8 @@ int altstack_set(u64 sp, const struct altstack *a);
 struct siginfo;
 void siginfo_write(struct siginfo *out, const struct signal_info *info);
 
-/* What an interrupted call with a time in it leaves behind: it returns -ERESTART_RESTARTBLOCK, and is gone on with by fn. */
+/* What an interrupted call with a time in it leaves behind: it returns -ERESTART_RESTARTBLOCK, and is gone on with by
+ * fn. */
 struct restart_block {
 	s64 (*fn)(struct restart_block *);
 	u64 a[6];

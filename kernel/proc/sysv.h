@@ -2,8 +2,8 @@
  * System V IPC (sysvipc(7)): shared memory, semaphores, message queues. sysv.c has what the three share: keys,
  * numbers, rights, limits, /proc/sysvipc. sys/sys_sysv.c calls with kernel copies of everything.
  *
- * Lock keys: [I] sysv_lock, a mutex. It is taken inside a space's lock (a mapping that comes or goes is counted), so user
- * memory is not touched under it. [S] set before it is shared.
+ * Lock keys: [I] sysv_lock, a mutex. It is taken inside a space's lock (a mapping that comes or goes is counted), so
+ * user memory is not touched under it. [S] set before it is shared.
  */
 #pragma once
 #include <asm/ipcbuf.h>
@@ -29,7 +29,8 @@ struct sysv_object {
 
 /* What a kind is made of. All under [I]. */
 struct sysv_type {
-	/* Fill in and count what a new one needs: 0, or -errno. size, flags: as the get call gave them. NULL: no such size */
+	/* Fill in and count what a new one needs: 0, or -errno. size, flags: as the get call gave them. NULL: no such
+	 * size */
 	int (*create)(struct sysv_object *o, u64 size, u32 flags);
 	int (*check)(struct sysv_object *o, u64 size);	/* of one that is there already: 0, -EINVAL */
 	void (*destroy)(struct sysv_object *o);		/* nobody has it any more: all but the structure itself */
@@ -42,7 +43,8 @@ void sysv_register(enum sysv_kind kind, const struct sysv_type *type);
 
 /* shmget and the like. The id, or -errno. Process context. */
 s64 sysv_get(enum sysv_kind kind, s32 key, u64 size, u32 flags);
-/* All from here on: [I] held. The object by its id, or with `index` by its place: -EINVAL, -EIDRM as err_ptr. Not referenced. */
+/* All from here on: [I] held. The object by its id, or with `index` by its place: -EINVAL, -EIDRM as err_ptr. Not
+ * referenced. */
 struct sysv_object *sysv_find(enum sysv_kind kind, s32 id, bool index);
 /* May the caller do this (bits of a mode, 0444 and 0222)? 0, -EACCES. */
 int sysv_permission(const struct sysv_object *o, u32 mode);

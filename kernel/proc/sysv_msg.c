@@ -265,8 +265,9 @@ static void queue_show(struct text_out *t, struct sysv_object *o)
 	const struct queue *q = queue_of(o);
 
 #define LL(x) ((unsigned long long)(x))
-	text_printf(t, " %10llu %10llu %5d %5d %5u %5u %5u %5u %10llu %10llu %10llu\n", LL(q->bytes), LL(q->count), q->sender,
-		    q->receiver, o->perm.uid, o->perm.gid, o->perm.cuid, o->perm.cgid, LL(q->sent), LL(q->received), LL(o->changed));
+	text_printf(t, " %10llu %10llu %5d %5d %5u %5u %5u %5u %10llu %10llu %10llu\n", LL(q->bytes), LL(q->count),
+		    q->sender, q->receiver, o->perm.uid, o->perm.gid, o->perm.cuid, o->perm.cgid, LL(q->sent), LL(q->received),
+		    LL(o->changed));
 #undef LL
 }
 
@@ -275,8 +276,8 @@ static int msg_start(void)
 	static const struct sysv_type type = {
 		.create = queue_create, .check = queue_check, .destroy = queue_destroy, .show = queue_show,
 		.size = sizeof(struct queue), .path = "sysvipc/msg", .most = &queues_most,
-		.title = "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      "
-			 "ctime",
+		.title = "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      "
+			"stime      rtime      ctime",
 	};
 	static const struct sysv_limit limits[] = {
 		{ "sys/kernel/msgmax", &size_most, INT32_MAX, 1 }, { "sys/kernel/msgmnb", &queue_bytes, INT32_MAX, 1 },

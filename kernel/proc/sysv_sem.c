@@ -1,6 +1,6 @@
 /*
- * Semaphores of System V (semop(2)): sets of them, changed several at once or not at all. Who cannot go on sleeps on the
- * set and tries again whenever it changes.
+ * Semaphores of System V (semop(2)): sets of them, changed several at once or not at all. Who cannot go on sleeps on
+ * the set and tries again whenever it changes.
  *
  * SEM_UNDO: a process's adjustments hang on the set, one record a process (its threads share it); its end applies them.
  */
@@ -118,7 +118,8 @@ static void operations_undo(struct sem_set *s, const struct sembuf *ops, u32 n, 
 }
 
 /* All of them or none. 1: not now, for *blocked is in the way; 0; -EAGAIN, -ERANGE. [I] */
-static int operations_try(struct sem_set *s, const struct sembuf *ops, u32 count, struct undo *u, const struct sembuf **blocked)
+static int operations_try(struct sem_set *s, const struct sembuf *ops, u32 count, struct undo *u,
+	const struct sembuf **blocked)
 {
 	u32 n;
 	int err = 0;

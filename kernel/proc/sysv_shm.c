@@ -162,8 +162,8 @@ s64 shm_attach(s32 id, u64 address, u32 flags)
 	s = segment_of(o);
 	s->attached++;			/* ours, until the mapping has its own */
 	mutex_unlock(&sysv_lock);
-	at = vm_map(current()->space, address, s->pages << PAGE_SHIFT, vm | VM_NORESERVE, address != 0, !(flags & SHM_REMAP),
-		    s->memory, 0, s->file);
+	at = vm_map(current()->space, address, s->pages << PAGE_SHIFT, vm | VM_NORESERVE, address != 0,
+		    !(flags & SHM_REMAP), s->memory, 0, s->file);
 	mutex_lock(&sysv_lock);
 	if (at < 0)
 		segment_left(s);
@@ -318,8 +318,8 @@ static void segment_show(struct text_out *t, struct sysv_object *o)
 	const struct segment *s = segment_of(o);
 
 #define LL(x) ((unsigned long long)(x))
-	text_printf(t, "%21llu %5d %5d  %5llu %5u %5u %5u %5u %10llu %10llu %10llu %21llu %21u\n", LL(s->bytes), s->maker, s->last,
-		    LL(s->attached), o->perm.uid, o->perm.gid, o->perm.cuid, o->perm.cgid, LL(s->attach_time),
+	text_printf(t, "%21llu %5d %5d  %5llu %5u %5u %5u %5u %10llu %10llu %10llu %21llu %21u\n", LL(s->bytes), s->maker,
+		    s->last, LL(s->attached), o->perm.uid, o->perm.gid, o->perm.cuid, o->perm.cgid, LL(s->attach_time),
 		    LL(s->detach_time), LL(o->changed), LL(resident(s) << PAGE_SHIFT), 0);
 #undef LL
 }
@@ -329,8 +329,8 @@ static int shm_start(void)
 	static const struct sysv_type type = {
 		.create = segment_create, .check = segment_check, .destroy = segment_destroy, .show = segment_show,
 		.size = sizeof(struct segment), .path = "sysvipc/shm", .most = &segments_most,
-		.title = "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      "
-			 "dtime      ctime                   rss                  swap",
+		.title = "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      "
+			"atime      dtime      ctime                   rss                  swap",
 	};
 	static const struct sysv_limit limits[] = {
 		{ "sys/kernel/shmmax", &bytes_most, ~0ull, 1 }, { "sys/kernel/shmall", &pages_all_most, ~0ull, 1 },

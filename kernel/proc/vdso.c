@@ -61,7 +61,8 @@ int vdso_map(struct vm_space *s)
 
 	if (at < 0)
 		return at;
-	image = vm_map(s, at + PAGE_SIZE, size - PAGE_SIZE, VM_READ | VM_EXEC | VM_VDSO, true, false, &object, PAGE_SIZE, NULL);
+	image = vm_map(s, at + PAGE_SIZE, size - PAGE_SIZE, VM_READ | VM_EXEC | VM_VDSO, true, false, &object, PAGE_SIZE,
+		NULL);
 	if (image < 0)
 		return image;
 	s->vdso = image;

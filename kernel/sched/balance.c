@@ -29,7 +29,8 @@ static bool claim(u32 cpu)
 	return atomic_fetch_and(&idle_cpus, ~(1ull << cpu)) >> cpu & 1;
 }
 
-/* The CPU with the fewest threads; for a real-time one, those that run another of its kind come last. No lock: a guess. */
+/* The CPU with the fewest threads; for a real-time one, those that run another of its kind come last. No lock: a
+ * guess. */
 static u32 least(u64 may, bool rt, u32 own)
 {
 	u32 best = own, best_load = ~0u;
@@ -90,7 +91,8 @@ static bool pull_from(struct run_queue *q, struct run_queue *from, bool idle)
 {
 	struct thread *t;
 
-	/* Our own lock is held: only a try can't deadlock with a CPU that does the same. Who would sleep asks to be told. */
+	/* Our own lock is held: only a try can't deadlock with a CPU that does the same. Who would sleep asks to be
+	 * told. */
 	if (!rq_trylock(from)) {
 		if (idle && !q->after) {
 			atomic_store(&from->wanted, true);

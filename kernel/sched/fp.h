@@ -10,7 +10,8 @@
 
 /* The scheduler is about to run a user thread. Interrupts masked. */
 void fp_switch_in(struct thread *next);
-/* Another CPU may run it next: its registers to memory. They stay loaded for when it comes back here. Interrupts masked. */
+/* Another CPU may run it next: its registers to memory. They stay loaded for when it comes back here. Interrupts
+ * masked. */
 void fp_switch_out(struct thread *prev);
 /* The current thread's registers into current()->fp (fork, signal frames). Process context. */
 void fp_flush(void);

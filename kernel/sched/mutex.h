@@ -13,7 +13,8 @@ struct mutex {
 };
 
 #ifdef CONFIG_LOCKCHECK
-#define MUTEX_INIT(m, nm) { .waiters = WAIT_QUEUE_INIT((m).waiters, nm), .class = &(struct lock_class){ .name = nm, .sleeps = true } }
+#define MUTEX_INIT(m, nm) { .waiters = WAIT_QUEUE_INIT((m).waiters, nm), \
+	.class = &(struct lock_class){ .name = nm, .sleeps = true } }
 #define mutex_init(m, nm) do { static struct lock_class class_ = { .name = nm, .sleeps = true }; \
 	(m)->owner = NULL; wait_queue_init(&(m)->waiters, nm ".waiters"); (m)->class = &class_; } while (0)
 #else

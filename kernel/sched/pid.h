@@ -64,7 +64,8 @@ struct tty *pid_session_tty(s32 sid);
 /* Make it that; NULL: none any more. 0 or -ESRCH. */
 int pid_session_set_tty(s32 sid, struct tty *tty);
 
-/* Registered by the tty layer: a session's leader dies (process context); it hangs up what it controlled. docs/floors.md. */
+/* Registered by the tty layer: a session's leader dies (process context); it hangs up what it controlled.
+ * docs/floors.md. */
 struct session_ops {
 	void (*leader_exits)(s32 sid);
 };

@@ -75,11 +75,11 @@ void rq_add(struct run_queue *q, struct thread *t);
 static inline bool balance_allows(const struct thread *t, u32 cpu) { return t->affinity >> cpu & 1; }
 /* balance.c: the CPU on which a thread that wakes, or is new, shall run. Interrupts masked. */
 u32 balance_place(struct thread *t);
-/* balance.c: this CPU has nothing to do: take from one that has too much. True: something was enqueued. If not, and idle, q->after
- * may have become one to be asked. [lock] */
+/* balance.c: this CPU has nothing to do: take from one that has too much. True: something was enqueued. If not, and
+ * idle, q->after may have become one to be asked. [lock] */
 bool balance_pull(struct run_queue *q, bool idle);
 /* balance.c: this CPU has something to do again, or nothing. [lock] */
 void balance_idle(struct run_queue *q, bool idle);
-/* balance.c: somebody may wait on this CPU: an idle one that shall look. It is to be kicked, but by who holds no lock that it will
- * want; that one plus 1, 0: none. Interrupts masked. */
+/* balance.c: somebody may wait on this CPU: an idle one that shall look. It is to be kicked, but by who holds no lock
+ * that it will want; that one plus 1, 0: none. Interrupts masked. */
 u32 balance_share(struct run_queue *q);

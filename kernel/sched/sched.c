@@ -45,7 +45,8 @@ struct sched_ops sched_ops;
 
 /* Share of a nice value against nice 0, times 1024: a factor of about 1.25 a step, as POSIX systems have it. */
 static const u32 nice_weight[40] = {
-	88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904, 3906, 3121, 2501, 1991, 1586, 1277,
+	88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916,
+	9548, 7620, 6100, 4904, 3906, 3121, 2501, 1991, 1586, 1277,
 	1024, 820, 655, 526, 423, 335, 272, 215, 172, 137, 110, 87, 70, 56, 45, 36, 29, 23, 18, 15,
 };
 
@@ -175,7 +176,8 @@ static void sample(struct run_queue *q, u64 now, bool user)
 		atomic_fetch_or(&t->work, WORK_NOTIFY);
 }
 
-/* avg' = avg e^-x + n (1 - e^-x) every 5 s, in 11 bits of fraction; missed periods are made up with the present count. */
+/* avg' = avg e^-x + n (1 - e^-x) every 5 s, in 11 bits of fraction; missed periods are made up with the present
+ * count. */
 static void load_update(struct run_queue *q, u64 now)
 {
 	static const u32 decay[3] = { 1884, 2014, 2037 };
@@ -194,7 +196,8 @@ static void slice_arm(struct run_queue *q, struct thread *t, u64 now)
 		q->slice_end = ~0ull;
 		return;
 	}
-	q->slice_end = now + (is_rt(t) && t->policy != SCHED_RR_POLICY ? NSEC_PER_SEC : MAX(t->slice_left, 100 * NSEC_PER_USEC));
+	q->slice_end = now + (is_rt(t) && t->policy != SCHED_RR_POLICY ? NSEC_PER_SEC
+		: MAX(t->slice_left, 100 * NSEC_PER_USEC));
 	if (likely(q->cpu == cpu_id()))
 		timer_slice(q->slice_end);
 }
@@ -397,8 +400,8 @@ void rq_add(struct run_queue *q, struct thread *t)
 		kick(q);
 }
 
-/* t slept, or was stopped: it runs where it did, or where there is room. [lock]; the lock of its queue is held after it. *look: as
- * of join. */
+/* t slept, or was stopped: it runs where it did, or where there is room. [lock]; the lock of its queue is held after
+ * it. *look: as of join. */
 static struct run_queue *wake_up(struct run_queue *q, struct thread *t, bool *look)
 {
 	u32 cpu;
@@ -665,7 +668,8 @@ void sched_cpu_busy(u32 cpu, struct cpu_busy *busy)
 	idle = q->idle_ns + (q->current == q->idle ? now - q->idle->run_since : 0);
 	cpu_time_split(&(struct cpu_time){ now - idle, q->user_ns, q->system_ns }, &shown->all);
 	cpu_time_split(&(struct cpu_time){ shown->all.user_ns, q->user_ns - q->nice_ns, q->nice_ns }, &shown->user);
-	cpu_time_split(&(struct cpu_time){ shown->all.system_ns, q->softirq_ns, q->system_ns - q->softirq_ns }, &shown->system);
+	cpu_time_split(&(struct cpu_time){ shown->all.system_ns, q->softirq_ns, q->system_ns - q->softirq_ns },
+		&shown->system);
 	*busy = *shown;
 	rq_unlock(q);
 	irq_restore(flags);
@@ -709,8 +713,8 @@ void sched_init(void)
 	core_events_init();
 }
 
-/* The interrupt that kick_cpu sends: the request to switch is there already, this CPU's timer may have to be earlier, and one that
- * has nothing to do may have asked. */
+/* The interrupt that kick_cpu sends: the request to switch is there already, this CPU's timer may have to be earlier,
+ * and one that has nothing to do may have asked. */
 void sched_kicked(void)
 {
 	struct run_queue *q = this_cpu(run_queue);

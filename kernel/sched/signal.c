@@ -347,7 +347,8 @@ void signal_mask_pop(bool interrupted)
 
 /* ---- taking ---- */
 
-static void take_from(struct sched_signal *s, struct list_node *queue, u64 *pending, int signo, struct signal_info *info)
+static void take_from(struct sched_signal *s, struct list_node *queue, u64 *pending, int signo,
+	struct signal_info *info)
 {
 	struct signal_entry *e, *found = NULL;
 	bool more = false;

@@ -61,7 +61,8 @@ struct signal_rules {
 	u64 default_ignored;
 	void (*kill_process)(struct sched_signal *s, int signo); /* note that all threads are to die of it [s] */
 	void (*reset_action)(struct sched_signal *s, int signo); /* to the default, for a fault nobody can ignore [s] */
-	void (*taken)(struct signal_entry *e, struct signal_info *info); /* an owned one is delivered; may change info [s] */
+	/* an owned one is delivered; may change info [s] */
+	void (*taken)(struct signal_entry *e, struct signal_info *info);
 	s32 code_kernel;				/* SI_KERNEL */
 	s32 pipe;					/* SIGPIPE's number */
 	u32 legacy_max;					/* numbers up to it are not queued twice (31) */
@@ -95,8 +96,8 @@ bool signal_is_ignored_or_blocked(int signo);
 /*
  * The mask that ppoll, pselect, epoll_pwait and sigsuspend set for their own duration.
  * push: the caller's blocked mask becomes *mask. pop, before the call returns: puts the former back, or, if
- * the call was interrupted (it returns -ERESTARTNOHAND or -EINTR), leaves it to user_return, so that a handler of the signal that came
- * still runs under *mask and returns to the former. Process context.
+ * the call was interrupted (it returns -ERESTARTNOHAND or -EINTR), leaves it to user_return, so that a handler of the
+ * signal that came still runs under *mask and returns to the former. Process context.
  */
 void signal_mask_push(u64 mask);
 void signal_mask_pop(bool interrupted);

@@ -27,6 +27,6 @@ struct work {
 	bool queued;			/* [work lock] */
 };
 bool work_queue(struct work *w);	/* any context; queued twice runs once: true if this call queued it */
-/* It does not run, and will not unless it is queued again: taken off the queue, or waited for. Process context, without a
- * lock that fn takes, and not from fn. */
+/* It does not run, and will not unless it is queued again: taken off the queue, or waited for. Process context, without
+ * a lock that fn takes, and not from fn. */
 void work_cancel(struct work *w);

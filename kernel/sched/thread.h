@@ -41,7 +41,8 @@ struct switch_context { u64 x19_x28[10]; u64 fp, sp, pc; };
 struct cpu_time { u64 total_ns, user_ns, system_ns; };
 /* The split as it was shown last: neither part ever shrinks. */
 struct cpu_split { u64 user_ns, system_ns; };
-/* Of a CPU: either part in two of its own, which are named for what they are of. Interrupts are in what they interrupted. */
+/* Of a CPU: either part in two of its own, which are named for what they are of. Interrupts are in what they
+ * interrupted. */
 struct cpu_busy {
 	struct cpu_split all;
 	struct cpu_split user;		/* by threads of ordinary weight; system_ns: by those that are nice */
@@ -125,8 +126,8 @@ void thread_put(struct thread *t);	/* any context */
 
 /* Make it runnable if it sleeps. true if it did. Any context. */
 bool thread_wake(struct thread *t);
-/* The same for who holds a lock that t will want at once: a CPU that must look is noted in *kicks, for sched_kick when the
- * lock is given back, with preemption off until then. Any context. */
+/* The same for who holds a lock that t will want at once: a CPU that must look is noted in *kicks, for sched_kick when
+ * the lock is given back, with preemption off until then. Any context. */
 bool thread_wake_later(struct thread *t, u64 *kicks);
 void sched_kick(u64 kicks);
 /* The same, but only from THREAD_SLEEPING (a signal has come); sets WORK_SIGNAL. Any context. */
@@ -145,15 +146,16 @@ void thread_set_state(enum thread_state s);
 
 /* Run on with this user half (NULL: none): exec and exit. Process context. */
 void sched_set_space(struct vm_space *s);
-/* The user half that this CPU's last program left is no more: whatever program comes next, load its own. Interrupts masked. */
+/* The user half that this CPU's last program left is no more: whatever program comes next, load its own. Interrupts
+ * masked. */
 void sched_forget_space(void);
 /* Let a thread in THREAD_STOPPED run again. Any context. */
 void sched_wake_stopped(struct thread *t);
 
 void thread_set_nice(struct thread *t, int nice);
 void thread_set_policy(struct thread *t, u32 policy, u32 rt_priority);
-/* Have it run as if it had at least this priority (0: none) and weight, 20 less the nice value (0: none), beside its own.
- * False: nothing changed by that. Any context. */
+/* Have it run as if it had at least this priority (0: none) and weight, 20 less the nice value (0: none), beside its
+ * own. False: nothing changed by that. Any context. */
 bool thread_lend(struct thread *t, u32 weight, u32 rt);
 /* The CPUs it may run on from now on, a bit mask; at least one of them is there. Any context. */
 void thread_set_affinity(struct thread *t, u64 cpus);
@@ -162,7 +164,8 @@ void thread_cpu_time_add(struct thread *t, struct cpu_time *sum);	/* the same, i
 u64 thread_slice_ns(const struct thread *t);	/* how long it runs in a row while others of its kind wait */
 /* Bring a split up to date: all of t, in the proportion of its known parts. The caller locks both. */
 void cpu_time_split(const struct cpu_time *t, struct cpu_split *shown);
-void thread_for_each(bool (*fn)(struct thread *, void *), void *arg); /* fn false: stop; under the list's lock: no sleep */
+/* fn false: stop; under the list's lock: no sleep */
+void thread_for_each(bool (*fn)(struct thread *, void *), void *arg);
 
 void threads_init(void);		/* caches; before the first thread_new */
 void sched_init(void);			/* makes the boot context the first thread */

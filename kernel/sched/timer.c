@@ -159,7 +159,8 @@ void timer_slice(u64 deadline)
 {
 	struct timer_cpu *c = this_cpu(timer_cpu);
 
-	/* The scheduler holds its run queue: only the word is touched, interrupts are masked, and this CPU alone writes it. */
+	/* The scheduler holds its run queue: only the word is touched, interrupts are masked, and this CPU alone writes
+	 * it. */
 	hw_set(c, deadline);
 }
 

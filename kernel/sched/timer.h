@@ -21,7 +21,8 @@ void timer_init(struct timer *t, void (*fn)(struct timer *));
 bool timer_set(struct timer *t, u64 deadline_ns);
 /* Disarm: true if it was armed. Does not wait for a running function. Any context. */
 bool timer_cancel(struct timer *t);
-/* Disarm and wait until its function is not running anywhere. Not from the function itself; may spin briefly for another CPU. */
+/* Disarm and wait until its function is not running anywhere. Not from the function itself; may spin briefly for
+ * another CPU. */
 void timer_cancel_sync(struct timer *t);
 static inline bool timer_armed(struct timer *t) { return READ_ONCE(t->armed); }
 

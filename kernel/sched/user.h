@@ -1,6 +1,7 @@
 /*
  * What each user has of the things that are limited for all its processes together (getrlimit(2)), by real user id.
- * A thread that lives counts for its user, a zombie as one until it is waited for: zombies take numbers and memory, too.
+ * A thread that lives counts for its user, a zombie as one until it is waited for: zombies take numbers and memory,
+ * too.
  */
 #pragma once
 #include "base/defs.h"

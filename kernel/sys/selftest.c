@@ -42,7 +42,8 @@ static void test_wx(void)
 	struct wx_count n = { 0 };
 
 	pgtable_visit(kernel_root, 0xffffull << 48, ~0ull, wx_look, &n);
-	log_warn("selftest: wx: %llu mappings, %llu executable, %llu writable and executable", (unsigned long long)n.mappings,
+	log_warn("selftest: wx: %llu mappings, %llu executable, %llu writable and executable",
+		(unsigned long long)n.mappings,
 		 (unsigned long long)n.executable, (unsigned long long)n.bad);
 }
 

@@ -21,8 +21,8 @@ extern const struct syscall_entry syscall_table[];
 extern const u32 syscall_table_size;
 
 /*
- * A structure that grows with Linux's versions: `size` bytes of the caller's into `known` ones, zeros where it has fewer.
- * -EFAULT; -E2BIG: it says something that this version has no name for.
+ * A structure that grows with Linux's versions: `size` bytes of the caller's into `known` ones, zeros where it has
+ * fewer. -EFAULT; -E2BIG: it says something that this version has no name for.
  */
 s64 struct_from_user(void *dst, size_t known, u64 address, u64 size);
 

@@ -27,7 +27,8 @@ static s64 flags_set(struct file *f, u32 flags)
 
 	if ((flags & O_DIRECT) && !file_is_pipe(f))
 		return -EINVAL;
-	if ((flags & ~old & O_NOATIME) && f->vnode && current()->cred->fsuid != f->vnode->uid && !current_capable(CAP_FOWNER))
+	if ((flags & ~old & O_NOATIME) && f->vnode && current()->cred->fsuid != f->vnode->uid &&
+		!current_capable(CAP_FOWNER))
 		return -EPERM;
 	if ((flags ^ old) & FASYNC && f->ops->async) {
 		err = file_async_enable(f, flags & FASYNC);

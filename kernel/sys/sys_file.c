@@ -173,7 +173,8 @@ SYSCALL(pwritev2)
 
 static s64 splice_memory(struct file *f, struct uio *u, bool no_delay)
 {
-	return !file_is_pipe(f) ? -EBADF : file_writable(f) ? pipe_put(f, u, no_delay, f->flags & O_DIRECT) : pipe_take(f, u, no_delay);
+	return !file_is_pipe(f) ? -EBADF : file_writable(f) ? pipe_put(f, u, no_delay, f->flags & O_DIRECT)
+		: pipe_take(f, u, no_delay);
 }
 
 static s64 splice_memory_wait(struct file *f, struct uio *u, u64 *pos)

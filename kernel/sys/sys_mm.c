@@ -89,7 +89,8 @@ static s64 map_file(const struct map_request *m, u32 fd)
 	}
 	if (v && tmpfs_is_write_sealed(r.file))
 		at &= ~(s64)VM_MAYWRITE;
-	at = vm_map(current()->space, m->address, m->length, m->flags | at, m->fixed, m->noreplace, object, m->offset, r.file);
+	at = vm_map(current()->space, m->address, m->length, m->flags | at, m->fixed, m->noreplace, object, m->offset,
+		r.file);
 	vm_object_put(object);
 out_lock:
 	if (v)
@@ -116,7 +117,8 @@ static s64 map_anonymous(const struct map_request *m)
 		}
 		object->committed = pages;
 	}
-	at = vm_map(current()->space, m->address, m->length, m->flags | VM_MAYWRITE, m->fixed, m->noreplace, object, 0, NULL);
+	at = vm_map(current()->space, m->address, m->length, m->flags | VM_MAYWRITE, m->fixed, m->noreplace, object, 0,
+		NULL);
 	if (object)
 		vm_object_put(object);
 	return at;
@@ -420,7 +422,8 @@ SYSCALL(msync)
 	bool hole = false;
 	s64 err = 0;
 
-	if ((a[0] & PAGE_MASK) || (flags & ~(MS_ASYNC | MS_SYNC | MS_INVALIDATE)) || (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC))
+	if ((a[0] & PAGE_MASK) || (flags & ~(MS_ASYNC | MS_SYNC | MS_INVALIDATE)) ||
+		(flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC))
 		return -EINVAL;
 	if (end < a[0])
 		return -ENOMEM;

@@ -209,7 +209,8 @@ SYSCALL(restart_syscall)
 
 static struct signal_info info_of_sender(s32 signo, s32 code)
 {
-	return (struct signal_info){ .signo = signo, .code = code, .pid = process_current()->pid, .uid = current()->cred->uid };
+	return (struct signal_info){ .signo = signo, .code = code, .pid = process_current()->pid,
+		.uid = current()->cred->uid };
 }
 
 /* [P] held. */

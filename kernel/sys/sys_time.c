@@ -16,7 +16,8 @@
 
 /* ---- clocks ---- */
 
-/* CPU time of a process or a thread of the caller's by a clock number made of its id (clock_getcpuclockid): 0, -EINVAL. */
+/* CPU time of a process or a thread of the caller's by a clock number made of its id (clock_getcpuclockid): 0,
+ * -EINVAL. */
 static int clock_of_cpu(s32 clock, u64 *ns)
 {
 	s32 id = ~(clock >> 3);

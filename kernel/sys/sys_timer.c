@@ -108,8 +108,8 @@ SYSCALL(timerfd_gettime)
 /* ---- timer_create ---- */
 
 /*
- * Whose CPU time a clock number made of an id names (clock_getcpuclockid): the caller's own process or a thread of it, or
- * another process. ev->cpu_of and ev->other are referenced, or NULL.
+ * Whose CPU time a clock number made of an id names (clock_getcpuclockid): the caller's own process or a thread of it,
+ * or another process. ev->cpu_of and ev->other are referenced, or NULL.
  */
 static int cpu_clock_of(s32 clock, struct posix_timer_event *ev)
 {

@@ -28,5 +28,6 @@ struct at_dir {
 int at_dir_get(struct at_dir *at, u64 fd, const char *name);
 static inline void at_dir_end(struct at_dir *at) { fd_return(at->ref); }
 
-/* Both, and the walk: what name leads to. flags: LOOKUP_*; with LOOKUP_EMPTY an empty name is the descriptor's own place. */
+/* Both, and the walk: what name leads to. flags: LOOKUP_*; with LOOKUP_EMPTY an empty name is the descriptor's own
+ * place. */
 int user_lookup(u64 fd, u64 address, u32 flags, struct path *out);

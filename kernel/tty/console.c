@@ -186,8 +186,8 @@ struct file *console_open(void)
 }
 
 /*
- * The console of the last console= that is there, else the first. It is never made the opener's controlling terminal, as on
- * Linux.
+ * The console of the last console= that is there, else the first. It is never made the opener's controlling terminal,
+ * as on Linux.
  */
 static int console_node_open(struct file *f, struct chardev *dev)
 {

@@ -23,7 +23,8 @@ struct console {
 	void (*input_resume)(struct console *);
 	/* Has all that was written left the device? (tcdrain). NULL: always */
 	bool (*drained)(struct console *);
-	/* After console_unregister, once no file has the terminal: c may be freed, and c->tty with it (kfree). Process context */
+	/* After console_unregister, once no file has the terminal: c may be freed, and c->tty with it (kfree). Process
+	 * context */
 	void (*release)(struct console *);
 	void *tty;			/* the terminal's; NULL: there was no memory for one */
 };

@@ -1,6 +1,6 @@
 /*
- * A picture that the console can be drawn on. Whoever has one (firmware's framebuffer, a GPU) describes it and registers
- * it; the console (tty/vt.c) draws letters on the first that comes.
+ * A picture that the console can be drawn on. Whoever has one (firmware's framebuffer, a GPU) describes it and
+ * registers it; the console (tty/vt.c) draws letters on the first that comes.
  *
  * Pixels are 32 bits wide, in memory that the CPU writes. A device that has to be told of what changed gives flush.
  */
@@ -12,7 +12,8 @@ struct screen {
 	u32 stride;			/* bytes from one line to the next */
 	u32 red, green, blue;		/* masks of a pixel */
 	void *pixels;
-	/* What changed, in pixels; one call at a time. Thread context, may sleep. NULL: the device sees the memory itself */
+	/* What changed, in pixels; one call at a time. Thread context, may sleep. NULL: the device sees the memory
+	 * itself */
 	void (*flush)(struct screen *s, u32 x, u32 y, u32 width, u32 height);
 	void *device;			/* the owner's */
 };

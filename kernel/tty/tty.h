@@ -20,7 +20,8 @@ struct tty;
 struct tty_driver {
 	/* Takes what fits, any context, [l] held. */
 	size_t (*write)(struct tty *, const char *s, size_t n);
-	/* There is room for input again. Any context but hard interrupts of this device, no lock held. NULL: nothing to do */
+	/* There is room for input again. Any context but hard interrupts of this device, no lock held. NULL: nothing to
+	 * do */
 	void (*input_resume)(struct tty *);
 	bool (*drained)(struct tty *);	/* all output has left. NULL: when our own ring is empty */
 	void (*opened)(struct tty *);	/* process context; NULL */
@@ -109,7 +110,8 @@ void tty_hang_up(struct tty *t, bool for_good);
 /* ---- session.c: controlling terminals ---- */
 
 extern struct mutex tty_sessions;		/* [g] */
-/* May the caller read (SIGTTIN), or write or change it (SIGTTOU), being perhaps in the background? 0, -EIO, -ERESTARTSYS. */
+/* May the caller read (SIGTTIN), or write or change it (SIGTTOU), being perhaps in the background? 0, -EIO,
+ * -ERESTARTSYS. */
 int tty_background_check(struct tty *t, int signo);
 /* open(2): becomes controlling when it may. [g] held. */
 void tty_control_take_locked(struct tty *t);

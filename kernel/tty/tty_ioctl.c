@@ -145,7 +145,8 @@ long tty_ioctl(struct file *f, u32 cmd, u64 arg)
 {
 	struct tty *t = tty_of(f);
 	u32 value;
-	long err = f->epoch != READ_ONCE(t->hangups) ? cmd == TIOCSPGRP ? -ENOTTY : -EIO : tty_session_ioctl(t, f, cmd, arg);
+	long err = f->epoch != READ_ONCE(t->hangups) ? cmd == TIOCSPGRP ? -ENOTTY : -EIO
+		: tty_session_ioctl(t, f, cmd, arg);
 
 	if (err != 1)
 		return err;

@@ -1,7 +1,7 @@
 /*
  * The terminal on a screen: what the bytes of programs and of the log make of a grid of letters, by ECMA-48 and as
- * Linux's own console has it (console_codes(4), TERM=linux). Nothing is drawn here: vt_draw.c compares the grid with what
- * is shown.
+ * Linux's own console has it (console_codes(4), TERM=linux). Nothing is drawn here: vt_draw.c compares the grid with
+ * what is shown.
  *
  * Bytes are taken at once and in any context, so that the log can come from anywhere; the terminal's answers and the
  * drawing are left to a piece of work.

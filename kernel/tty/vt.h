@@ -1,7 +1,8 @@
 /*
  * The console on a screen, in two halves: vt.c keeps a grid of letters as the bytes say, vt_draw.c shows it.
  *
- * Lock keys: [v] vt.lock (irq kind); [D] the drawer, one piece of work; [S] set before it is shared; [m] screens' mutex.
+ * Lock keys: [v] vt.lock (irq kind); [D] the drawer, one piece of work; [S] set before it is shared; [m] screens'
+ * mutex.
  */
 #pragma once
 #include "core/spinlock.h"

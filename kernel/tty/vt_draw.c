@@ -83,7 +83,8 @@ static void cell_draw(const struct screen *s, u32 column, u32 row, vt_cell c)
 
 	for (u32 y = 0; y < FONT_HEIGHT * scale; y++) {
 		u32 line = y / scale;
-		u32 *to = (u32 *)((u8 *)s->pixels + (u64)(row * FONT_HEIGHT * scale + y) * s->stride) + column * FONT_WIDTH * scale;
+		u32 *to = (u32 *)((u8 *)s->pixels + (u64)(row * FONT_HEIGHT * scale + y) * s->stride) +
+			column * FONT_WIDTH * scale;
 		bool solid = ((c & CELL_UNDERLINE) && line + 2 == FONT_HEIGHT) || ((c & CELL_CURSOR) && line + 3 > FONT_HEIGHT);
 
 		for (u32 x = 0; x < FONT_WIDTH * scale; x++) {

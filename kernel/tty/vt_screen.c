@@ -1,6 +1,7 @@
 /*
- * The console on a screen as Linux's first virtual terminal: /dev/tty1, and /dev/tty0, the one that is seen. Screens come
- * here (screen.h), the log if console= says so or there is nothing else to show it on, and what the keyboard typed.
+ * The console on a screen as Linux's first virtual terminal: /dev/tty1, and /dev/tty0, the one that is seen. Screens
+ * come here (screen.h), the log if console= says so or there is nothing else to show it on, and what the keyboard
+ * typed.
  *
  * Order of locks: screens' mutex, then [v]; the log and the terminal are outside of [v].
  */

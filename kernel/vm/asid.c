@@ -86,8 +86,9 @@ void vm_space_switch(struct vm_space *s)
 }
 
 /*
- * Nobody runs on the space any more and its root is empty. A CPU that still has it in TTBR0 keeps it, harmless, with its
- * identifier, until another space comes; another CPU than this must forget the tables below the root before they go.
+ * Nobody runs on the space any more and its root is empty. A CPU that still has it in TTBR0 keeps it, harmless, with
+ * its identifier, until another space comes; another CPU than this must forget the tables below the root before they
+ * go.
  */
 void asid_quiesce(struct vm_space *s)
 {

@@ -23,7 +23,8 @@ u64 *vm_pte_make(struct vm_space *s, u64 va);	/* NULL: no memory */
 u64 *vm_pte_find(struct vm_space *s, u64 va);	/* NULL: no table there */
 bool vm_tables_start(struct vm_space *s);	/* the root; false: no memory */
 void vm_tables_free(struct vm_space *s);	/* all but the root, which is emptied */
-/* [start, end) was emptied, and no region lies in [floor, ceiling) around it: give back the tables that lie in there. */
+/* [start, end) was emptied, and no region lies in [floor, ceiling) around it: give back the tables that lie in
+ * there. */
 void vm_tables_prune(struct vm_space *s, u64 start, u64 end, u64 floor, u64 ceiling);
 
 /* Pages to be put once the TLB has forgotten them. */
@@ -74,7 +75,8 @@ void vm_region_list(struct vm_region *r, struct vm_region *from);
 void vm_region_unlist(struct vm_region *r);
 void vm_region_list_join(struct vm_region *low, struct vm_region *high);	/* high becomes a part of low */
 
-/* [lock] held: bring in the page at address, as a fault with flags would. 0, -EFAULT, -ENOMEM, -EIO; -EACCES: region forbids. */
+/* [lock] held: bring in the page at address, as a fault with flags would. 0, -EFAULT, -ENOMEM, -EIO; -EACCES: region
+ * forbids. */
 int vm_fault_region(struct vm_space *s, struct vm_region *r, u64 address, u32 flags);
 /* [lock] held: the region for a fault, the stack grown to it. NULL: none. */
 struct vm_region *vm_fault_find(struct vm_space *s, u64 address);

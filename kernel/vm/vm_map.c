@@ -449,7 +449,8 @@ s64 vm_remap(struct vm_space *s, u64 address, u64 old_length, u64 new_length, u3
 	    !user_range_ok(address, ALIGN_UP(MIN(old_length, USER_TOP), PAGE_SIZE)))
 		return -EINVAL;
 	mutex_lock(&s->lock);
-	r = remap_locked(s, address, ALIGN_UP(old_length, PAGE_SIZE), ALIGN_UP(new_length, PAGE_SIZE), remap_flags, new_address);
+	r = remap_locked(s, address, ALIGN_UP(old_length, PAGE_SIZE), ALIGN_UP(new_length, PAGE_SIZE), remap_flags,
+		new_address);
 	vm_unlock(s);
 	return r;
 }

@@ -248,7 +248,8 @@ void vm_space_put(struct vm_space *s)
 	vm_space_unpin(s);
 }
 
-/* Share the present pages of r with the child, read-only on both sides when they are private. 1 if an entry of `from` changed. */
+/* Share the present pages of r with the child, read-only on both sides when they are private. 1 if an entry of `from`
+ * changed. */
 static int fork_copy_entries(struct vm_space *from, struct vm_space *to, struct vm_region *r)
 {
 	bool changed = false, private_map = !(r->flags & VM_SHARED);

@@ -77,7 +77,8 @@ void vm_space_put(struct vm_space *s);			/* last: frees pages and tables at once
 /* Keep the structure alone: its sums and its lock, whatever ends meanwhile. Any context. */
 static inline void vm_space_pin(struct vm_space *s) { ref_get(&s->pins); }
 void vm_space_unpin(struct vm_space *s);
-void vm_space_switch(struct vm_space *s);		/* make it this CPU's user half; NULL: none. sched calls it, interrupts masked */
+/* make it this CPU's user half; NULL: none. sched calls it, interrupts masked */
+void vm_space_switch(struct vm_space *s);
 
 /* address 0 and not fixed: the kernel chooses. Returns the address or -errno. Takes references of its own. */
 s64 vm_map(struct vm_space *s, u64 address, u64 length, u32 flags, bool fixed, bool noreplace,
@@ -111,7 +112,8 @@ struct trap_frame;
 struct vm_fault_ops { void (*report)(struct trap_frame *frame, enum vm_fault_kind kind, u64 address, u32 flags); };
 extern struct vm_fault_ops vm_fault_ops;
 
-/* Writable pages of a space that does not run yet (exec building a stack): copies, faulting pages in. 0, -EFAULT, -ENOMEM. */
+/* Writable pages of a space that does not run yet (exec building a stack): copies, faulting pages in. 0, -EFAULT,
+ * -ENOMEM. */
 int vm_write_new(struct vm_space *s, u64 address, const void *src, size_t n);
 int vm_zero_new(struct vm_space *s, u64 address, size_t n);
 /* Touch [address, address+length), page-aligned, as its use would (MAP_POPULATE, mlock), or for reading or writing:
@@ -132,15 +134,16 @@ bool vm_reap(struct vm_space *s);
 /* What a region uses, in bytes; shares and locked shifted left by VM_PSS_SHIFT. [lock] held. */
 #define VM_PSS_SHIFT	12
 struct vm_usage {
-	u64 rss, pss, pss_dirty, pss_anonymous, pss_file, pss_shared, shared_clean, shared_dirty, private_clean, private_dirty;
+	u64 rss, pss, pss_dirty, pss_anonymous, pss_file, pss_shared, shared_clean, shared_dirty, private_clean,
+		private_dirty;
 	u64 anonymous, locked;
 };
 void vm_usage_add(struct vm_space *s, struct vm_region *r, struct vm_usage *sum);
 u64 vm_locked_in(struct vm_space *s, u64 address, u64 length);	/* pages there that are locked already */
 /* mincore(2): one byte a page. 0, -ENOMEM. */
 int vm_resident(struct vm_space *s, u64 address, u64 pages, u8 *vec);
-/* What names a futex word for all who share it: (object, offset) for shared mappings, (space, address) for private ones.
- * The object is referenced. 0, -EFAULT. */
+/* What names a futex word for all who share it: (object, offset) for shared mappings, (space, address) for private
+ * ones. The object is referenced. 0, -EFAULT. */
 int vm_futex_key(struct vm_space *s, u64 address, struct vm_object **object, u64 *offset);
 void vm_init(void);			/* boot: caches, the zero page */
 

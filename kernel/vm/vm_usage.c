@@ -28,7 +28,8 @@ static void frame_count(const struct page *p, u64 e, const struct vm_region *r, 
 	} else {
 		u->pss_shared += share;
 	}
-	*(sharers > 1 ? dirty ? &u->shared_dirty : &u->shared_clean : dirty ? &u->private_dirty : &u->private_clean) += PAGE_SIZE;
+	*(sharers > 1 ? dirty ? &u->shared_dirty : &u->shared_clean :
+	  dirty ? &u->private_dirty : &u->private_clean) += PAGE_SIZE;
 	if (r->flags & VM_LOCKED)
 		u->locked += share;
 }

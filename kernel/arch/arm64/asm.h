@@ -7,11 +7,14 @@
 /* SCTLR_EL1: RES1 bits, MMU and caches off. */
 #define SCTLR_RES1	((1 << 11) | (1 << 20) | (1 << 22) | (1 << 28) | (1 << 29))
 #define SCTLR_OFF	SCTLR_RES1
-/* On: M, C, I, SA, SA0; EL0 may use DC ZVA, CTR, IC/DC by address, WFE and WFI as on Linux; SPAN 0: PAN is set on entry. */
-#define SCTLR_ON	(((SCTLR_RES1) | 1 | (1 << 2) | (1 << 3) | (1 << 4) | (1 << 12) | (1 << 14) | (1 << 15) | (1 << 16) | (1 << 18) | (1 << 26)) & 0xffffffff)
+/* On: M, C, I, SA, SA0; EL0 may use DC ZVA, CTR, IC/DC by address, WFE and WFI as on Linux; SPAN 0: PAN is set on
+ * entry. */
+#define SCTLR_ON	(((SCTLR_RES1) | 1 | (1 << 2) | (1 << 3) | (1 << 4) | (1 << 12) | (1 << 14) | (1 << 15) | \
+	(1 << 16) | (1 << 18) | (1 << 26)) & 0xffffffff)
 
 /* 48-bit halves, 4 KiB granules, inner shareable write-back walks; user addresses ignore their top byte. */
-#define TCR_FIXED	(16 | (16 << 16) | (1 << 8) | (1 << 10) | (3 << 12) | (1 << 24) | (1 << 26) | (3 << 28) | (2 << 30) | (1 << 37))
+#define TCR_FIXED	(16 | (16 << 16) | (1 << 8) | (1 << 10) | (3 << 12) | (1 << 24) | (1 << 26) | (3 << 28) | \
+	(2 << 30) | (1 << 37))
 #define MAIR_ALL	0x4404ff
 
 #define FRAME_SIZE	288

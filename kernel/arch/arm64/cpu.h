@@ -58,9 +58,9 @@ static inline u64 counter_frequency(void) { return sysreg_read(cntfrq_el0); }
 
 /*
  * A store of ours before a load of ours, as a device sees them. The DMB is the architecture's; the counter is read for
- * QEMU's TCG before 8.1: with one virtual CPU it translates no barrier at all, although its device models run on threads
- * of their own, and the host's store buffer breaks just this order. Reading the counter takes the lock that device
- * models hold, which drains it. Without, a driver goes deaf once in some ten million packets.
+ * QEMU's TCG before 8.1: with one virtual CPU it translates no barrier at all, although its device models run on
+ * threads of their own, and the host's store buffer breaks just this order. Reading the counter takes the lock that
+ * device models hold, which drains it. Without, a driver goes deaf once in some ten million packets.
  */
 static inline void dma_mb(void)
 {
@@ -81,13 +81,46 @@ static inline void cache_clean(const void *p, size_t size)
 }
 
 /* Device registers: single accesses of the given width, ordered among themselves. */
-static inline u8 mmio_read8(const volatile void *a) { u8 v; __asm__ volatile("ldrb %w0, [%1]" : "=r"(v) : "r"(a) : "memory"); return v; }
-static inline u16 mmio_read16(const volatile void *a) { u16 v; __asm__ volatile("ldrh %w0, [%1]" : "=r"(v) : "r"(a) : "memory"); return v; }
-static inline u32 mmio_read32(const volatile void *a) { u32 v; __asm__ volatile("ldr %w0, [%1]" : "=r"(v) : "r"(a) : "memory"); return v; }
-static inline u64 mmio_read64(const volatile void *a) { u64 v; __asm__ volatile("ldr %0, [%1]" : "=r"(v) : "r"(a) : "memory"); return v; }
-static inline void mmio_write8(volatile void *a, u8 v) { __asm__ volatile("strb %w0, [%1]" :: "rZ"(v), "r"(a) : "memory"); }
-static inline void mmio_write16(volatile void *a, u16 v) { __asm__ volatile("strh %w0, [%1]" :: "rZ"(v), "r"(a) : "memory"); }
-static inline void mmio_write32(volatile void *a, u32 v) { __asm__ volatile("str %w0, [%1]" :: "rZ"(v), "r"(a) : "memory"); }
-static inline void mmio_write64(volatile void *a, u64 v) { __asm__ volatile("str %x0, [%1]" :: "rZ"(v), "r"(a) : "memory"); }
-/* mmio_read32 of a register that firmware speaks of and that may not be there: false if the bus answers with an abort. */
+static inline u8 mmio_read8(const volatile void *a)
+{
+	u8 v;
+	__asm__ volatile("ldrb %w0, [%1]" : "=r"(v) : "r"(a) : "memory");
+	return v;
+}
+static inline u16 mmio_read16(const volatile void *a)
+{
+	u16 v;
+	__asm__ volatile("ldrh %w0, [%1]" : "=r"(v) : "r"(a) : "memory");
+	return v;
+}
+static inline u32 mmio_read32(const volatile void *a)
+{
+	u32 v;
+	__asm__ volatile("ldr %w0, [%1]" : "=r"(v) : "r"(a) : "memory");
+	return v;
+}
+static inline u64 mmio_read64(const volatile void *a)
+{
+	u64 v;
+	__asm__ volatile("ldr %0, [%1]" : "=r"(v) : "r"(a) : "memory");
+	return v;
+}
+static inline void mmio_write8(volatile void *a, u8 v)
+{
+	__asm__ volatile("strb %w0, [%1]" :: "rZ"(v), "r"(a) : "memory");
+}
+static inline void mmio_write16(volatile void *a, u16 v)
+{
+	__asm__ volatile("strh %w0, [%1]" :: "rZ"(v), "r"(a) : "memory");
+}
+static inline void mmio_write32(volatile void *a, u32 v)
+{
+	__asm__ volatile("str %w0, [%1]" :: "rZ"(v), "r"(a) : "memory");
+}
+static inline void mmio_write64(volatile void *a, u64 v)
+{
+	__asm__ volatile("str %x0, [%1]" :: "rZ"(v), "r"(a) : "memory");
+}
+/* mmio_read32 of a register that firmware speaks of and that may not be there: false if the bus answers with an
+ * abort. */
 bool mmio_probe32(const volatile void *a, u32 *v);

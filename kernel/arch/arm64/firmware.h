@@ -19,7 +19,7 @@ struct firmware_call {
 extern struct firmware_call *firmware_running;
 
 /*
- * Call function(args[0] .. args[4]), with firmware's map already in the user half. An exception in firmware's code comes
- * back as FIRMWARE_FAULT, and c says what it was. Thread context, preemption disabled.
+ * Call function(args[0] .. args[4]), with firmware's map already in the user half. An exception in firmware's code
+ * comes back as FIRMWARE_FAULT, and c says what it was. Thread context, preemption disabled.
  */
 u64 firmware_call(struct firmware_call *c, u64 function, const u64 *args);

@@ -15,6 +15,7 @@ static inline void *phys_to_virt(u64 pa) { return (void *)(pa + LINEAR_BASE); }
 /* Of a linear-map address only (page_alloc, kmalloc, slab): not of stacks, globals, or mapped devices. */
 static inline u64 virt_to_phys(const void *v) { return (u64)v - LINEAR_BASE; }
 
-/* Kernel stacks: the upper half of a slot of twice their size, the lower half is not mapped (vectors.S tells by bit 14). */
+/* Kernel stacks: the upper half of a slot of twice their size, the lower half is not mapped (vectors.S tells by bit
+ * 14). */
 #define KSTACK_SIZE	16384ul
 #define KSTACK_SLOT	32768ul

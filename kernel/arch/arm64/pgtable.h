@@ -89,7 +89,8 @@ u64 *pgtable_walk(u64 root, u64 va, pgtable_alloc alloc);
 /* Map [va, va+size) to pa on, in blocks where both are aligned and the slot is empty. What a block maps to the
  * same place already is left as it is. Not for user spaces. 0, -ENOMEM, -EINVAL (a block maps something else there). */
 int pgtable_map_range(u64 root, u64 va, u64 pa, u64 size, u32 prot, pgtable_alloc alloc);
-/* Call fn for every valid level-3 entry in [start, end); a block is passed with its size. fn non-zero stops and is returned. */
+/* Call fn for every valid level-3 entry in [start, end); a block is passed with its size. fn non-zero stops and is
+ * returned. */
 typedef int (*pgtable_visitor)(u64 va, u64 *pte, u64 size, void *arg);
 int pgtable_visit(u64 root, u64 start, u64 end, pgtable_visitor fn, void *arg);
 /* Free the tables (not the pages mapped) of the user half or of a range of it; the root itself stays. */

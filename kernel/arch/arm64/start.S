@@ -99,7 +99,8 @@ boot_bss_invalidate:
 
 /*
  * Leave EL2 if we are there. Uses x0-x3; returns at EL1 with interrupts masked. EL3 is left, too, and x25 says so: no
- * firmware is there then that serves PSCI and gives the non-secure side its interrupts. kernel_entry has words for that.
+ * firmware is there then that serves PSCI and gives the non-secure side its interrupts. kernel_entry has words for
+ * that.
  */
 boot_drop_to_el1:
 	msr	daifset, #15

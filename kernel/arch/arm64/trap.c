@@ -180,7 +180,8 @@ void trap_kernel_sync(struct trap_frame *f, u64 esr, u64 far)
 	if (ec == EC_DABORT || ec == EC_IABORT) {
 		if (far < USER_TOP)
 			what = ec == EC_IABORT ? "jump to user memory" :
-			       fsc_permission(ESR_FSC(esr)) ? "access to user memory outside the copy routines" : "access to a user address";
+			       fsc_permission(ESR_FSC(esr)) ? "access to user memory outside the copy routines" :
+			       "access to a user address";
 		else if (fsc_permission(ESR_FSC(esr)))
 			what = ec == EC_IABORT ? "execution of data" : "write to read-only memory";
 		else if (fsc_external(ESR_FSC(esr)))

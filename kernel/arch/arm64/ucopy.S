@@ -21,8 +21,8 @@
  * size_t ucopy_out(void *user, const void *src, size_t n)
  * Pieces of 128 bytes, then one of each smaller power of two that n has. A piece is loaded and stored so that its
  * first bytes come last and move the pointers on: a fault finds x0 where the piece goes, and x1 where it comes from
- * (fix-up 20 to 27 by its size), or behind that (30 to 37). What is left is x2 + 128 in the pieces of 128 bytes, else x2
- * modulo twice the piece.
+ * (fix-up 20 to 27 by its size), or behind that (30 to 37). What is left is x2 + 128 in the pieces of 128 bytes, else
+ * x2 modulo twice the piece.
  */
 .macro	copy_pairs size, fix, back
 	.if	\size > 32

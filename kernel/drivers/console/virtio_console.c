@@ -255,7 +255,8 @@ static struct port *port_new(struct virtio_console *v, u32 id)
 	return p;
 }
 
-/* Buffers for a port's queues, the first time; later those that the device had done with, read or not, are as new. [c] */
+/* Buffers for a port's queues, the first time; later those that the device had done with, read or not, are as new.
+ * [c] */
 static bool buffers_ready(struct virtio_console *v, struct port_queues *q)
 {
 	bool first = !q->buffers;

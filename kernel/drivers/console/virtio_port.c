@@ -2,8 +2,8 @@
  * A port of virtio-console (virtio_console.c) as programs see it: /dev/vportNpM, whose name that the host gave is in
  * /sys/class/virtio-ports, or a terminal, /dev/hvcN.
  *
- * One program at a time has a port open, as on Linux; a console's only as hvcN. Without somebody at the host's end, reading gives end of file
- * and writing waits; a port that the host takes away gives ENODEV, and hangs up who waits.
+ * One program at a time has a port open, as on Linux; a console's only as hvcN. Without somebody at the host's end,
+ * reading gives end of file and writing waits; a port that the host takes away gives ENODEV, and hangs up who waits.
  */
 #include <linux/fcntl.h>
 #include "base/errno.h"
@@ -183,7 +183,8 @@ static const struct file_ops vport_ops = {
 
 static int vports_init(void)
 {
-	static struct chardev device = { .major = VPORT_MAJOR, .count = VPORT_MINORS, .ops = &vport_ops, .open = vport_open };
+	static struct chardev device = { .major = VPORT_MAJOR, .count = VPORT_MINORS, .ops = &vport_ops,
+		.open = vport_open };
 
 	return chardev_register(&device);
 }

@@ -5,7 +5,8 @@
  * Two kinds: an interrupt of an ACPI generic event device, whose register, if it has one, says what it was about; and a
  * pin of a PL061 that the device tree calls a key. Both say that it was pressed, not how long.
  *
- * Source: ACPI 6.4, 5.6.9 (generic events; fw/acpi_devices.c knows what the method would do); Arm DDI 0190 (PL061), 3.3.
+ * Source: ACPI 6.4, 5.6.9 (generic events; fw/acpi_devices.c knows what the method would do); Arm DDI 0190 (PL061),
+ * 3.3.
  */
 #include <linux/input.h>
 #include "arch/arm64/cpu.h"

@@ -69,7 +69,8 @@ static void gicv2_unmask(struct irq *irq)
 	mmio_write32(dist + GICD_ISENABLER + irq->hwirq / 32 * 4, 1u << irq->hwirq % 32);
 }
 
-/* Two bits a line; the upper is 1 for edge (4.3.13). The GIC has no active-low or falling lines: a board inverts those. */
+/* Two bits a line; the upper is 1 for edge (4.3.13). The GIC has no active-low or falling lines: a board inverts
+ * those. */
 static int gicv2_set_type(struct irq *irq, enum irq_trigger trigger)
 {
 	u8 *reg = dist + GICD_ICFGR + irq->hwirq / 16 * 4;
@@ -166,7 +167,8 @@ static int gicv2_cpu_init(void)
 	return 0;
 }
 
-static const struct irq_root gicv2_root = { .dispatch = gicv2_dispatch, .cpu_init = gicv2_cpu_init, .send_ipi = gicv2_send_ipi };
+static const struct irq_root gicv2_root = { .dispatch = gicv2_dispatch, .cpu_init = gicv2_cpu_init,
+	.send_ipi = gicv2_send_ipi };
 
 /* Shared lines: off, not pending, of equal priority, to the CPU that runs this. */
 static void gicv2_dist_init(void)

@@ -40,8 +40,8 @@ struct gicv2m {
 static struct gicv2m *frames, **frames_end = &frames;	/* all of them; written at boot */
 static struct mutex lock = MUTEX_INIT(lock, "gicv2m");	/* which lines are given out */
 
-/* Devices may write to any frame: the one that firmware names for a host is tried first, then the others, in the order of
- * finding. The one after f; NULL: that was the last. */
+/* Devices may write to any frame: the one that firmware names for a host is tried first, then the others, in the order
+ * of finding. The one after f; NULL: that was the last. */
 static struct gicv2m *gicv2m_next(const struct gicv2m *named, const struct gicv2m *f)
 {
 	struct gicv2m *next = f == named ? frames : f->next;
@@ -90,7 +90,8 @@ static struct irq *gicv2m_make(struct gicv2m *f, u32 bit, const char *kind)
 }
 
 /* MSI-X lines may lie anywhere, but a run reads better in /proc/interrupts and the boot log: tried first. */
-static int gicv2m_alloc(struct msi_controller *c, u32 device_id, u32 n, bool contiguous, const char *kind, struct irq **irqs)
+static int gicv2m_alloc(struct msi_controller *c, u32 device_id, u32 n, bool contiguous, const char *kind,
+	struct irq **irqs)
 {
 	struct gicv2m *named = container_of(c, struct gicv2m, msi), *f;
 	u32 made = 0, align = 1;

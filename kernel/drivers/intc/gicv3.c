@@ -8,8 +8,8 @@
  * (gicv3_lpi.c, gicv3_its.c), or by a GICv2m frame in front of the shared lines
  * (gicv2m.c); with neither, devices use their INTx wires.
  *
- * EOImode is 0: one write ends an interrupt. gicv3.eoimode=1 is for a hypervisor that gets that wrong: there the priority
- * drops with one write, and a second one deactivates the line. All lines are group 1, which is
+ * EOImode is 0: one write ends an interrupt. gicv3.eoimode=1 is for a hypervisor that gets that wrong: there the
+ * priority drops with one write, and a second one deactivates the line. All lines are group 1, which is
  * the Non-secure side's, and with a single security state works as well.
  *
  * Source: Arm IHI 0069G, chapters 4 and 12.
@@ -321,7 +321,8 @@ static int gicv3_cpu_init(void)
 	return err;
 }
 
-static struct irq_root gicv3_root = { .dispatch = gicv3_dispatch, .cpu_init = gicv3_cpu_init, .send_ipi = gicv3_send_ipi };
+static struct irq_root gicv3_root = { .dispatch = gicv3_dispatch, .cpu_init = gicv3_cpu_init,
+	.send_ipi = gicv3_send_ipi };
 
 /* Shared lines: off, not pending, of equal priority, group 1, to the CPU that runs this. */
 static void gicv3_dist_init(void)

@@ -19,10 +19,12 @@ struct gicv3_redist {
 struct gicv3_redist *gicv3_redist_of(u32 cpu);
 /* How many bits an INTID has, or 0 where the distributor knows no LPIs. After the distributor's probe. */
 u32 gicv3_lpi_bits(void);
-/* Wait until a register's bits are as wanted: the controller's own doing, microseconds. False: not in a tenth of a second. */
+/* Wait until a register's bits are as wanted: the controller's own doing, microseconds. False: not in a tenth of a
+ * second. */
 bool gicv3_settle(const u8 *reg, u32 bits, u32 want);
 
-/* How table registers say that memory is shared and cached (12.11, GICR_PROPBASER; the ITS has the same in other places). */
+/* How table registers say that memory is shared and cached (12.11, GICR_PROPBASER; the ITS has the same in other
+ * places). */
 #define GIC_SHAREABLE_INNER	1ull
 #define GIC_CACHE_WRITE_BACK	7ull
 #define GIC_CACHE_NONE		1ull

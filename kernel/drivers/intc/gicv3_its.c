@@ -3,11 +3,11 @@
  * device it was, and the ITS finds the LPI and the CPU for the pair in tables that are ours to provide and its own to
  * write.
  *
- * drivers/pci asks the msi_controller for vectors (its_alloc). A device's first vector gives it an interrupt translation
- * table (MAPD) in a page of its own; each vector is an event of it, mapped to an LPI and to the collection of a CPU
- * (MAPTI). We tell the ITS by commands in a ring, and wait for each: it has an interrupt for nothing, and takes
- * microseconds. One that does not answer within a second is given up: devices that ask for vectors go down the ladder,
- * and the vectors that there are go on by a timer (irq/polled.c).
+ * drivers/pci asks the msi_controller for vectors (its_alloc). A device's first vector gives it an interrupt
+ * translation table (MAPD) in a page of its own; each vector is an event of it, mapped to an LPI and to the collection
+ * of a CPU (MAPTI). We tell the ITS by commands in a ring, and wait for each: it has an interrupt for nothing, and
+ * takes microseconds. One that does not answer within a second is given up: devices that ask for vectors go down the
+ * ladder, and the vectors that there are go on by a timer (irq/polled.c).
  *
  * Source: Arm IHI 0069G, chapter 5 (LPIs and the ITS), 5.3 (commands), 12.19 (registers).
  */
@@ -335,7 +335,8 @@ static struct its_device *its_device_find(struct its *its, u32 id)
 	return NULL;
 }
 
-/* Without events its table is the kernel's again. An ITS that no longer answers may still write there: then it stays. [its->lock] */
+/* Without events its table is the kernel's again. An ITS that no longer answers may still write there: then it stays.
+ * [its->lock] */
 static void its_device_put(struct its_device *d)
 {
 	if (bitmap_find_next(d->taken, d->events, 0) < d->events || its_map_device(d, false))
@@ -398,7 +399,8 @@ static struct irq *its_make(struct its_device *d, u32 event, u32 intid)
 	return irq;
 }
 
-static int its_alloc(struct msi_controller *c, u32 device_id, u32 n, bool contiguous, const char *kind, struct irq **irqs)
+static int its_alloc(struct msi_controller *c, u32 device_id, u32 n, bool contiguous, const char *kind,
+	struct irq **irqs)
 {
 	struct its *its = container_of(c, struct its, msi);
 	struct its_device *d;

@@ -30,8 +30,8 @@ struct blob { u8 *data; size_t size; };
 static struct blob entry, tables;	/* set once at boot */
 
 /*
- * Bytes of firmware's memory in *to, which stays empty on an error. Memory that was given to programs meanwhile has nothing of
- * firmware's, and where no memory answers there are no tables.
+ * Bytes of firmware's memory in *to, which stays empty on an error. Memory that was given to programs meanwhile has
+ * nothing of firmware's, and where no memory answers there are no tables.
  */
 static int blob_read(struct blob *to, u64 phys, size_t size)
 {

@@ -47,7 +47,8 @@ static void controllers(struct text_out *t, const struct platform *p)
 	}
 	for (u32 i = 0; i < p->its_count; i++)
 		range(t, "its", &p->its[i].reg);
-	text_printf(t, "timer virtual %u physical %u %s\n", p->timer.virt_intid, p->timer.phys_intid, triggers[p->timer.trigger]);
+	text_printf(t, "timer virtual %u physical %u %s\n", p->timer.virt_intid, p->timer.phys_intid,
+		triggers[p->timer.trigger]);
 }
 
 static void devices(struct text_out *t, const struct platform *p)
@@ -85,7 +86,8 @@ static void pci_host(struct text_out *t, const struct platform *p, const struct 
 {
 	static const char *const kinds[] = { "none", "io", "mem32", "mem64" };
 
-	text_printf(t, "pci %04x buses %02x-%02x%s\n", h->segment, h->bus_first, h->bus_last, h->coherent ? " coherent" : "");
+	text_printf(t, "pci %04x buses %02x-%02x%s\n", h->segment, h->bus_first, h->bus_last,
+		h->coherent ? " coherent" : "");
 	range(t, "pci configuration", &h->ecam);
 	for (const struct platform_pci_window *w = h->windows; w < h->windows + h->window_count; w++)
 		text_printf(t, "pci window %s %#llx on the bus %#llx size %#llx%s\n", kinds[w->kind & 3],

@@ -49,7 +49,8 @@ static int pl031_alarm(u64 seconds, bool on)
 	return 0;
 }
 
-/* One that stays though it is cleared and masked is nobody's, so that its line is put under guard like any that storms. */
+/* One that stays though it is cleared and masked is nobody's, so that its line is put under guard like any that
+ * storms. */
 static enum irq_result pl031_irq(void *arg)
 {
 	bool stays;

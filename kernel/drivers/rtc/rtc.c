@@ -1,6 +1,6 @@
 /*
- * /dev/rtc0 and /sys/class/rtc/rtc0: the machine's clock as Linux shows it (rtc(4)). The wall clock is set by it once, at
- * boot; nothing writes it but RTC_SET_TIME, as hwclock -w does.
+ * /dev/rtc0 and /sys/class/rtc/rtc0: the machine's clock as Linux shows it (rtc(4)). The wall clock is set by it once,
+ * at boot; nothing writes it but RTC_SET_TIME, as hwclock -w does.
  *
  * A clock with an interrupt has one match register, shared by the alarm and by update interrupts, each of which has a
  * second at which it is due; it is set to the next of them. A match that has passed raises nothing, so that who sets it

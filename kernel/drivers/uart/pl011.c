@@ -189,7 +189,8 @@ static void pl011_receive(struct pl011 *u)
 		work_queue(&u->resume);
 }
 
-/* The terminal has room. What is held, or lies in the FIFO with its interrupt acknowledged, raises no new one: read it. */
+/* The terminal has room. What is held, or lies in the FIFO with its interrupt acknowledged, raises no new one: read
+ * it. */
 static void pl011_resume(struct work *w)
 {
 	u64 flags = irq_save();

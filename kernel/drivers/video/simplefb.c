@@ -46,7 +46,8 @@ static int simplefb_probe(void)
 		return -ENODEV;
 	size = extent(f);
 	if (!size || taken(f->base, size)) {
-		log_warn("framebuffer of %ux%u pixels at %llx cannot be used", f->width, f->height, (unsigned long long)f->base);
+		log_warn("framebuffer of %ux%u pixels at %llx cannot be used", f->width, f->height,
+			(unsigned long long)f->base);
 		return -ENODEV;
 	}
 	screen = (struct screen){

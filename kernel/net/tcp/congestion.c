@@ -70,8 +70,8 @@ static void grow(struct tcp_conn *c, u32 acked, u64 now)
 }
 
 /*
- * Something later has arrived, but too little to be sure of a loss (few segments were in flight): wait a part of a round
- * trip for the order to mend, then take it as lost.
+ * Something later has arrived, but too little to be sure of a loss (few segments were in flight): wait a part of a
+ * round trip for the order to mend, then take it as lost.
  */
 static void patience_begin(struct tcp_conn *c, u64 now)
 {

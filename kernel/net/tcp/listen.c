@@ -453,8 +453,9 @@ out:
 }
 
 /*
- * An ACK for no connection, while cookies are out: false if it is none of theirs. *made: the connection, with a reference
- * for the caller; NULL when there is no room for it now: the peer sends its text again, and that is as good. [L] of l
+ * An ACK for no connection, while cookies are out: false if it is none of theirs. *made: the connection, with a
+ * reference for the caller; NULL when there is no room for it now: the peer sends its text again, and that is as good.
+ * [L] of l
  */
 static bool cookie_arrives(struct tcp_conn *l, const struct pkt *p, const struct tcp_header *th, u64 now,
 			   struct tcp_conn **made)

@@ -5,8 +5,8 @@
  * The send queue is a list of packets of at most one segment each, from tx_head (oldest not acknowledged) over tx_next
  * (first never sent) to tx_tail. Where the text of a packet lies is in its notes; what is in front of it is room for
  * headers, written anew at each transmission. A packet is given to the device with a reference of its own; while the
- * device still has it, the room is the device's (PKT_OWN_HEADROOM), only the notes may change, and a retransmission is a
- * copy.
+ * device still has it, the room is the device's (PKT_OWN_HEADROOM), only the notes may change, and a retransmission is
+ * a copy.
  *
  * To a card that cuts large packets into segments itself, full segments that may go together are given together: the
  * packets of the queue become the pieces of one (PKT_GATHER), with the headers in front of the first.
@@ -394,8 +394,8 @@ static bool window_part(struct tcp_conn *c, struct pkt *p, struct tcp_tx *t, u32
 }
 
 /*
- * p, a full segment, may go: the last of those behind it that may go with it, as one packet. Only the last may be short.
- * flight: with p. [L]
+ * p, a full segment, may go: the last of those behind it that may go with it, as one packet. Only the last may be
+ * short. flight: with p. [L]
  */
 static noinline struct pkt *together_until(struct tcp_conn *c, struct pkt *p, u32 flight, bool all)
 {

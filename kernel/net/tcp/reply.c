@@ -1,6 +1,6 @@
 /*
- * Segments that no connection sends: resets for what belongs nowhere (RFC 9293, 3.10.7.1), SYN-ACKs of requests, ACKs of
- * TIME-WAIT. input.c, listen.c and timewait.c say what goes in.
+ * Segments that no connection sends: resets for what belongs nowhere (RFC 9293, 3.10.7.1), SYN-ACKs of requests, ACKs
+ * of TIME-WAIT. input.c, listen.c and timewait.c say what goes in.
  */
 #include "base/string.h"
 #include "net/ip_internal.h"

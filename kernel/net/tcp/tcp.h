@@ -146,7 +146,8 @@ struct tcp_segment {			/* one that arrived */
 
 /* ---- connections ---------------------------------------------------------- */
 
-enum tcp_timer { TCP_TIMER_RETRANSMIT, TCP_TIMER_DELACK, TCP_TIMER_KEEPALIVE, TCP_TIMER_CLOSE /* orphans */, TCP_TIMERS };
+enum tcp_timer { TCP_TIMER_RETRANSMIT, TCP_TIMER_DELACK, TCP_TIMER_KEEPALIVE, TCP_TIMER_CLOSE /* orphans */,
+	TCP_TIMERS };
 
 /* What the retransmission timer runs for: the timeout; a probe of the tail (RFC 8985, 7); the end of patience with what
  * seems only reordered (RFC 8985, 6.2). */
@@ -262,7 +263,10 @@ struct tcp_conn {
 
 static inline struct tcp_conn *tcp_of(struct socket *s) { return (struct tcp_conn *)s; }
 static inline struct socket *tcp_socket(struct tcp_conn *c) { return &c->inet.s; }
-static inline bool tcp_state_in(const struct tcp_conn *c, u32 states) { return STATE_BIT(READ_ONCE(c->state)) & states; }
+static inline bool tcp_state_in(const struct tcp_conn *c, u32 states)
+{
+	return STATE_BIT(READ_ONCE(c->state)) & states;
+}
 /* Bytes that a reader could have; the FIN is none. */
 static inline u32 tcp_readable(const struct tcp_conn *c)
 {
@@ -313,7 +317,8 @@ struct tcp_conn *tcp_listener_find(be32 local, be16 port, const struct netif *ni
 /* Fill in what follows from addresses and options: prediction, header words, segment size. [L], or unshared. */
 void tcp_conn_prepare(struct tcp_conn *c);
 void tcp_set_state(struct tcp_conn *c, u8 state);	/* [L] */
-/* The connection is over: out of the tables, queues and timers gone, everybody woken. error: positive errno, or 0. [L] */
+/* The connection is over: out of the tables, queues and timers gone, everybody woken. error: positive errno, or 0.
+ * [L] */
 void tcp_done(struct tcp_conn *c, int error);
 /* That, with an RST to the peer if the state wants one. [L] */
 void tcp_abort(struct tcp_conn *c, int error);
@@ -441,8 +446,8 @@ static inline void tcp_timer_start(struct tcp_conn *c, enum tcp_timer which, u64
 }
 static inline void tcp_timer_stop(struct tcp_conn *c, enum tcp_timer which) { c->due[which] = 0; }
 void tcp_timer_end(struct tcp_conn *c);		/* none is wanted any more [L] */
-/* From now, something is in flight: when it is to be looked after. The tail of several segments is probed after two round
- * trips, as nothing that follows would show its loss; else it is the timeout. [L] */
+/* From now, something is in flight: when it is to be looked after. The tail of several segments is probed after two
+ * round trips, as nothing that follows would show its loss; else it is the timeout. [L] */
 static inline void tcp_rtx_start(struct tcp_conn *c, u64 now)
 {
 	u64 delay = c->rto;
