@@ -8,7 +8,8 @@
  * All that firmware lists are used, unless maxcpus= says less.
  *
  * A CPU that does not come in time is left out, with what was made for it: it
- * may still come, and then turns itself off.
+ * may still come, and then turns itself off. So is one that firmware starts in no way that is known here, which are
+ * PSCI and a release address ("spin-table").
  */
 #include "cpus.h"
 #include "arch/arm64/cpu.h"
@@ -16,6 +17,7 @@
 #include "arch/arm64/smp.h"
 #include "arch/arm64/upcall.h"
 #include "base/errno.h"
+#include "base/printf.h"
 #include "base/string.h"
 #include "core/clock.h"
 #include "core/log.h"
@@ -23,6 +25,7 @@
 #include "core/percpu.h"
 #include "fw/platform.h"
 #include "irq/irq.h"
+#include "mm/kmap.h"
 #include "mm/page.h"
 #include "mm/slab.h"
 #include "sched/sched.h"
@@ -110,22 +113,83 @@ static struct cpu *cpu_make(u32 number)
 	return c;
 }
 
-/* True: it runs, as the next number. */
-static bool cpu_start(u64 mpidr)
+/* The word that a CPU looks at, in memory that firmware keeps for it or in none of ours. NULL: there can't be one. */
+static u64 *release_map(u64 phys, const char *name)
 {
-	u32 number = cpus_present;
-	struct cpu *c = cpu_make(number);
-	s64 err;
+	if (!phys || phys % sizeof(u64))
+		return NULL;
+	if (!page_is_ram(phys >> PAGE_SHIFT))
+		return mmio_map_found(phys, sizeof(u64), 0, name);
+	return phys_to_page(phys)->state == PAGE_RESERVED ? phys_to_virt(phys) : NULL;
+}
 
+/* 0: it was told to start, or an error with a message. */
+static int cpu_release(const struct platform_cpu *p, struct smp_start *s)
+{
+	char name[24];
+	u64 *release;
+
+	snprintf(name, sizeof(name), "CPU %llx", (unsigned long long)p->mpidr);
+	release = release_map(p->release_addr, name);
+	if (!release) {
+		log_err("%s: its release address %#llx cannot be one; the machine goes on without it", name,
+			(unsigned long long)p->release_addr);
+		return -EINVAL;
+	}
+	smp_release_cpu(p->mpidr, release, s);
+	if (!page_is_ram(p->release_addr >> PAGE_SHIFT))
+		mmio_unmap(release, sizeof(u64));
+	return 0;
+}
+
+static int cpu_psci(const struct platform_cpu *p, struct smp_start *s)
+{
+	s64 err = smp_start_cpu(p->mpidr, s);
+
+	if (err)
+		log_err("CPU %llx: firmware does not start it (PSCI error %lld)", (unsigned long long)p->mpidr, (long long)err);
+	return err ? -EINVAL : 0;
+}
+
+static const struct start_method {
+	const char *name;
+	int (*start)(const struct platform_cpu *p, struct smp_start *s);
+} methods[] = { { "psci", cpu_psci }, { "spin-table", cpu_release } };
+
+/* How firmware starts it. NULL with a message: in no way that is known. */
+static const struct start_method *cpu_method(const struct platform_cpu *p)
+{
+	for (u32 i = 0; p->enable_method && i < ARRAY_SIZE(methods); i++) {
+		if (strcmp(p->enable_method, methods[i].name) != 0)
+			continue;
+		if (methods[i].start != cpu_psci || psci_present())
+			return &methods[i];
+		log_err("CPU %llx: firmware offers no PSCI to start it; the machine goes on without it",
+			(unsigned long long)p->mpidr);
+		return NULL;
+	}
+	log_err("CPU %llx: firmware starts it by \"%s\", which is not known; the machine goes on without it",
+		(unsigned long long)p->mpidr, p->enable_method ? p->enable_method : "");
+	return NULL;
+}
+
+/* True: it runs, as the next number. */
+static bool cpu_start(const struct platform_cpu *p)
+{
+	const struct start_method *method = cpu_method(p);
+	u32 number = cpus_present;
+	u64 mpidr = p->mpidr;
+	struct cpu *c;
+
+	if (!method)
+		return false;
+	c = cpu_make(number);
 	if (!c) {
 		log_err("CPU %llx: no memory for it", (unsigned long long)mpidr);
 		return false;
 	}
-	err = smp_start_cpu(mpidr, &c->start);
-	if (err) {
-		log_err("CPU %llx: firmware does not start it (PSCI error %lld)", (unsigned long long)mpidr, (long long)err);
+	if (method->start(p, &c->start))
 		return false;
-	}
 	wait_event_deadline(&came, atomic_load(&c->state) != CPU_AWAITED, clock_ns() + START_NS);
 	if (atomic_cas(&c->state, (u32)CPU_AWAITED, (u32)CPU_GIVEN_UP)) {
 		log_err("CPU %llx: it did not come up; the machine goes on without it", (unsigned long long)mpidr);
@@ -150,16 +214,12 @@ void cpus_start(void)
 		return;
 	if (platform.cpu_count > MAX_CPUS && limit == MAX_CPUS)
 		log_warn("%u CPUs, of which %u can be used", platform.cpu_count, MAX_CPUS);
-	if (!psci_present()) {
-		log_warn("%u CPUs, but firmware offers no PSCI to start them: one is used", platform.cpu_count);
-		return;
-	}
 	if (slab_cpus_prepare(listed)) {
 		log_err("no memory for more CPUs than one");
 		return;
 	}
 	for (u32 i = 0; i < platform.cpu_count && cpus_present < listed; i++)
 		if (platform.cpus[i].mpidr != self)
-			cpu_start(platform.cpus[i].mpidr);
+			cpu_start(&platform.cpus[i]);
 	log_info("%u CPUs", cpus_present);
 }

@@ -66,7 +66,7 @@ static const u8 *madt_next(struct madt *m, const u8 *p, bool quiet)
 	return NULL;
 }
 
-/* 5.2.12.14: flags 12, GICC 32, redistributor 60, MPIDR 68. */
+/* 5.2.12.14: flags 12, parking protocol 16, parked address 24, GICC 32, redistributor 60, MPIDR 68. */
 static void read_gicc(struct madt *m, const u8 *p)
 {
 	u32 flags = get_unaligned_le32(p + 12);
@@ -81,7 +81,10 @@ static void read_gicc(struct madt *m, const u8 *p)
 	/* Redistributors have regions of their own, or each CPU names its one. */
 	if (redist && !m->of_type[MADT_GICR])
 		platform.gic.redist[platform.gic.redist_count++] = (struct platform_range){ redist, GICV3_REDIST_SIZE };
-	platform.cpus[platform.cpu_count++] = (struct platform_cpu){ .mpidr = get_unaligned_le64(p + 68) };
+	platform.cpus[platform.cpu_count++] = (struct platform_cpu){
+		.mpidr = get_unaligned_le64(p + 68),
+		.enable_method = get_unaligned_le32(p + 16) && get_unaligned_le64(p + 24) ? "parking-protocol" : NULL,
+	};
 }
 
 static void madt_read(struct madt *m, const u8 *p)

@@ -209,6 +209,8 @@ static int read_cpu(struct dt_scan *s, const struct dt_node *n)
 	u32 count, cells = dt_u32(&cpus, "#address-cells", 2);
 	const fdt32_t *reg = dt_cells(n, "reg", &count);
 	const char *method = dt_string(n, "enable-method");
+	u32 release_cells;
+	const fdt32_t *release = dt_cells(n, "cpu-release-addr", &release_cells);
 
 	if (cells < 1 || cells > 2 || count < cells)
 		return broken(n, "a CPU needs a reg of one or two cells");
@@ -219,6 +221,7 @@ static int read_cpu(struct dt_scan *s, const struct dt_node *n)
 	platform.cpus[platform.cpu_count++] = (struct platform_cpu){
 		.mpidr = dt_number(reg, cells),
 		.enable_method = method ? kstrdup(method) : NULL,
+		.release_addr = release_cells == 1 || release_cells == 2 ? dt_number(release, release_cells) : 0,
 	};
 	return 0;
 }

@@ -11,7 +11,8 @@
 
 struct platform_range { u64 base, size; };
 
-struct platform_cpu { u64 mpidr; const char *enable_method; };
+/* enable_method in the device tree's words, "parking-protocol" from ACPI alone; NULL: firmware does not say. */
+struct platform_cpu { u64 mpidr; const char *enable_method; u64 release_addr; /* "spin-table": physical; 0: none */ };
 
 /* Requesters [rid_base, rid_base + count) are the device IDs from id_base on at the MSI controller ref. */
 #define PLATFORM_RIDS	0x10000u	/* requesters of a segment: bus, device, function */

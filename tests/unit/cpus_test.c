@@ -78,12 +78,21 @@ s64 smp_start_cpu(u64 mpidr, struct smp_start *s)
 	return 0;
 }
 
+/* The word that the CPUs of this machine wait at, if they do. */
+static u64 release_word;
+
+void smp_release_cpu(u64 mpidr, u64 *release, struct smp_start *s)
+{
+	EXPECT(release == &release_word);
+	fates[mpidr].start = s;
+}
+
 static void machine(u32 count)
 {
 	static struct platform_cpu cpus[80];
 
 	for (u32 i = 0; i < ARRAY_SIZE(cpus); i++) {
-		cpus[i].mpidr = i;
+		cpus[i] = (struct platform_cpu){ .mpidr = i, .enable_method = "psci" };
 		fates[i].fate = COMES;
 		fates[i].start = NULL;
 	}
@@ -173,5 +182,35 @@ TEST(firmware_without_psci)
 	psci_there = false;
 	cpus_start();
 	EXPECT_EQ(cpus_present, 1u);
-	EXPECT(host_log_has("firmware offers no PSCI to start them: one is used"));
+	EXPECT(host_log_has("CPU 1: firmware offers no PSCI to start it; the machine goes on without it"));
+	EXPECT(host_log_has("CPU 3: firmware offers no PSCI to start it; the machine goes on without it"));
+}
+
+TEST(by_a_release_address)
+{
+	machine(4);
+	psci_there = false;
+	for (u32 i = 1; i < 4; i++) {
+		platform.cpus[i].enable_method = "spin-table";
+		platform.cpus[i].release_addr = (u64)&release_word;
+	}
+	fates[2].fate = NEVER_COMES;
+	cpus_start();
+	EXPECT_EQ(cpus_present, 3u);
+	EXPECT(host_log_has("CPU 2: it did not come up; the machine goes on without it"));
+}
+
+TEST(in_no_way_that_is_known)
+{
+	machine(6);
+	platform.cpus[1].enable_method = "parking-protocol";
+	platform.cpus[2].enable_method = NULL;
+	platform.cpus[3].enable_method = platform.cpus[4].enable_method = "spin-table";
+	platform.cpus[4].release_addr = (u64)&release_word + 4;
+	cpus_start();
+	EXPECT_EQ(cpus_present, 2u);
+	EXPECT(host_log_has("CPU 1: firmware starts it by \"parking-protocol\", which is not known; the machine goes on without it"));
+	EXPECT(host_log_has("CPU 2: firmware starts it by \"\", which is not known"));
+	EXPECT(host_log_has("CPU 3: its release address 0 cannot be one"));
+	EXPECT(host_log_has("CPU 4: its release address 0x"));
 }

@@ -2,10 +2,11 @@
 """Several CPUs: they come up, work at the same time, and see one memory."""
 import os
 import re
+import struct
 import tempfile
 
 from devicetree import device_tree
-from vmtest import Vm, main, only_ours
+from vmtest import Vm, main, only_ours, qemu
 
 SEED = int(os.environ.get("DUNLIN_SEED") or 20261121)
 STORMS = "threads executions signals pipes descriptors_on_the_way terminals connections killed_at_any_moment"
@@ -84,6 +85,84 @@ def test_a_cpu_that_does_not_come():
             vm.wait(r"CPU 7: firmware does not start it \(PSCI error -\d+\)")
             vm.boot()
             assert vm.run("nproc") == "2\n"
+
+
+def spin_table_loader(folder, call=0xd503201f, shared=False):
+    """A boot loader, made of machine code at 0x40080000: the other three CPUs of a machine come from PSCI and wait at a word
+    from 0x40080100 on, each at its own or all at one; the first goes on in the kernel at 0x40200000, and the tree that it
+    has from QEMU, which always tells of PSCI, does so no more. call: how PSCI is called; a nop, and the others stay off."""
+    code = [0x14000010,                                     # b 0x40
+            *[0] * 13, 0x644d5241, 0,                       # an image, says the word at 0x38
+            0xaa0003f3,                                     # 0x40: mov x19, x0: the device tree
+            0x52a02004, 0x528e6e05, 0x72ad2c65,             # mov w4, #0x01000000: a node; mov w5, "psci"
+            0xb8404402, 0xb9400003,                         # 0x50: ldr w2, [x0], #4; ldr w3, [x0]
+            0x6b04005f, 0x7a450060, 0x54ffff81,             # cmp w2, w4; ccmp w3, w5, #0, eq; b.ne 0x50
+            0x110004a5, 0xb9000005,                         # add w5, w5, #1; str w5, [x0]: "qsci"
+            0x100004b4,                                     # adr x20, 0x100: the words
+            0xd2800035,                                     # mov x21, #1
+            0x52800060, 0x72b88000,                         # 0x74: mov w0, #0xc4000003: CPU_ON
+            0xaa1503e1, 0x10000142, 0xaa1403e3,             # mov x1, x21; adr x2, 0xa8; mov x3, x20
+            call,
+            0x91000294 if shared else 0x91002294,           # add x20, x20, #0 or #8
+            0x910006b5, 0xf10012bf, 0x54fffee3,             # add x21, x21, #1; cmp x21, #4; b.lo 0x74
+            0xaa1303e0, 0xd2a80401, 0xd61f0020,             # mov x0, x19; mov x1, #0x40200000; br x1
+            0xd503205f, 0xf9400001, 0xb4ffffc1,             # 0xa8: wfe; ldr x1, [x0]; cbz x1, 0xa8
+            0xaa1f03e0, 0xd61f0020]                         # mov x0, xzr; br x1
+    path = os.path.join(folder, "loader")
+    with open(path, "wb") as f:
+        f.write(struct.pack(f"<{len(code)}I", *code).ljust(0x1000, b"\0"))
+    return path
+
+
+def kernel_at(address):
+    """QEMU's arguments for a kernel that something else starts."""
+    kernel = os.environ.get("DUNLIN_TEST_KERNEL") or qemu.built("debug", "Image")
+    return ["-device", f"loader,file={kernel},addr={address:#x},force-raw=on"]
+
+
+def cpu(n, *properties):
+    return [(kind, f"/cpus/cpu@{n}", *words) for kind, *words in properties]
+
+
+def test_cpus_that_wait_at_an_address():
+    """Firmware without PSCI, the CPUs in its spin table, at EL1 and EL2, each with a word of its own or all with one."""
+    for call, shared, machine in ((0xd4000002, False, {}),                                      # hvc #0
+                                  (0xd4000003, True, {"machine": "virtualization=on", "gic": "3"})):     # smc #0
+        with tempfile.TemporaryDirectory() as d:
+            kept, pen = "/reserved-memory", "/reserved-memory/pen@40080000"
+            edits = [("-c", kept), ("-t x", kept, "#address-cells", "2"), ("-t x", kept, "#size-cells", "2"), ("", kept, "ranges"),
+                     ("-c", pen), ("-t x", pen, "reg", *"0 40080000 0 1000".split())]
+            for n in (1, 2, 3):
+                word = 0x40080100 if shared else 0x400800f8 + 8 * n
+                edits += cpu(n, ("-t s", "enable-method", "spin-table"), ("-t x", "cpu-release-addr", "0", f"{word:x}"))
+            tree = device_tree(d, *edits, cpus=4, gic=machine.get("gic", "2"))
+            with Vm(net="none", smp="4", kernel=spin_table_loader(d, call, shared), **machine,
+                    args=["-dtb", tree, *kernel_at(0x40200000)]) as vm:
+                vm.boot()
+                assert vm.run("nproc") == "4\n"
+                assert vm.run("for c in 0 1 2 3; do taskset -c $c sh -c 'set -- $(cat /proc/self/stat); echo ${39}'; done") \
+                    == "0\n1\n2\n3\n"
+
+
+def test_cpus_that_start_in_no_known_way():
+    """Each is named with the reason, and the machine goes on with those that come."""
+    only_ours()
+    with tempfile.TemporaryDirectory() as d:
+        release = ("-t x", "cpu-release-addr", "0")
+        tree = device_tree(
+            d, *cpu(1, ("-t s", "enable-method", "acme,smp")), *cpu(2, ("-d", "enable-method")),
+            *cpu(4, ("-t s", "enable-method", "spin-table")),
+            *cpu(5, ("-t s", "enable-method", "spin-table"), (*release, "50000000")),      # memory that is anybody's
+            *cpu(6, ("-t s", "enable-method", "spin-table"), (*release, "40000004")),
+            *cpu(7, ("-t s", "enable-method", "spin-table"), (*release, "8100000")), cpus=8)
+        with Vm(net="none", smp="8", kernel=spin_table_loader(d), args=["-dtb", tree, *kernel_at(0x40200000)]) as vm:
+            for said in (r'CPU 1: firmware starts it by "acme,smp", which is not known', r'CPU 2: firmware starts it by "", which',
+                         r"CPU 3: firmware offers no PSCI to start it", r"CPU 4: its release address 0 cannot be one",
+                         r"CPU 5: its release address 0x50000000 cannot be one", r"CPU 6: its release address 0x40000004 cannot",
+                         r"CPU 7: there is nothing at 0x8100000"):
+                vm.wait(said)
+            vm.boot()
+            assert vm.run("nproc") == "1\n"
 
 
 def test_a_cpu_that_no_interrupt_reaches():

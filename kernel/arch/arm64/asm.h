@@ -35,6 +35,7 @@
 #define SMP_ROOTS	0
 #define SMP_STACK	16
 #define SMP_PERCPU	32
+#define SMP_MPIDR	48
 
 #ifdef __ASSEMBLER__
 /* An access at `from` that may fault: go on at `to`. */

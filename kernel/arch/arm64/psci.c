@@ -51,7 +51,8 @@ bool psci_present(void)
 
 void psci_cpu_off(void)
 {
-	psci_call(PSCI_CPU_OFF, 0, 0, 0);
+	if (present)
+		psci_call(PSCI_CPU_OFF, 0, 0, 0);
 	for (;;)
 		__asm__ volatile("wfi");
 }

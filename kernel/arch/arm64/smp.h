@@ -13,8 +13,13 @@ struct smp_start {
 	struct thread *idle;
 	u64 percpu;			/* distance of its per-CPU variables */
 	void *arg;			/* for secondary_entry */
+	u64 mpidr;			/* who is meant, for who comes by a release address */
 };
 
 /* Have the CPU with this affinity begin in secondary_entry(s->arg); s stays until it does. 0 or a negative PSCI error:
- * it does not start. The other fields of s but the roots are the caller's. Process context. */
+ * it does not start. The other fields of s but the roots and mpidr are the caller's. Process context. */
 s64 smp_start_cpu(u64 mpidr, struct smp_start *s);
+
+/* The same for a CPU that waits until the word at `release` is an address (Devicetree Specification 3.8.1, "spin-table"); others
+ * may wait for the same word. s stays for good: it may come at any time. Process context. */
+void smp_release_cpu(u64 mpidr, u64 *release, struct smp_start *s);

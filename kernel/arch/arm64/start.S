@@ -70,6 +70,23 @@ boot_primary:
 	br	x0			// upper_primary
 
 /*
+ * Another CPU, let go from its release address (smp.c) with the MMU off, at EL1 or EL2. It waits until the structure that
+ * is shown is its own; one that the boot CPU no longer waits for stays here.
+ */
+	.globl	secondary_pen
+secondary_pen:
+	mrs	x3, mpidr_el1
+	ldr	x4, =0xff00ffffff	// the affinity, as cpu_affinity
+	and	x3, x3, x4
+1:	adrp	x0, released
+	ldr	x0, [x0, :lo12:released]
+	ldr	x4, [x0, #SMP_MPIDR]
+	cmp	x3, x4
+	b.eq	secondary_start
+	wfe
+	b	1b
+
+/*
  * Another CPU, started by PSCI (smp.c) with the MMU off. x0: physical address of its struct smp_start.
  */
 	.globl	secondary_start

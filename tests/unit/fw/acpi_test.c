@@ -273,6 +273,33 @@ TEST(the_shape_of_parallels)
 	forget();
 }
 
+/* CPUs that are started by the parking protocol, or in no way that is told of, are listed as such; PSCI comes first. */
+TEST(without_psci)
+{
+	struct bytes m;
+
+	for (u16 psci = 0; psci < 2; psci++) {
+		rom_begin();
+		madt_begin(&m);
+		madt_gicd(&m, 0x8000000, 2);
+		for (u32 i = 0; i < 3; i++) {
+			madt_gicc(&m, i, 1, 0x8010000, 0, i);
+			if (i == 1)
+				madt_parked(&m, 0x43210000);
+		}
+		madt_add(&m);
+		gtdt_add(2);
+		fadt_add(asl_add("DSDT", 2, false, ""), psci);
+		root_add(true, false);
+		REQUIRE(platform_from_acpi(rsdp_at) == 0);
+		REQUIRE(platform.cpu_count == 3);
+		EXPECT_EQ(platform.psci.present, psci);
+		EXPECT_STR(platform.cpus[1].enable_method, psci ? "psci" : "parking-protocol");
+		EXPECT(psci ? !strcmp(platform.cpus[2].enable_method, "psci") : !platform.cpus[2].enable_method);
+		forget();
+	}
+}
+
 /* Several ITSs and hosts, redistributor regions, requesters by way of an SMMU. */
 TEST(the_shape_of_fusion_with_two_hosts)
 {

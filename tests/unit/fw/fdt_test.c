@@ -64,7 +64,8 @@ static void forget(void)
 	"reserved-memory { #address-cells = <2>; #size-cells = <2>; ranges; secure@50000000 { reg = <0 0x50000000 0 0x1000>; }; };\n"
 #define CPUS "cpus { #address-cells = <1>; #size-cells = <0>; cpu@0 { device_type = \"cpu\"; reg = <0>; };\n" \
 	"cpu@101 { device_type = \"cpu\"; reg = <0x101>; enable-method = \"psci\"; };\n" \
-	"cpu@102 { device_type = \"cpu\"; reg = <0x102>; status = \"disabled\"; }; cpu-map { }; };\n"
+	"cpu@102 { device_type = \"cpu\"; reg = <0x102>; status = \"disabled\"; }; cpu-map { };\n" \
+	"cpu@103 { device_type = \"cpu\"; reg = <0x103>; enable-method = \"spin-table\"; cpu-release-addr = <0x1 0x2008>; }; };\n"
 #define PSCI "psci { compatible = \"arm,psci-1.0\", \"arm,psci\"; method = \"hvc\"; };\n"
 #define GICV2 "gic: intc@8000000 { compatible = \"arm,cortex-a15-gic\"; #interrupt-cells = <3>; interrupt-controller;\n" \
 	"#address-cells = <2>; #size-cells = <2>; ranges; reg = <0 0x8000000 0 0x10000>, <0 0x8010000 0 0x10000>;\n" \
@@ -102,9 +103,12 @@ TEST(every_field_of_a_board)
 	EXPECT_EQ(platform.initrd.size, 0x123456ull);
 	EXPECT_EQ(platform.rng_seed_len, 8u);
 	EXPECT_EQ(platform.rng_seed[7], 0x77);
-	EXPECT_EQ(platform.cpu_count, 2u);
+	EXPECT_EQ(platform.cpu_count, 3u);
 	EXPECT_EQ(platform.cpus[1].mpidr, 0x101ull);
 	EXPECT_STR(platform.cpus[1].enable_method, "psci");
+	EXPECT_STR(platform.cpus[2].enable_method, "spin-table");
+	EXPECT_EQ(platform.cpus[2].release_addr, 0x100002008ull);
+	EXPECT_EQ(platform.cpus[1].release_addr, 0ull);
 	EXPECT_EQ(platform.gic.version, 2);
 	EXPECT_EQ(platform.gic.dist.base, 0x8000000ull);
 	EXPECT_EQ(platform.gic.cpu.base, 0x8010000ull);

@@ -158,6 +158,13 @@ static void madt_gicc(struct bytes *b, u32 uid, u32 flags, u64 gicc, u64 gicr, u
 	b64(b, gicr); b64(b, mpidr); b32(b, 0);
 }
 
+/* The GICC that was added last: its CPU waits in a mailbox at this address (the parking protocol). */
+static void madt_parked(struct bytes *b, u64 mailbox)
+{
+	put_unaligned_le32(1, b->at + b->used - 80 + 16);
+	put_unaligned_le64(mailbox, b->at + b->used - 80 + 24);
+}
+
 static void madt_gicd(struct bytes *b, u64 base, u8 version)
 {
 	b8(b, 12); b8(b, 24); b16(b, 0); b32(b, 0); b64(b, base); b32(b, 0); b32(b, version);
