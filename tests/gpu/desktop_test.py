@@ -172,12 +172,16 @@ def by_mouse(d):
     d.heard("red", f"button {LEFT} 0")
     d.until(lambda p: p.at(red[0] + 50, red[1] + 80) == RED)
 
-    # Minimised by its frame's button, brought back by the task bar's, which is the first.
+    # Minimised by its frame's button or the task bar's, which is the first, and brought back by that.
     d.frame_button(red, "minimise")
-    d.gone(RED)
-    d.click(120, SCREEN[1] - BAR // 2)
-    d.box(RED, red)
-    d.heard("red", "focus 1")
+    for again in True, False:
+        d.gone(RED)
+        d.heard("red", "focus 0")
+        d.click(120, SCREEN[1] - BAR // 2)
+        d.box(RED, red)
+        d.heard("red", "focus 1")
+        if again:
+            d.click(120, SCREEN[1] - BAR // 2)
 
     # Maximised, and back.
     d.frame_button(red, "maximise")
@@ -366,13 +370,23 @@ def dragged(d):
 
 
 def popups(d):
+    """A press outside of them ends them: on the wallpaper, on another client's window."""
     red = d.start("red", RED)
-    d.click(red[0] + 20, red[1] + 20, "right")
-    d.heard("red", "popup 1")
-    d.box(0xffffff & ~RED)
-    d.click(5, 5)
-    d.heard("red", "popup 0")
-    d.gone(0xffffff & ~RED)
+    d.drag(red[0] + 40, red[1] - TITLE // 2, 50, 40)
+    red = d.until(lambda p: (b := p.box(RED)) and b[0] < 50 and b)
+    blue = d.start("blue", BLUE)
+    d.drag(blue[0] + 40, blue[1] - TITLE // 2, 400, 240)
+    blue = d.until(lambda p: (b := p.box(BLUE)) and b[0] == 360 and b)
+    for x, y in (5, 5), (blue[0] + 100, blue[1] + 100):
+        d.click(red[0] + 20, red[1] + 20, "right")
+        d.heard("red", "popup 1")
+        d.box(0xffffff & ~RED)
+        d.click(x, y)
+        d.heard("red", "popup 0")
+        d.gone(0xffffff & ~RED)
+    # That is all that such a press does: the keyboard is the window's again whose popup it was.
+    d.press("a")
+    d.heard("red", "key 30 1")
 
 
 def clients(d):

@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 """user/libwin's windows and the small programs over it, on bwm: what is shown, what events come, what is left."""
-from desktop import Desktop
-from gputest import linux_kernel, main, qemu
-from vmtest import key
+import shlex
+
+from desktop import HEIGHT, WIDTH, Desktop
+from gputest import linux_kernel, main, only_ours, qemu
+from vmtest import Person, key
 
 WINDOWS = qemu.built("gpu", "windows")
-PROGRAMS = {"bounce": (0x101822, 480 * 360), "btop": (0x14181f, 400 * 320), "blog": (0x12151a, 720 * 420)}
+PROGRAMS = {"bounce": (0x101822, 480 * 360), "btop": (0x14181f, 400 * 320), "blog": (0x12151a, 720 * 420),
+            "wincheck": (0x171b20, 560 * 620)}
+RED, GREEN, LEFT, MIDDLE = 0xff0000, 0x00ff00, 0x110, 0x112
 
 
 def desktop(**options):
@@ -27,9 +31,19 @@ def press(vm, *names):
         vm.qmp("input-send-event", events=[key(name, False)])
 
 
-def until(vm, line):
-    """Wait for a line of what the program says."""
-    vm.run(f"until grep -q \"{line}\" /tmp/out; do kill -0 $program || {{ cat /tmp/out; exit 1; }}; usleep 10000; done", 120)
+def until(vm, line, count=1):
+    """Wait for so many lines like this of what the program says."""
+    vm.run(f"(until [ $(grep -c {shlex.quote(line)} /tmp/out) -ge {count} ]; do "
+           "kill -0 $program || { cat /tmp/out; exit 1; }; usleep 10000; done)", 120)
+
+
+def corner(screen, colour):
+    """Where the first pixel of this colour is, row by row; None: nowhere."""
+    pixel, at = colour.to_bytes(3, "big"), -1
+    while (at := bytes(screen.pixels).find(pixel, at + 1)) >= 0:
+        if at % 3 == 0:
+            return at // 3 % screen.width, at // 3 // screen.width
+    return None
 
 
 def window(drawn, **options):
@@ -38,8 +52,8 @@ def window(drawn, **options):
         until(d.vm, "^drawn by " + drawn)
         until(d.vm, "^drew 0,0 200x100")
         # Its middle is 100x50 of green, the rest red.
-        counts = colours(d.when(lambda screen: 0x00ff00 in colours(screen), "no window is shown"))
-        assert counts[0x00ff00] == 5000 and counts[0xff0000] > 14000, counts
+        counts = colours(d.when(lambda screen: GREEN in colours(screen), "no window is shown"))
+        assert counts[GREEN] == 5000 and counts[RED] > 14000, counts
         d.vm.run("kill $program; wait $program || true")
 
 
@@ -62,11 +76,66 @@ def test_keys_and_pasting():
         press(d.vm, "a")
         until(d.vm, "^key 61 'a' down mods 0")
         press(d.vm, "c")
-        until(d.vm, "^key 63 '' up")
+        until(d.vm, "^copied 'some text'")
         press(d.vm, "v")
         until(d.vm, "^pasted 'some text'")
         press(d.vm, "q")
         d.vm.run("wait $program; tail -n 1 /tmp/out | grep done")
+
+
+def pointed(**options):
+    """What the pointer does in a window, what is pasted from another program's, and that it is to be closed."""
+    with desktop(**options) as d:
+        person = Person(d.vm, WIDTH, HEIGHT)
+        d.vm.run("windows show >/tmp/first 2>&1 & first=$!")
+        d.when(lambda screen: corner(screen, RED), "no window is shown")
+        press(d.vm, "s")
+        d.vm.run("(until grep -q \"^copied 'what is marked'\" /tmp/first; do kill -0 $first || exit 1; usleep 10000; done)")
+        d.vm.run("windows show >/tmp/out 2>&1 & program=$!")
+        until(d.vm, "^focus 1")
+        press(d.vm, "p")
+        until(d.vm, "^pasted 'what is marked'")
+        d.vm.run("kill -9 $first; wait $first || true")
+        alone = d.when(lambda screen: colours(screen).get(GREEN) == 5000, "the first window stays")
+        x, y = corner(alone, GREEN)
+        x, y = x - 50, y - 25       # the window's own: its middle is green
+        person.point(x + 30, y + 20)
+        until(d.vm, "^pointer 30 20")
+        person.click(x + 31, y + 21)
+        until(d.vm, f"^button {LEFT:x} 1 at 31 21")
+        until(d.vm, f"^button {LEFT:x} 0 at 31 21")
+        person.button("wheel-down", True)
+        until(d.vm, "^wheel 0 1 mods 0")
+        person.hold("shift")
+        person.button("wheel-up", True)
+        until(d.vm, "^wheel 0 -1 mods 1")
+        person.let_go("shift")
+        press(d.vm, "s")
+        until(d.vm, "^copied 'what is marked'")
+        person.click(x + 31, y + 21, "middle")
+        until(d.vm, f"^button {MIDDLE:x} 1")
+        until(d.vm, "^pasted 'what is marked'", 2)
+        # A button that is held keeps the pointer; then it is gone.
+        person.button("left", True)
+        person.point(x + 40, y + 200)
+        until(d.vm, "^pointer 40 200")
+        person.button("left", False)
+        until(d.vm, "^out")
+        person.press("alt", "f4")
+        until_ended(d, "close")
+
+
+def until_ended(d, line):
+    """The program ends by itself, and this is one of its last lines."""
+    assert line in d.vm.run("wait $program; tail -n 3 /tmp/out", 120).split(), d.vm.run("cat /tmp/out")
+
+
+def test_the_pointer_by_the_gpu():
+    pointed()
+
+
+def test_the_pointer_by_the_cpu():
+    pointed(gpu="2d")
 
 
 def test_a_thousand_windows():
@@ -78,6 +147,127 @@ def test_a_thousand_windows():
         after = d.counters()
         for name in ("contexts", "objects", "framebuffers"):
             assert after[name] == before[name], (name, before, after)
+
+
+# ---- the programs --------------------------------------------------------------------------------
+
+def started(d, command):
+    """A program, whose talk with the compositor is in /tmp/out, and the picture in which its window is seen."""
+    background, size = PROGRAMS[command.split()[0]]
+    d.vm.run(f"WAYLAND_DEBUG=1 {command} >/tmp/out 2>&1 & program=$!")
+    picture = d.when(lambda screen: colours(screen).get(background, 0) > size // 3, command)
+    until(d.vm, "wl_keyboard@[0-9]*.enter")
+    return picture
+
+
+def titled(d, title):
+    until(d.vm, f'set_title("{title}")')
+
+
+def test_bounce():
+    """+ and - make it faster and slower, space stops it: then it draws no more. No pixel of it passes the CPU."""
+    only_ours()     # /proc/gpu
+    with desktop() as d:
+        started(d, "bounce")
+        titled(d, "bounce: speed 1.00")
+        until(d.vm, "wl_surface@[0-9]*.attach", 3)
+        before = d.counters()
+        until(d.vm, "wl_surface@[0-9]*.attach", 20)
+        after = d.counters()
+        assert (after["transfers"], after["bytes"]) == (before["transfers"], before["bytes"]), (before, after)
+        assert after["submits"] > before["submits"] + 10, (before, after)
+        press(d.vm, "kp_add")
+        titled(d, "bounce: speed 1.25")
+        press(d.vm, "equal")
+        titled(d, "bounce: speed 1.56")
+        for _ in range(3):
+            press(d.vm, "minus")
+        titled(d, "bounce: speed 0.80")
+        press(d.vm, "spc")
+        titled(d, "bounce: stopped")
+        idle(d)
+        d.vm.run(": >/tmp/out")
+        press(d.vm, "spc")
+        titled(d, "bounce: speed 0.80")
+        until(d.vm, "wl_surface@[0-9]*.attach", 5)
+        press(d.vm, "q")
+        d.vm.run("wait $program", 120)
+
+
+def idle(d):
+    """Wait until the program sleeps and draws nothing for as long as it is looked at: for good, if nothing is wrong."""
+    d.vm.run("sum() { grep ^voluntary /proc/$program/status; grep -c attach /tmp/out; }")
+    d.vm.run('(until before=$(sum); sleep 1; [ "$before" = "$(sum)" ]; do kill -0 $program || exit 1; done)', 120)
+
+
+def test_checks_in_a_window():
+    """Their results stay until the window is to be closed; until then nothing wakes the program but its user."""
+    with desktop() as d:
+        started(d, "wincheck fork pipe")
+        # All are done: the bar, of 536x10 with round ends, is full.
+        d.when(lambda screen: colours(screen).get(0x5fc37a, 0) > 5000, "not all have passed")
+        idle(d)
+        drawn = int(d.vm.run("grep -c attach /tmp/out"))
+        press(d.vm, "home")
+        until(d.vm, "attach", drawn + 1)
+        idle(d)
+        Person(d.vm, WIDTH, HEIGHT).press("alt", "f4")
+        until(d.vm, "xdg_toplevel@[0-9]*.close")
+        d.vm.run("wait $program", 120)
+        d.when(lambda screen: 0x5fc37a not in colours(screen), "the window stays")
+
+
+MATCH, CURRENT = 0x4a4420, 0x6a5c18     # behind the lines that blog has found
+
+
+def rows(screen, colour):
+    """The rows at which lines of this background begin."""
+    pixel = colour.to_bytes(3, "big") * 20
+    has = [pixel in screen.pixels[3 * y * screen.width:3 * (y + 1) * screen.width] for y in range(screen.height)]
+    return [y for y in range(1, screen.height) if has[y] and not has[y - 1]]
+
+
+def test_the_log():
+    """blog scrolls by keys and wheel, and finds what is searched for."""
+    with desktop() as d:
+        d.vm.run("for i in $(seq 200); do case $i in 80|82|120) echo needle ;; *) echo hay $i ;; esac >/dev/kmsg; done")
+        started(d, "blog")
+        person = Person(d.vm, WIDTH, HEIGHT)
+
+        def found(right, what):
+            """Where the line is that was found last, once that and those of the other lines found are right."""
+            screen = d.when(lambda screen: right(rows(screen, CURRENT), rows(screen, MATCH)), what)
+            return (rows(screen, CURRENT) or [None])[0]
+
+        press(d.vm, "slash", *"needle", "ret")
+        middle = found(lambda at, others: len(at) == 1 and not others, "the last one is not found")
+        person.button("wheel-down", True)
+        line = (middle - found(lambda at, others: at and at[0] < middle - 30, "it does not scroll down")) / 3
+        person.button("wheel-up", True)
+        found(lambda at, others: at == [middle], "it does not scroll up")
+        press(d.vm, "up")
+        found(lambda at, others: at and abs(at[0] - middle - line) <= 1, "it does not go a line up")
+        press(d.vm, "down")
+        found(lambda at, others: at == [middle], "it does not go a line down")
+        press(d.vm, "n")
+        found(lambda at, others: len(at) == len(others) == 1 and at > others, "not the one before")
+        press(d.vm, "n")
+        found(lambda at, others: len(at) == len(others) == 1 and at < others, "not the first one")
+        person.press("shift", "n")
+        found(lambda at, others: len(at) == len(others) == 1 and at > others, "not the next one")
+        for away, back in ("pgdn", ("n",)), ("home", ("shift", "n")):
+            press(d.vm, away)
+            found(lambda at, others: not at and not others, away)
+            person.press(*back)
+            found(lambda at, others: len(at) == len(others) == 1, f"back from {away}")
+        press(d.vm, "end")
+        found(lambda at, others: not at and not others, "end")
+        d.vm.run("echo a needle that comes late >/dev/kmsg")
+        found(lambda at, others: len(others) == 1, "the end is not followed")
+        press(d.vm, "esc")
+        found(lambda at, others: not at and not others, "it goes on to search")
+        press(d.vm, "q")
+        d.vm.run("wait $program", 120)
 
 
 def programs(**options):

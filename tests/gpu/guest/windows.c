@@ -4,14 +4,17 @@
  *     windows cycle COUNT     open so many windows, one after the other, each until its first frame was shown
  *     windows show            one of 200x100: red, its middle green; tells each event, and ends when it is to be closed
  *
- * It says by what it draws, and what it says last is "done".
+ * It says by what it draws, and what it says last is "done". c copies to the clipboard and s to the primary selection,
+ * which is told once the compositor knows; v pastes the one, and p or the middle button the other; q ends it.
  */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "libwin/window.h"
+#include <linux/input-event-codes.h>
+
+#include "libwin/wayland/desktop.h"
 
 enum { WIDTH = 200, HEIGHT = 100 };
 
@@ -66,33 +69,66 @@ static void cycle(void)
 	window_destroy(window);
 }
 
+/* The text is on offer, to us and all others, when this returns. */
+static void copy(struct window *window, enum window_selection which, const char *text)
+{
+	check("window_copy", window_copy(window, which, text, strlen(text)));
+	check("the compositor", wl_display_roundtrip(desktop->display));
+	printf("copied '%s'\n", text);
+}
+
+static void paste(struct window *window, enum window_selection which)
+{
+	printf("asked to paste: %d\n", window_paste(window, which));
+}
+
+static void pressed(struct window *window, uint32_t symbol)
+{
+	if (symbol == 'c')
+		copy(window, WINDOW_CLIPBOARD, "some text");
+	else if (symbol == 's')
+		copy(window, WINDOW_PRIMARY, "what is marked");
+	else if (symbol == 'v')
+		paste(window, WINDOW_CLIPBOARD);
+	else if (symbol == 'p')
+		paste(window, WINDOW_PRIMARY);
+}
+
+/* A line for each event. */
+static void tell(const struct window_event *e)
+{
+	switch (e->type) {
+	case WINDOW_DRAW: break;
+	case WINDOW_RESIZE: printf("resize %dx%d\n", e->width, e->height); break;
+	case WINDOW_CLOSE: printf("close\n"); break;
+	case WINDOW_FOCUS: printf("focus %d\n", e->on); break;
+	case WINDOW_KEY:
+		printf("key %x '%s' %s mods %x\n", e->symbol, e->text[0] >= ' ' ? e->text : "", e->on ? "down" : "up",
+			e->modifiers);
+		break;
+	case WINDOW_POINTER: printf("pointer %d %d\n", (int)e->x, (int)e->y); break;
+	case WINDOW_POINTER_OUT: printf("out\n"); break;
+	case WINDOW_BUTTON: printf("button %x %d at %d %d\n", e->button, e->on, (int)e->x, (int)e->y); break;
+	case WINDOW_WHEEL: printf("wheel %g %g mods %x\n", e->wheel_x, e->wheel_y, e->modifiers); break;
+	case WINDOW_PASTE: printf("pasted '%s'\n", e->bytes); break;
+	}
+}
+
 static void show(void)
 {
-	static const char *const names[] = {
-		"draw", "resize", "close", "focus", "key", "pointer", "out", "button", "wheel", "paste",
-	};
 	struct window_event event;
 	struct window *window;
 
 	check("window_create", window_create(desktop, WIDTH, HEIGHT, "show", "windows", NULL, &window));
 	do {
 		event = wait_event();
+		tell(&event);
 		if (event.type == WINDOW_DRAW)
 			draw(window);
-		else if (event.type == WINDOW_RESIZE)
-			printf("resize %dx%d\n", event.width, event.height);
-		else if (event.type == WINDOW_KEY)
-			printf("key %x '%s' %s mods %x\n", event.symbol, event.text[0] >= ' ' ? event.text : "",
-				event.on ? "down" : "up", event.modifiers);
-		else
-			printf("%s %d\n", names[event.type], event.on);
-		fflush(stdout);
-		if (event.type == WINDOW_KEY && event.on && event.symbol == 'c')
-			check("window_copy", window_copy(window, WINDOW_CLIPBOARD, "some text", 9));
-		if (event.type == WINDOW_KEY && event.on && event.symbol == 'v')
-			printf("asked to paste: %d\n", window_paste(window, WINDOW_CLIPBOARD));
-		if (event.type == WINDOW_PASTE)
-			printf("pasted '%s'\n", event.bytes);
+		else if (event.type == WINDOW_KEY && event.on)
+			pressed(window, event.symbol);
+		else if (event.type == WINDOW_BUTTON && event.on && event.button == BTN_MIDDLE)
+			paste(window, WINDOW_PRIMARY);
 		fflush(stdout);
 	} while (event.type != WINDOW_CLOSE && !(event.type == WINDOW_KEY && event.on && event.symbol == 'q'));
 	window_destroy(window);
