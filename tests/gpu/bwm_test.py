@@ -45,6 +45,12 @@ def layers(d):
     want = empty.copy()
     want.rect(B, B, 100, 300, 0xff123456)
     d.shows(want, "after a client's death")
+    two.do("scaled 0 2 160 240 ff102030", "part 0 20 40 60 80 ff808080")
+    want = empty.copy()
+    want.rect(B, B, 80, 120, 0xff102030)
+    want.rect(B + 10, B + 20, 30, 40, 0xff808080)
+    d.shows(want, "a buffer of twice the size")
+    two.do("scaled 0 1 100 300 ff123456")
     two.do("maximise 0", "follow 0 ff654321")
     want = empty.copy()
     want.rect(0, 0, WIDTH, WORK_HEIGHT, 0xff654321)
@@ -133,6 +139,45 @@ def test_windows_come_and_go():
         assert after == before, (before, after)
         panes.leave()
         assert d.counters()["errors"] == 0
+
+
+def test_hidden_windows():
+    """Who cannot be seen, below an opaque window or minimised, costs nothing and hears of no frame; then it is there."""
+    only_ours()     # /proc/gpu
+    with Desktop() as d:
+        one, other, person = Panes(d, 0), Panes(d, 1), Person(d.vm, WIDTH, HEIGHT)
+        one.do("open 0 shm 100 80 ffff0000")
+
+        def unseen(colour):
+            """It draws, others have frames, and none is its."""
+            before, shown = d.counters(), d.vm.run("grep -c shown /tmp/said0 || true")
+            one.do(*(f"late 0 ff{colour - n:06x}" for n in range(5, -1, -1)))
+            other.do("redraw 1 ff102030", "redraw 1 ff203040", "redraw 1 ff304050")
+            one.do("title 0 hidden")        # and has heard all that there was to hear
+            after = d.counters()
+            assert after["transfers"] == before["transfers"], (before, after)
+            assert d.vm.run("grep -c shown /tmp/said0 || true") == shown
+
+        def seen(colour, what):
+            one.do("await 0")
+            other.do("close 1")
+            want = d.empty.copy()
+            want.rect(A, A, 100, 80, 0xff000000 | colour)
+            d.shows(want, what)
+
+        for kind, colour in ("plain", 0xabcdef), ("shm", 0x80f0a0):
+            other.do(f"open 0 {kind} 50 50 ff0000ff", "maximise 0")
+            if kind == "shm":
+                other.do(f"opaque 0 0 0 {WIDTH} {WORK_HEIGHT}")
+            other.do("follow 0 ff00ff00", "open 1 gpu 60 40 ff000000")
+            unseen(colour)
+            other.do("close 0")
+            seen(colour, f"it was hidden by {kind}")
+        other.do("open 1 gpu 60 40 ff000000")
+        one.do("minimise 0")
+        unseen(0x302010)
+        person.click(120, HEIGHT - 18)      # its button, the first of the task bar
+        seen(0x302010, "it was minimised")
 
 
 def test_the_cpu_copies_nothing():

@@ -138,6 +138,7 @@ struct dmabuf {
 	struct wl_resource *resource;   /* the wl_buffer; NULL once that is destroyed */
 	struct win         *image;
 	int                 width, height;
+	bool                opaque;     /* by its format */
 	int                 users;      /* the wl_buffer and the surfaces that show it */
 	int                 shown;      /* the surfaces alone */
 };
@@ -152,7 +153,7 @@ struct contents {
 	struct win    *image;       /* NULL: nothing */
 	struct dmabuf *dmabuf;      /* whose image it is; NULL: the surface's own, uploaded from shared memory */
 	int            width, height;       /* of the image */
-	bool           opaque;
+	bool           opaque;      /* by its format */
 };
 
 /* What an attached buffer is: false, the client being told, for one that cannot be shown. */
@@ -169,6 +170,7 @@ struct region *region_of(struct wl_resource *resource);
 struct region *region_copy(const struct region *region);    /* NULL: there is no memory */
 void region_free(struct region *region);
 bool region_has(const struct region *region, int x, int y); /* true for NULL */
+rect region_inner(const struct region *region);             /* a large part of it, if not all; empty for NULL */
 void region_create(struct client *client, uint32_t version, uint32_t id);
 
 struct surface_state {
@@ -181,6 +183,7 @@ struct surface_state {
 	struct damage       buffer_damage;  /* of the buffer */
 	struct region      *input;          /* NULL: everywhere */
 	bool                input_set;
+	rect                opaque;         /* where its client says that nothing is seen through it */
 	struct wl_list      frames;         /* wl_callback by wl_resource_get_link() */
 };
 
@@ -208,6 +211,7 @@ struct surface {
 	int                        scale, transform;
 	int                        dx, dy;      /* the sum of what attach said, for who moves it (the cursor's hotspot) */
 	struct region             *input;
+	rect                       opaque;
 	struct wl_list             frames;      /* frame callbacks of the current state */
 	struct wl_list             below, above;    /* struct subsurface by link, the lowest first: under it, over it */
 	struct wl_list             pending_below, pending_above;    /* by pending_link: as they are from the next commit on */
@@ -218,6 +222,8 @@ struct surface {
 int surface_create_global(struct server *server);   /* wl_compositor */
 int subsurface_create_global(struct server *server);
 struct surface *surface_of(struct wl_resource *resource);
+/* The part of it that nothing is seen through, in its coordinates; empty: none that is known of. */
+rect surface_opaque(const struct surface *s);
 /* Give it a role, or post the error (of that interface) and be false: it has another. */
 bool surface_set_role(struct surface *s, const struct surface_role *role, void *object, struct wl_resource *by,
 		      uint32_t error);
@@ -283,6 +289,8 @@ struct window {
 	uint32_t            place_serial;
 	int                 place_x, place_y;
 	rect                drawn;          /* window_extents() in the frame that is shown */
+	rect                opaque;         /* in that frame, what nothing below it was seen through; empty: nothing */
+	bool                hidden;         /* in that frame, by another window's opaque part: nobody saw it */
 	rect                restored;       /* its geometry before it was maximised or fullscreen */
 	enum window_edges   resize_edges;   /* which of its edges move when it is resized: the others stay */
 	char               *title, *app_id; /* NULL: it has none */
@@ -294,6 +302,7 @@ struct window {
 rect window_geometry(const struct window *w);       /* on the display */
 rect window_extents(const struct window *w);        /* with its frame and all its surfaces and popups: what is drawn */
 bool window_visible(const struct window *w);        /* mapped and not minimised */
+bool window_seen(const struct window *w);           /* visible, and not hidden by others */
 void window_raise(struct window *w);                /* above all others but its own dialogues */
 void window_activate(struct window *w);             /* raise it, and give it the keyboard */
 void window_move(struct window *w, int x, int y);

@@ -1,7 +1,9 @@
 /*
  * A frame: the damaged parts of the display, each drawn from the wallpaper up within a clip of its own.
  *
- * Who is outside of a part is not drawn for it. What changed is all that is sent to the display, and a frame without
+ * Who is outside of a part is not drawn for it, nor what lies wholly below something opaque there. A window that another
+ * one hides altogether costs nothing: its pixels are not taken, its damage does not count (surface_damage()), and its
+ * client, who is told of no frames, has nothing to draw; all of it is damaged when it is seen again. What changed is all that is sent to the display, and a frame without
  * damage draws nothing: it only tells clients, who asked, that it is time for their next.
  */
 #include "shell.h"
@@ -46,20 +48,42 @@ static void walk_all(struct server *server, surface_visitor *visit, void *argume
 	struct window *w;
 
 	wl_list_for_each(w, &server->windows, link)
-		if (window_visible(w))
+		if (window_seen(w))
 			walk_window(w, visit, argument);
 	shell_walk_surfaces(server, visit, argument);
+}
+
+static bool rect_within(rect inner, rect outer)
+{
+	rect both = rect_meet(inner, outer);
+
+	return both.width == inner.width && both.height == inner.height;
+}
+
+/* Where to begin: the highest window that nothing is seen through in all of this part; else the list's head. */
+static struct wl_list *lowest_seen(struct server *server, rect part)
+{
+	struct window *w;
+
+	wl_list_for_each_reverse(w, &server->windows, link)
+		if (window_seen(w) && rect_within(part, w->opaque))
+			return &w->link;
+	return &server->windows;
 }
 
 static void draw_part(struct server *server, struct win *screen, rect part)
 {
 	struct drawing d = { screen, part, NULL };
-	struct window *w;
+	struct wl_list *at = lowest_seen(server, part);
 
 	win_clip(screen, part);
-	shell_draw_background(server, screen, part);
-	wl_list_for_each(w, &server->windows, link) {
-		if (!window_visible(w) || rect_empty(rect_meet(w->drawn, part)))
+	if (at == &server->windows) {
+		shell_draw_background(server, screen, part);
+		at = at->next;
+	}
+	for (; at != &server->windows; at = at->next) {
+		struct window *w = wl_container_of(at, w, link);
+		if (!window_seen(w) || rect_empty(rect_meet(w->drawn, part)))
 			continue;
 		shell_draw_frame(w, screen, part);
 		d.window = w;
@@ -73,6 +97,48 @@ static void draw_part(struct server *server, struct win *screen, rect part)
 static void take(struct surface *s, int x, int y, void *argument)
 {
 	contents_take(s);
+}
+
+/* What of the window nothing is seen through: a frame, which lies below all of its contents, or else those. */
+static rect opaque_part(struct window *w)
+{
+	rect part = shell_frame_opaque(w);
+	int x, y;
+
+	if (rect_empty(part) && surface_place(w->surface, &x, &y)) {
+		part = surface_opaque(w->surface);
+		part.x += x;
+		part.y += y;
+	}
+	return part;
+}
+
+/* Whom the windows above hide, from the highest down; only of who is seen the pixels are taken. */
+static void find_hidden(struct server *server)
+{
+	rect display = { 0, 0, server->output.width, server->output.height };
+	struct window *w, *above;
+
+	wl_list_for_each_reverse(w, &server->windows, link) {
+		rect extents;
+		bool was = w->hidden;
+
+		w->opaque = (rect) { 0 };
+		w->hidden = false;
+		if (!window_visible(w))
+			continue;
+		extents = rect_meet(window_extents(w), display);
+		for (above = wl_container_of(w->link.next, above, link); &above->link != &server->windows && !w->hidden;
+		     above = wl_container_of(above->link.next, above, link))
+			w->hidden = !rect_empty(extents) && rect_within(extents, above->opaque);
+		if (w->hidden)
+			continue;
+		walk_window(w, take, NULL);
+		w->opaque = opaque_part(w);
+		if (was)
+			damage_add(server, extents);
+	}
+	shell_walk_surfaces(server, take, NULL);
 }
 
 static void done(struct surface *s, int x, int y, void *argument)
@@ -105,7 +171,7 @@ void compose_frame(struct output *o)
 
 	if (!o->screen)
 		return;
-	walk_all(server, take, NULL);
+	find_hidden(server);
 	if (o->damage.count > 0) {
 		wl_list_for_each(w, &server->windows, link)
 			w->drawn = window_visible(w) ? window_extents(w) : (rect) { 0 };

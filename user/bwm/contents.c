@@ -58,6 +58,7 @@ void contents_attach(struct surface *s)
 	if (dmabuf)
 		s->contents = (struct contents) {
 			.image = dmabuf->image, .dmabuf = dmabuf, .width = dmabuf->width, .height = dmabuf->height,
+			.opaque = dmabuf->opaque,
 		};
 }
 

@@ -92,6 +92,7 @@ static struct dmabuf *buffer_create(struct params *p, int32_t width, int32_t hei
 	buffer->client = client;
 	buffer->width = width;
 	buffer->height = height;
+	buffer->opaque = format == DRM_FORMAT_XRGB8888 || format == DRM_FORMAT_XBGR8888;
 	buffer->users = 1;
 	wl_resource_set_implementation(buffer->resource, &buffer_implementation, buffer, buffer_destroyed);
 	return buffer;

@@ -40,6 +40,16 @@ rect frame_title(const struct window *w)
 	return r;
 }
 
+rect shell_frame_opaque(const struct window *w)
+{
+	rect r = frame_outer(w);
+	int round = w->maximised ? 0 : FRAME_RADIUS;
+
+	if (rect_empty(frame_title(w)))
+		return (rect) { 0 };
+	return (rect) { r.x, r.y + round, r.width, r.height - 2 * round };
+}
+
 /* The buttons from the right: close, maximise, minimise. */
 static rect button(rect title, int number)
 {

@@ -114,6 +114,21 @@ void region_free(struct region *region)
 	free(region);
 }
 
+/* The largest rectangle that was added; none where something was taken away, which is rare. */
+rect region_inner(const struct region *region)
+{
+	rect best = { 0 };
+
+	for (int i = 0; region && i < region->count; i++) {
+		rect part = region->list[i].part;
+		if (!region->list[i].add)
+			return (rect) { 0 };
+		if ((long long)part.width * part.height > (long long)best.width * best.height)
+			best = part;
+	}
+	return best;
+}
+
 bool region_has(const struct region *region, int x, int y)
 {
 	if (!region)

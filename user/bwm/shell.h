@@ -46,6 +46,8 @@ struct frame_extents {
 	int left, top, right, bottom;
 };
 struct frame_extents shell_frame(const struct window *w);
+/* The part of a window that nothing is seen through because its frame is there; empty if it has none. */
+rect shell_frame_opaque(const struct window *w);
 /* The radius of the corners of a window's surface, in pixels. */
 float shell_corner_radius(const struct window *w);
 

@@ -85,6 +85,7 @@ void state_merge(struct surface_state *into, struct surface_state *from)
 	from->dx = from->dy = 0;
 	into->scale = from->scale;
 	into->transform = from->transform;
+	into->opaque = from->opaque;
 	join_all(&into->damage, &from->damage);
 	join_all(&into->buffer_damage, &from->buffer_damage);
 	if (from->input_set) {
@@ -99,11 +100,19 @@ void state_merge(struct surface_state *into, struct surface_state *from)
 
 /* ---- commit --------------------------------------------------------------------- */
 
+/* What is no window's, a cursor or an icon, is always above all. */
+static bool surface_seen(struct surface *s)
+{
+	const struct window *w = window_of(s);
+
+	return !w || window_seen(w);
+}
+
 void surface_damage(struct surface *s, rect part)
 {
 	int x, y;
 
-	if (!surface_place(s, &x, &y))
+	if (!surface_seen(s) || !surface_place(s, &x, &y))
 		return;
 	part = rect_meet(part, (rect) { 0, 0, s->width, s->height });
 	if (rect_empty(part))
@@ -170,6 +179,7 @@ void surface_apply(struct surface *s, struct surface_state *state)
 
 	s->scale = state->scale;
 	s->transform = state->transform;
+	s->opaque = state->opaque;
 	s->dx += state->dx;
 	s->dy += state->dy;
 	state->dx = state->dy = 0;
@@ -196,7 +206,7 @@ void surface_apply(struct surface *s, struct surface_state *state)
 	damage_display(s, state);
 	keep_damage(s, state);
 	contents_attach(s);
-	if (!wl_list_empty(&s->frames))
+	if (!wl_list_empty(&s->frames) && surface_seen(s))
 		output_schedule(&s->server->output);
 	subsurfaces_commit(s);
 }
@@ -283,9 +293,9 @@ static void surface_frame(struct wl_client *by, struct wl_resource *resource, ui
 	wl_list_insert(s->pending.frames.prev, wl_resource_get_link(frame));
 }
 
-/* Only a hint of what need not be drawn below; all is drawn. */
 static void surface_set_opaque(struct wl_client *by, struct wl_resource *resource, struct wl_resource *region)
 {
+	surface_of(resource)->pending.opaque = region ? region_inner(region_of(region)) : (rect) { 0 };
 }
 
 static void surface_set_input(struct wl_client *by, struct wl_resource *resource, struct wl_resource *region)
@@ -421,6 +431,13 @@ int surface_create_global(struct server *server)
 struct surface *surface_of(struct wl_resource *resource)
 {
 	return wl_resource_get_user_data(resource);
+}
+
+rect surface_opaque(const struct surface *s)
+{
+	rect all = { 0, 0, s->width, s->height };
+
+	return !s->contents.image ? (rect) { 0 } : s->contents.opaque ? all : rect_meet(all, s->opaque);
 }
 
 bool surface_set_role(struct surface *s, const struct surface_role *role, void *object, struct wl_resource *by,

@@ -26,6 +26,11 @@ rect window_geometry(const struct window *w)
 	return (rect) { w->x, w->y, w->width, w->height };
 }
 
+bool window_seen(const struct window *w)
+{
+	return window_visible(w) && !w->hidden;
+}
+
 static rect framed(const struct window *w, rect r)
 {
 	struct frame_extents f = shell_frame(w);

@@ -4,8 +4,13 @@
  *
  *     panes <script
  *
- *     open N gpu|shm W H COLOUR          a window, with a buffer of the GPU's or in shared memory; 0xAARRGGBB, multiplied
+ *     open N gpu|shm W H COLOUR          a window, with a buffer of the GPU's or in shared memory; 0xAARRGGBB, multiplied;
+ *                                        "plain" instead is shared memory without alpha
  *     fill N COLOUR, size N W H COLOUR   another buffer, of the same or another size
+ *     scaled N SCALE W H COLOUR          a buffer of this size of which so many pixels, each way, are one of the surface
+ *     late N COLOUR                      as fill, but without waiting: "shown N" is told when a frame has shown it
+ *     await N                            until all that was late is shown
+ *     opaque N X Y W H                   from the next picture on, nothing is seen through this part of it
  *     redraw N COLOUR                    the buffer of the GPU's that it has, drawn anew
  *     part N X Y W H COLOUR              only this part of a window in shared memory, in the buffer that it has
  *     sub N X Y gpu|shm W H COLOUR       a subsurface; popup N X Y W H COLOUR: a popup at that place
@@ -48,7 +53,8 @@ struct pane {
 	struct win           *picture;      /* of the GPU's buffer */
 	uint32_t             *pixels;       /* of shared memory's */
 	size_t                bytes;
-	bool                  gpu, configured;
+	bool                  gpu, plain, configured;
+	int                   late;         /* pictures that were not yet shown */
 	int                   width, height, asked_width, asked_height;
 };
 
@@ -209,7 +215,8 @@ static void shm_buffer(struct pane *p, uint32_t colour)
 	for (size_t i = 0; i < p->bytes / 4; i++)
 		p->pixels[i] = colour;
 	pool = wl_shm_create_pool(shm, fd, (int32_t)p->bytes);
-	p->buffer = wl_shm_pool_create_buffer(pool, 0, p->width, p->height, p->width * 4, WL_SHM_FORMAT_ARGB8888);
+	p->buffer = wl_shm_pool_create_buffer(pool, 0, p->width, p->height, p->width * 4,
+		p->plain ? WL_SHM_FORMAT_XRGB8888 : WL_SHM_FORMAT_ARGB8888);
 	wl_shm_pool_destroy(pool);
 	close(fd);
 }
@@ -224,11 +231,9 @@ static void drop_buffer(struct wl_buffer *buffer, struct win *picture, uint32_t 
 		munmap(pixels, bytes);
 }
 
-/* Another buffer of this colour; the one before goes when the new one is shown. */
-static void show(struct pane *p, int width, int height, uint32_t colour)
+/* Attach another buffer of this colour. */
+static void new_buffer(struct pane *p, int width, int height, uint32_t colour)
 {
-	struct pane old = *p;
-
 	p->width = width;
 	p->height = height;
 	p->picture = NULL;
@@ -239,8 +244,53 @@ static void show(struct pane *p, int width, int height, uint32_t colour)
 		shm_buffer(p, colour);
 	wl_surface_attach(p->surface, p->buffer, 0, 0);
 	wl_surface_damage_buffer(p->surface, 0, 0, width, height);
+}
+
+/* The one before goes when the new one is shown. */
+static void show(struct pane *p, int width, int height, uint32_t colour)
+{
+	struct pane old = *p;
+
+	new_buffer(p, width, height, colour);
 	commit(p);
 	drop_buffer(old.buffer, old.picture, old.pixels, old.bytes);
+}
+
+static void late_done(void *data, struct wl_callback *callback, uint32_t time)
+{
+	struct pane *p = data;
+
+	p->late--;
+	printf("shown %d\n", (int)(p - panes));
+	wl_callback_destroy(callback);
+}
+
+static const struct wl_callback_listener late_listener = { late_done };
+
+/* A hidden window is shown nobody knows when; the buffer before stays as long as this program does. */
+static void show_late(struct pane *p, uint32_t colour)
+{
+	new_buffer(p, p->width, p->height, colour);
+	wl_callback_add_listener(wl_surface_frame(p->surface), &late_listener, p);
+	wl_surface_commit(p->surface);
+	p->late++;
+	roundtrip();
+}
+
+static void await(struct pane *p)
+{
+	while (p->late > 0)
+		if (wl_display_dispatch(display) < 0)
+			fail("frame");
+}
+
+static void make_opaque(struct pane *p, int x, int y, int width, int height)
+{
+	struct wl_region *region = wl_compositor_create_region(compositor);
+
+	wl_region_add(region, x, y, width, height);
+	wl_surface_set_opaque_region(p->surface, region);
+	wl_region_destroy(region);
 }
 
 static void redraw(struct pane *p, uint32_t colour)
@@ -264,9 +314,9 @@ static void wait_configure(struct pane *p)
 			fail("configure");
 }
 
-static void open_window(struct pane *p, bool gpu, int width, int height, uint32_t colour)
+static void open_window(struct pane *p, const char *kind, int width, int height, uint32_t colour)
 {
-	*p = (struct pane) { .gpu = gpu };
+	*p = (struct pane) { .gpu = !strcmp(kind, "gpu"), .plain = !strcmp(kind, "plain") };
 	p->surface = wl_compositor_create_surface(compositor);
 	p->xdg = xdg_wm_base_get_xdg_surface(base, p->surface);
 	xdg_surface_add_listener(p->xdg, &xdg_listener, p);
@@ -342,7 +392,7 @@ static void show_false(uint32_t target, uint32_t format, uint32_t said)
 	struct zwp_linux_buffer_params_v1 *params;
 	int fd = -1;
 
-	open_window(p, false, 64, 64, 0xff000000);
+	open_window(p, "shm", 64, 64, 0xff000000);
 	if (win_open(&device, NULL, WIN_GPU) || drmIoctl(device->fd, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE, &call) ||
 	    drmPrimeHandleToFD(device->fd, call.bo_handle, DRM_CLOEXEC, &fd))
 		fail("texture");
@@ -392,7 +442,7 @@ static void lie(const char *what)
 			fail("truncate");
 		pool = wl_shm_create_pool(shm, fd, size);
 		buffer = wl_shm_pool_create_buffer(pool, 0, 640, 480, 640 * 4, WL_SHM_FORMAT_ARGB8888);
-		open_window(p, false, 64, 64, 0xff000000);
+		open_window(p, "shm", 64, 64, 0xff000000);
 		if (ftruncate(fd, 0))
 			fail("truncate");
 		wl_surface_attach(p->surface, buffer, 0, 0);
@@ -425,12 +475,21 @@ static bool run(const char *line)
 		return false;
 	p = &panes[n % PANES];
 	if (sscanf(line, "open %d %7s %d %d %x", &n, kind, &w, &h, &colour) == 5) {
-		open_window(p, !strcmp(kind, "gpu"), w, h, colour);
+		open_window(p, kind, w, h, colour);
 	} else if (sscanf(line, "fill %d %x", &n, &colour) == 2) {
 		show(p, p->width, p->height, colour);
 	} else if (sscanf(line, "redraw %d %x", &n, &colour) == 2) {
 		redraw(p, colour);
 	} else if (sscanf(line, "size %d %d %d %x", &n, &w, &h, &colour) == 4) {
+		show(p, w, h, colour);
+	} else if (sscanf(line, "late %d %x", &n, &colour) == 2) {
+		show_late(p, colour);
+	} else if (sscanf(line, "await %d", &n) == 1) {
+		await(p);
+	} else if (sscanf(line, "opaque %d %d %d %d %d", &n, &x, &y, &w, &h) == 5) {
+		make_opaque(p, x, y, w, h);
+	} else if (sscanf(line, "scaled %d %d %d %d %x", &n, &count, &w, &h, &colour) == 5) {
+		wl_surface_set_buffer_scale(p->surface, count);
 		show(p, w, h, colour);
 	} else if (sscanf(line, "part %d %d %d %d %d %x", &n, &x, &y, &w, &h, &colour) == 6) {
 		paint_part(p, x, y, w, h, colour);
@@ -458,7 +517,7 @@ static bool run(const char *line)
 		close_window(p);
 	} else if (sscanf(line, "cycle %d %7s %d %d", &count, kind, &w, &h) == 4) {
 		for (int i = 0; i < count; i++) {
-			open_window(&panes[PANES - 1], !strcmp(kind, "gpu"), w, h, 0xff000000 | (uint32_t)i * 0x10305);
+			open_window(&panes[PANES - 1], kind, w, h, 0xff000000 | (uint32_t)i * 0x10305);
 			close_window(&panes[PANES - 1]);
 		}
 	} else if (sscanf(line, "flood %d %d", &n, &count) == 2) {
