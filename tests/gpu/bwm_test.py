@@ -10,9 +10,18 @@ from vmtest import Person
 A, B, C = (FIRST + n * STEP for n in range(3))
 
 
+def smooth(screen):
+    """The wallpaper's rows are of one colour each at its left, with no step but the shore's that an eye could see."""
+    rows = [screen.pixels[3 * y * WIDTH:3 * y * WIDTH + 600] for y in range(WORK_HEIGHT)]
+    assert all(row == row[:3] * 200 for row in rows)
+    steps = [y for y in range(1, WORK_HEIGHT) if any(abs(a - b) > 2 for a, b in zip(rows[y][:3], rows[y - 1][:3]))]
+    assert steps == [HEIGHT * 5 // 8], steps
+
+
 def layers(d):
     """Order, overlap and alpha, of buffers of the GPU and of shared memory; what a client has goes with it."""
     empty = d.empty
+    smooth(empty)
     one, two = Panes(d, 0), Panes(d, 1)
     one.do("open 0 gpu 300 200 ffff0000")
     two.do("open 0 shm 250 220 ff00ff00")
@@ -79,6 +88,7 @@ def test_layers_by_the_cpu():
     """A card without 3D: the same pixels, of clients in shared memory."""
     with Desktop(gpu="2d") as d:
         empty = d.empty
+        smooth(empty)
         panes = Panes(d)
         panes.do("open 0 shm 300 200 ffff0000", "open 1 shm 200 100 80004080")
         want = empty.copy()

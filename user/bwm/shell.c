@@ -425,6 +425,7 @@ void shell_output_changed(struct server *server)
 	menu_close(&shell->menu);
 	bar_update(shell);
 	cursor_output_changed(shell);
+	wallpaper_prepare(shell);
 	damage_all(server);
 }
 
@@ -550,6 +551,7 @@ int shell_create(struct server *server)
 	shell->font = font_open(server, FONT_FOLDER "DejaVuSans.ttf");
 	shell->bold = font_open(server, FONT_FOLDER "DejaVuSans-Bold.ttf");
 	cursor_create(shell);
+	wallpaper_prepare(shell);
 	return 0;
 fail:
 	server->shell = NULL;
@@ -565,6 +567,7 @@ void shell_destroy(struct server *server)
 		return;
 	seat_destroy(shell->seat);
 	cursor_destroy(shell);
+	wallpaper_finish(shell);
 	bar_destroy(shell);
 	if (shell->font)
 		win_font_close(shell->font);

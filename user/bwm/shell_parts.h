@@ -102,6 +102,13 @@ struct cursor {
 	rect              drawn, drawn_icon;     /* where, in the last frame */
 };
 
+/* The colours of its rows, and a picture of them, one pixel wide, for the GPU. */
+struct wallpaper {
+	int         height;                 /* of the display that it is for; 0: there is none */
+	uint32_t   *rows;
+	struct win *image;                  /* NULL: rows are filled one by one */
+};
+
 struct shell {
 	struct server    *server;
 	struct seat      *seat;
@@ -111,6 +118,7 @@ struct shell {
 	struct handling   handling;
 	struct switcher   switcher;
 	struct cursor     cursor;
+	struct wallpaper  wallpaper;
 	struct ui_place   hover, pressed;
 	struct popup     *popup;            /* that has the grab: the one nearest to its window */
 	uint32_t          clicked_time;     /* of a title bar, for the second click */
@@ -179,7 +187,8 @@ void cursor_output_changed(struct shell *shell);
 void cursor_draw(struct shell *shell, struct win *screen, rect part);
 void cursor_walk(struct shell *shell, surface_visitor *visit, void *argument);
 
-/* ---- wallpaper.c ---- */
-void wallpaper_draw(struct win *screen, int width, int height, rect part);
+/* ---- wallpaper.c: the display has this size now; the end ---- */
+void wallpaper_prepare(struct shell *shell);
+void wallpaper_finish(struct shell *shell);
 
 #endif
