@@ -361,35 +361,55 @@ struct window *window_create(struct server *server, struct xdg_surface *xdg, str
 	return w;
 }
 
+/* Whether another window lies just where this one is. */
+static bool place_taken(const struct window *w)
+{
+	rect own = framed(w, window_geometry(w));
+	struct window *other;
+
+	wl_list_for_each(other, &w->server->windows, link) {
+		rect r = framed(other, window_geometry(other));
+		if (other != w && other->mapped && r.x == own.x && r.y == own.y)
+			return true;
+	}
+	return false;
+}
+
 /*
- * A dialogue in the middle of its parent; others beside the one before, from the upper left again where they would
- * leave, or are the first.
+ * The n-th place for a window of this size: down a diagonal as far as it stays on the work area, then down another one
+ * that begins further right. One that there is hardly room for is moved to where all of it is seen.
  */
+static void place_nth(struct window *w, int n)
+{
+	rect work = shell_work_area(w->server), all = framed(w, window_geometry(w));
+	int room_x = work.width > all.width ? work.width - all.width : 0;
+	int room_y = work.height > all.height ? work.height - all.height : 0, room = room_x < room_y ? room_x : room_y;
+	int steps = room > PLACE_FIRST ? (room - PLACE_FIRST) / PLACE_STEP + 1 : 1;
+	int right = PLACE_FIRST + (n % steps + n / steps) * PLACE_STEP, down = PLACE_FIRST + n % steps * PLACE_STEP;
+
+	w->x += work.x + right % (room_x + 1) - all.x;
+	w->y += work.y + down % (room_y + 1) - all.y;
+}
+
+/* A dialogue in the middle of its parent; others beside the one before, or at the first place if they are alone. */
 static void place(struct window *w)
 {
-	rect work = shell_work_area(w->server);
-	struct frame_extents f = shell_frame(w);
-	struct window *other = NULL;
-	int offset;
+	struct server *server = w->server;
+	struct window *other;
+	int others = 0;
 
-	wl_list_for_each(other, &w->server->windows, link)
-		if (other->mapped && other != w)
-			break;
-	if (&other->link == &w->server->windows)
-		w->server->placed = 0;
-	offset = PLACE_FIRST + w->server->placed * PLACE_STEP;
 	if (w->parent && w->parent->mapped) {
 		w->x = w->parent->x + (w->parent->width - w->width) / 2;
 		w->y = w->parent->y + (w->parent->height - w->height) / 2;
 		return;
 	}
-	if (offset + f.left + w->width + f.right > work.width || offset + f.top + w->height + f.bottom > work.height) {
-		w->server->placed = 0;
-		offset = PLACE_FIRST;
-	}
-	w->server->placed++;
-	w->x = work.x + offset + f.left;
-	w->y = work.y + offset + f.top;
+	wl_list_for_each(other, &server->windows, link)
+		others += other->mapped && other != w;
+	if (others == 0)
+		server->placed = 0;
+	do
+		place_nth(w, server->placed++);
+	while (place_taken(w) && others-- > 0);
 }
 
 void window_map(struct window *w)
