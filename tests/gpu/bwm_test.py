@@ -212,7 +212,10 @@ def test_bad_clients():
     with Desktop() as d:
         good = Panes(d)
         good.do("open 0 gpu 300 200 ffff0000")
-        for what, said in (("unconfigured", "refused: xdg_surface error 3"), ("roles", "refused: xdg_wm_base error 0"),
+        for what, said in (("unconfigured", "refused: xdg_surface error 3"), ("serial", "refused: xdg_wm_base error 4"),
+                           ("geometry", "refused: xdg_surface error 1"), ("far", "refused: xdg_positioner error 0"),
+                           ("object", "refused: wl_display error 0"), ("stride", "refused: wl_shm_pool error 1"),
+                           ("offset", "refused: zwp_linux_buffer_params_v1 error 6"), ("roles", "refused: xdg_wm_base error 0"),
                            ("loop", "refused: wl_subcompositor error 0"),
                            ("memfd", "refused: zwp_linux_buffer_params_v1 error 7"),
                            ("small", "refused: zwp_linux_buffer_params_v1 error 7"),
@@ -221,8 +224,16 @@ def test_bad_clients():
             # Who still writes when it is ended may find the connection closed before it reads why.
             assert out == said or what == "surfaces" and out.endswith(("Connection reset by peer", "Broken pipe")), out
             d.alive()
+        # One that asks without end and never reads what it is told: its connection ends, nobody waits for it.
+        deaf = Panes(d, 1)
+        d.vm.run(f"echo 'lie deaf' >&{deaf.fd}; exec {deaf.fd}>&-")
+        good.do("fill 0 ff00ff80")
+        d.vm.run("wait $pane1 || true", 300)
+        assert "refused: the connection" in d.vm.run("cat /tmp/said1"), d.vm.run("cat /tmp/said1")
+        # One that draws as it likes, whatever size it is asked for, and far away: what fits is shown.
         other = Panes(d, 1)
-        other.do("open 0 shm 100 100 ff00ff00", "flood 0 5000", timeout=300)
+        other.do("open 0 shm 100 100 ff00ff00", "maximise 0", "fill 0 ff00ffff", "size 0 4000 10 ff0000ff",
+                 "sub 0 2147483647 -2147483648 shm 10 10 ffffffff", "flood 0 5000", timeout=300)
         # One that hangs: stopped, it answers nothing.
         d.vm.run("kill -STOP $pane1")
         good.do("fill 0 ff00ffff")
@@ -264,10 +275,10 @@ def test_foot():
         d.vm.run("kill $foot; wait $foot || true")
 
 
-def display_changes(d, viewer):
+def display_changes(d, viewer, kind):
     """It gets another size, goes, comes back as it was and as it never was: what is shown fits it each time."""
     panes = Panes(d)
-    panes.do("open 0 shm 100 80 ffff0000", "maximise 0", "open 1 shm 60 40 ff00ff00")
+    panes.do(f"open 0 {kind} 100 80 ffff0000", "maximise 0", f"open 1 {kind} 60 40 ff00ff00")
 
     def fits(width, height, colour):
         """Of the size that it was asked for last, which is in time the right one."""
@@ -293,7 +304,13 @@ def display_changes(d, viewer):
 def test_the_display_changes():
     with tempfile.TemporaryDirectory() as at:
         with Desktop(gpu="2d", args=["-vnc", f"unix:{at}/vnc"]) as d:
-            display_changes(d, Viewer(f"{at}/vnc"))
+            display_changes(d, Viewer(f"{at}/vnc"), "shm")
+
+
+def test_the_display_changes_by_the_gpu():
+    with tempfile.TemporaryDirectory() as at:
+        with Desktop(args=["-vnc", f"unix:{at}/vnc"]) as d:
+            display_changes(d, Viewer(f"{at}/vnc"), "gpu")
 
 
 def test_no_card():

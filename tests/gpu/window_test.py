@@ -90,7 +90,7 @@ def pointed(**options):
         d.vm.run("windows show >/tmp/first 2>&1 & first=$!")
         d.when(lambda screen: corner(screen, RED), "no window is shown")
         press(d.vm, "s")
-        d.vm.run("(until grep -q \"^copied 'what is marked'\" /tmp/first; do kill -0 $first || exit 1; usleep 10000; done)")
+        d.vm.run("(until grep -q '^copied' /tmp/first; do kill -0 $first || exit 1; usleep 10000; done)")
         d.vm.run("windows show >/tmp/out 2>&1 & program=$!")
         until(d.vm, "^focus 1")
         press(d.vm, "p")
@@ -288,9 +288,15 @@ def test_programs_by_the_cpu():
 
 
 def test_what_is_missing_is_named():
-    with desktop() as d:
+    """bwm goes on without its text; programs that are nothing without theirs end."""
+    with Desktop(programs=[qemu.built("desktop-bin", name) for name in ("bterm", "bounce", "btop")], start=False) as d:
         d.vm.run("rm -r /usr/share/fonts")
+        d.start()
+        for face in "DejaVuSans", "DejaVuSans-Bold":
+            d.vm.run(f"grep '{face}.ttf: No such file or directory; its text is not shown' /tmp/bwm.log")
         font = "/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf"
+        out, status = d.vm.sh("bterm 2>&1")
+        assert status == 1 and out == f"bterm: {font}: No such file or directory\n", (out, status)
         assert d.vm.sh("btop 2>&1") == (f"btop: {font}: No such file or directory\n", 1)
         assert d.vm.sh("XDG_RUNTIME_DIR=/tmp bounce 2>&1") == ("bounce: the compositor: No such file or directory\n", 1)
 

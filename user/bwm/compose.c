@@ -3,8 +3,9 @@
  *
  * Who is outside of a part is not drawn for it, nor what lies wholly below something opaque there. A window that another
  * one hides altogether costs nothing: its pixels are not taken, its damage does not count (surface_damage()), and its
- * client, who is told of no frames, has nothing to draw; all of it is damaged when it is seen again. What changed is all that is sent to the display, and a frame without
- * damage draws nothing: it only tells clients, who asked, that it is time for their next.
+ * client, who is told of no frames, has nothing to draw; all of it is damaged when it is seen again. What changed is all
+ * that is sent to the display, and a frame without damage draws nothing: it only tells clients, who asked, that it is
+ * time for their next.
  */
 #include "shell.h"
 

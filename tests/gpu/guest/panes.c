@@ -24,6 +24,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -69,15 +71,14 @@ static struct pane panes[PANES];
 
 static void fail(const char *what)
 {
+	const struct wl_interface *interface = NULL;
+	uint32_t id, code = wl_display_get_protocol_error(display, &interface, &id);
 	int error = wl_display_get_error(display);
 
-	if (error == EPROTO) {
-		const struct wl_interface *interface = NULL;
-		uint32_t id, code = wl_display_get_protocol_error(display, &interface, &id);
+	if (error == EPROTO || interface)   /* of errors about wl_display itself the first is told as EINVAL or ENOMEM */
 		printf("refused: %s error %u\n", interface ? interface->name : "unknown", code);
-	} else {
+	else
 		printf("%s: %s\n", what, strerror(error ? error : errno));
-	}
 	exit(1);
 }
 
@@ -404,6 +405,23 @@ static void show_false(uint32_t target, uint32_t format, uint32_t said)
 	commit(p);
 }
 
+/* Requests of which each is answered, and no answer is read, until the compositor has had enough of that. */
+static _Noreturn void ask_deaf(void)
+{
+	struct pollfd wire = { .fd = wl_display_get_fd(display), .events = POLLOUT };
+
+	for (;;) {
+		wl_display_sync(display);
+		while (wl_display_flush(display) < 0) {
+			if (errno != EAGAIN) {
+				printf("refused: the connection ended: %s\n", strerror(errno));
+				exit(1);
+			}
+			poll(&wire, 1, -1);
+		}
+	}
+}
+
 static void lie(const char *what)
 {
 	struct pane *p = &panes[0];
@@ -419,6 +437,31 @@ static void lie(const char *what)
 		shm_buffer(p, 0xffffffff);
 		wl_surface_attach(surface, p->buffer, 0, 0);
 		wl_surface_commit(surface);
+	} else if (!strcmp(what, "serial")) {           /* an answer to what was never asked */
+		open_window(p, "shm", 64, 64, 0xff000000);
+		xdg_surface_ack_configure(p->xdg, 0x7fffffff);
+	} else if (!strcmp(what, "geometry")) {
+		open_window(p, "shm", 64, 64, 0xff000000);
+		xdg_surface_set_window_geometry(p->xdg, INT_MIN, INT_MAX, -1, INT_MAX);
+	} else if (!strcmp(what, "far")) {
+		struct xdg_positioner *at = xdg_wm_base_create_positioner(base);
+		xdg_positioner_set_anchor_rect(at, INT_MIN, INT_MAX, INT_MAX, INT_MAX);
+	} else if (!strcmp(what, "object")) {           /* none of its own: it can name no others */
+		uint32_t destroy[] = { 0x1234, 8 << 16 };
+		if (write(wl_display_get_fd(display), destroy, sizeof destroy) != sizeof destroy)
+			fail("write");
+	} else if (!strcmp(what, "stride")) {
+		struct wl_shm_pool *pool;
+		if (ftruncate(fd, 4096))
+			fail("truncate");
+		pool = wl_shm_create_pool(shm, fd, 4096);
+		wl_shm_pool_create_buffer(pool, 0, 64, 16, 4, WL_SHM_FORMAT_ARGB8888);
+	} else if (!strcmp(what, "offset")) {           /* rows that overlap, and begin where there are no more pages */
+		if (win_open(&device, NULL, WIN_GPU) || win_create_shared(device, 64, 64, &p->picture, &fd))
+			fail("picture");
+		params = zwp_linux_dmabuf_v1_create_params(dmabuf);
+		zwp_linux_buffer_params_v1_add(params, fd, 0, 0xfffffffc, 4, 0, 0);
+		zwp_linux_buffer_params_v1_create_immed(params, 64, 64, DRM_FORMAT_ARGB8888, 0);
 	} else if (!strcmp(what, "roles")) {
 		wl_subcompositor_get_subsurface(subcompositor, surface, wl_compositor_create_surface(compositor));
 		xdg_wm_base_get_xdg_surface(base, surface);
@@ -454,6 +497,8 @@ static void lie(const char *what)
 		show_false(2, 64, DRM_FORMAT_ARGB8888);
 	} else if (!strcmp(what, "vertices")) {         /* no texture at all */
 		show_false(0, 64, DRM_FORMAT_ARGB8888);
+	} else if (!strcmp(what, "deaf")) {
+		ask_deaf();
 	} else if (!strcmp(what, "surfaces")) {         /* without end */
 		for (int i = 0; i < 100000 && wl_display_flush(display) >= 0; i++)
 			wl_compositor_create_surface(compositor);
