@@ -109,12 +109,14 @@ def test_by_hand():
         want.rect(A, A, 300, 200, 0xff0000ff)
         d.shows(want, "raised")
         person.hold("alt")
+        panes.do("modifiers 8")         # what comes of two devices has no order
         person.drag(A + 20, A + 20, A + 420, A + 120)
-        person.let_go("alt")
         want = empty.copy()
         want.rect(B, B, 300, 200, 0xff00ff00)
         want.rect(A + 400, A + 100, 300, 200, 0xff0000ff)
         d.shows(want, "moved")
+        person.let_go("alt")
+        panes.do("modifiers 0")
 
 
 def test_many_windows():
@@ -131,22 +133,15 @@ def test_many_windows():
         d.when(lambda screen: screen.pixels.count(b"\xab\xcd\xef") >= (WIDTH - 10) * (WORK_HEIGHT - 10), "a large one")
 
 
-def settled(d):
-    """The counts when nobody has a window and all that ended is gone."""
-    counts = d.counters()
-    return {name: counts[name] for name in ("objects", "object_bytes", "contexts", "framebuffers")}
-
-
 def test_windows_come_and_go():
     """1,000 windows, and then what the GPU has is what it had."""
     only_ours()     # /proc/gpu
     with Desktop() as d:
         panes = Panes(d)
         panes.do("cycle 10 gpu 64 48", "cycle 10 shm 64 48")
-        before = settled(d)
+        before = d.held()
         panes.do("cycle 500 gpu 64 48", "cycle 500 shm 64 48", timeout=600)
-        after = settled(d)
-        assert after == before, (before, after)
+        d.holds_no_more_than(before)
         panes.leave()
         assert d.counters()["errors"] == 0
 
@@ -196,14 +191,17 @@ def test_the_cpu_copies_nothing():
     with Desktop() as d:
         panes = Panes(d)
         panes.do("open 0 gpu 300 200 ffff0000", "open 1 gpu 300 200 ff00ff00", "open 2 shm 300 200 ff0000ff")
-        before = d.counters()
-        for i in range(10):
-            panes.do(f"redraw {i % 2} ff{i:02x}4080")
-        after = d.counters()
+        # When the clock shows another minute its digits may be uploaded: that is no measure of the clients.
+        bar = None
+        while bar != (bar := d.picture().below(WORK_HEIGHT)):
+            before = d.counters()
+            for i in range(10):
+                panes.do(f"redraw {i % 2} ff{i:02x}4080")
+            after = d.counters()
+            panes.do("part 2 10 10 20 5 ffffffff")
+            last = d.counters()
         assert (after["transfers"], after["bytes"]) == (before["transfers"], before["bytes"]), (before, after)
         assert after["flushes"] - before["flushes"] >= 10, (before, after)
-        panes.do("part 2 10 10 20 5 ffffffff")
-        last = d.counters()
         assert last["transfers"] - after["transfers"] == 1, (after, last)
 
 

@@ -60,9 +60,9 @@ class Desktop:
         """The picture when bwm has begun to draw: a window is there, and then no more."""
         panes = Panes(self)
         panes.do("open 0 shm 8 8 ff010203")
-        at = 3 * ((FIRST + 4) * WIDTH + FIRST + 4)
         panes.leave()
-        return self.when(lambda screen: screen.pixels[at:at + 3] != b"\1\2\3", "a window stays")
+        rows = [3 * ((FIRST + y) * WIDTH + FIRST) for y in range(8)]
+        return self.when(lambda screen: not any(b"\1\2\3" in screen.pixels[at:at + 3 * 8] for at in rows), "a window stays")
 
     def when(self, right, what):
         """The display's picture as soon as it is right; frames come when bwm draws them."""
@@ -113,6 +113,20 @@ class Desktop:
     def counters(self):
         return {name: int(n) for name, n in re.findall(r"(?m)^(\w+):?\s+(\d+)", self.vm.run("cat /proc/gpu"))}
 
+    def held(self):
+        """What is alive of the GPU's; some of it may be on its way out."""
+        counts = self.counters()
+        return {name: counts[name] for name in ("objects", "object_bytes", "contexts", "framebuffers")}
+
+    def holds_no_more_than(self, before):
+        """Wait until that is so: what a program had goes when bwm and the host have heard of its end."""
+        end = time.monotonic() + LIMIT
+        while True:
+            now = self.held()
+            if all(now[name] <= before[name] for name in now):
+                return
+            assert time.monotonic() < end, (before, now)
+
 
 class Screen:
     def __init__(self, width, height, pixels):
@@ -120,6 +134,10 @@ class Screen:
 
     def copy(self):
         return Screen(self.width, self.height, bytearray(self.pixels))
+
+    def below(self, height):
+        """The rows from there on."""
+        return bytes(self.pixels[3 * self.width * height:])
 
     def rect(self, x, y, width, height, colour):
         """A box of a colour (0xAARRGGBB, multiplied by alpha) over what is there; what is outside is not painted."""
@@ -155,7 +173,8 @@ class Panes:
 
     def __init__(self, desktop, number=0):
         self.vm, self.n, self.lines, self.fd = desktop.vm, number, 0, 7 + number
-        self.vm.run(f"rm -f /tmp/panes{number}; mkfifo /tmp/panes{number}; "
+        # What one of this number has said before is not this one's.
+        self.vm.run(f"rm -f /tmp/panes{number} /tmp/said{number}; mkfifo /tmp/panes{number}; "
                     f"panes </tmp/panes{number} >/tmp/said{number} 2>&1 & pane{number}=$!; exec {self.fd}>/tmp/panes{number}")
 
     def do(self, *lines, timeout=120):
@@ -164,7 +183,7 @@ class Panes:
             self.vm.run(f"echo '{line}' >&{self.fd}")
         self.lines += len(lines)
         said = f"/tmp/said{self.n}"
-        self.vm.run(f"(until [ $(grep -c '^done' {said}) -ge {self.lines} ]; do "
+        self.vm.run(f"(until [ -e {said} ] && [ $(grep -c '^done' {said}) -ge {self.lines} ]; do "
                     f"kill -0 $pane{self.n} || {{ cat {said}; exit 1; }}; usleep 10000; done)", timeout)
 
     def refused(self, line):

@@ -274,6 +274,15 @@ class Vm(Console):
         m = self.wait(re.escape(tag) + r":(\d+)\n", timeout)
         return self.console[self._started:m.start()], int(m[1])
 
+    def begin(self, command, pattern, timeout=LIMIT):
+        """Run a line that leaves a program running (by &), and wait for what that says, be it before the shell goes on."""
+        at = self._at
+        self.run(command, timeout)
+        shell, self._at = self._at, at
+        m = self.wait(pattern, timeout)
+        self._at = max(self._at, shell)
+        return m
+
     def run(self, command, timeout=LIMIT):
         """As sh(), for a command that must succeed; its output."""
         out, status = self.sh(command, timeout)

@@ -17,6 +17,7 @@
  *     title N TEXT, maximise N, restore N, minimise N
  *     follow N COLOUR                    the size that the last configure asked for
  *     close N, cycle COUNT gpu|shm W H   open and close one so often
+ *     modifiers N                        wait until these are held, as a window with the keyboard is told
  *     flood N COUNT                      so many commits without waiting
  *     lie WHAT                           something that the protocol or good sense forbids
  *
@@ -66,6 +67,8 @@ static struct wl_subcompositor *subcompositor;
 static struct wl_shm *shm;
 static struct xdg_wm_base *base;
 static struct zwp_linux_dmabuf_v1 *dmabuf;
+static struct wl_seat *seat;
+static uint32_t modifiers;
 static struct win_device *device;
 static struct pane panes[PANES];
 
@@ -127,6 +130,32 @@ static void pinged(void *data, struct xdg_wm_base *of, uint32_t serial)
 
 static const struct xdg_wm_base_listener base_listener = { pinged };
 
+static void keymap(void *data, struct wl_keyboard *keyboard, uint32_t format, int32_t fd, uint32_t size)
+{
+	close(fd);
+}
+
+static void key_enter(void *data, struct wl_keyboard *keyboard, uint32_t serial, struct wl_surface *surface,
+		      struct wl_array *keys)
+{
+}
+
+static void key_leave(void *data, struct wl_keyboard *keyboard, uint32_t serial, struct wl_surface *surface)
+{
+}
+
+static void key(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t time, uint32_t code, uint32_t state)
+{
+}
+
+static void key_modifiers(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t down, uint32_t latched,
+			  uint32_t locked, uint32_t group)
+{
+	modifiers = down | latched | locked;
+}
+
+static const struct wl_keyboard_listener keyboard_listener = { keymap, key_enter, key_leave, key, key_modifiers, NULL };
+
 static void found(void *data, struct wl_registry *registry, uint32_t name, const char *interface, uint32_t version)
 {
 	static const struct {
@@ -136,7 +165,7 @@ static void found(void *data, struct wl_registry *registry, uint32_t name, const
 	} wanted[] = {
 		{ &wl_compositor_interface, (void **)&compositor, 4 }, { &wl_subcompositor_interface, (void **)&subcompositor, 1 },
 		{ &wl_shm_interface, (void **)&shm, 1 }, { &xdg_wm_base_interface, (void **)&base, 1 },
-		{ &zwp_linux_dmabuf_v1_interface, (void **)&dmabuf, 3 },
+		{ &zwp_linux_dmabuf_v1_interface, (void **)&dmabuf, 3 }, { &wl_seat_interface, (void **)&seat, 1 },
 	};
 
 	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
@@ -574,6 +603,10 @@ static bool run(const char *line)
 				roundtrip();
 		}
 		commit(p);
+	} else if (sscanf(line, "modifiers %d", &n) == 1) {
+		while (modifiers != (uint32_t)n)
+			if (wl_display_dispatch(display) < 0)
+				fail("modifiers");
 	} else if (!strncmp(line, "lie ", 4)) {
 		lie(line + 4);
 	} else {
@@ -598,11 +631,12 @@ int main(void)
 	registry = wl_display_get_registry(display);
 	wl_registry_add_listener(registry, &registry_listener, NULL);
 	roundtrip();
-	if (!compositor || !subcompositor || !shm || !base) {
+	if (!compositor || !subcompositor || !shm || !base || !seat) {
 		printf("the compositor lacks something\n");
 		return 1;
 	}
 	xdg_wm_base_add_listener(base, &base_listener, NULL);
+	wl_keyboard_add_listener(wl_seat_get_keyboard(seat), &keyboard_listener, NULL);
 	while ((length = getline(&line, &room, stdin)) > 0) {
 		line[length - 1] = '\0';
 		if (!run(line)) {
