@@ -63,7 +63,7 @@ def test_traps():
             deaf
             ? 130
             $ mkfifo /tmp/p
-            $ bash -c 'trap "echo woken" USR1; (kill -USR1 $$; read -r </tmp/p; exit 9) & wait; echo $?; echo >/tmp/p; wait $!; echo $?'
+            $ bash -c 'trap "echo woken" USR1; (until read -r _ _ s _ </proc/$$/stat; [ $s = S ]; do :; done; kill -USR1 $$; read -r </tmp/p; exit 9) & wait; echo $?; echo >/tmp/p; wait $!; echo $?'
             woken
             138
             9
@@ -101,7 +101,7 @@ def test_pipes():
             $ exec 5<>f; echo abc >&5; exec 5>&- 6<f; read -r -u 6 v; echo $v; { echo out; echo err >&2; } 2>&1 >/dev/null
             abc
             err
-            $ read -t 0.05 -r x < <(sleep 1); echo $?; echo x | { shopt -s lastpipe; cat; }; mkfifo p; echo via >p & cat p
+            $ read -t 0.05 -r x < <(sleep 1000); echo $?; echo x | { shopt -s lastpipe; cat; }; mkfifo p; echo via >p & cat p
             142
             x
             via

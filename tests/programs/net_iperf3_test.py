@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """iperf3 at both ends of the wire: every direction and kind, and both ends count the same."""
 import json
+import time
 
-from programs import Net, main, programs
+from programs import LIMIT, Net, main, programs
 from web import serve
 
 AMOUNT = 32 << 20
@@ -62,12 +63,25 @@ def checks():
         yield case, lambda report, count=count: check_udp(report, count)
 
 
+# The inode of the socket that listens on iperf3's port: after each test it is another one.
+LISTENS = "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$2 ~ /:1451$/ && $4 == \"0A\" { print $10 }'"
+
+
+def listens_anew(run, before):
+    """Wait until the server is ready for another test: for a while after one the socket of that still listens."""
+    end = time.monotonic() + LIMIT
+    while (now := run(LISTENS).strip()) in ("", before):
+        assert time.monotonic() < end, "the server does not listen"
+    return now
+
+
 def test_client():
     with Net() as net, programs("iperf3", ns=net) as vm:
-        server = serve(net, 5201, "iperf3", "-4", "-s", "-J")
+        serve(net, 5201, "iperf3", "-4", "-s", "-J")
+        socket = ""
         for case, check in checks():
+            socket = listens_anew(lambda command: net.run("sh", "-c", command), socket)
             check(vm.run(f"iperf3 -c host.test -J --get-server-output {case}"))
-            net._ready(server, "iperf3", 5201)      # it listens anew after each
         assert "Connection refused" in vm.sh("iperf3 -c host.test -p 5202 2>&1")[0]
 
 
@@ -75,8 +89,9 @@ def test_server():
     with Net() as net, programs("iperf3", ns=net) as vm:
         net.need("iperf3")
         vm.run("iperf3 -s -J -D --pidfile /run/iperf3.pid --logfile /tmp/log")
+        socket = ""
         for case, check in checks():
-            vm.run("until netstat -ltn | grep -q :5201; do sleep 0.1; done")
+            socket = listens_anew(vm.run, socket)
             check(net.run("iperf3", "-c", net.guest_ip, "-J", "--get-server-output", *case.split()))
         vm.run("kill $(tr -d '\\0' </run/iperf3.pid); while pgrep iperf3; do sleep 0.1; done")
 

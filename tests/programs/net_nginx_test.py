@@ -7,7 +7,8 @@ import re
 from programs import Net, main, programs
 from web import FILES, Web, sha256
 
-THREE = "until [ $(pgrep -cfx 'nginx: worker process') = 3 ]; do sleep 0.1; done"
+# A worker that serves, and no longer is root, is called so.
+COUNT = "until [ $(pgrep -cfx 'nginx: worker process') = %d ]; do sleep 0.1; done"
 START = "nginx -c /etc/nginx/web.conf -e /run/web/error.log"
 
 
@@ -17,8 +18,7 @@ def serving():
         web = Web(net)
         with programs("nginx", "curl", "procps", ns=net, files=web.guest()) as vm:
             vm.run("mkdir -p /srv/put /run/web; chown www-data /srv/put; chmod 755 /srv; " + START)
-            while len(workers(vm)) < 2:
-                vm.run("sleep 0.1")
+            vm.run(COUNT % 2)
             yield net, web, vm
 
 
@@ -63,6 +63,8 @@ def test_many():
         for n in range(1, 501):
             with open(f"{folder}/{n}", "rb") as f:
                 assert f.read() == FILES["1k"], f"request {n} of 500"
+        # What is sent is logged afterwards.
+        vm.run("until [ $(wc -l </run/web/access.log) -ge 500 ]; do sleep 0.1; done")
         assert vm.run("wc -l </run/web/access.log").strip() == "500"
         net.need("wrk")
         for path in ("1k", "10m"):
@@ -96,7 +98,9 @@ def test_signals():
         under_way = slow(net, vm)
         vm.run("sed -i 's/worker_processes 2/worker_processes 3/; s,/1k;,/10m;,' /etc/nginx/web.conf")
         vm.run("kill -HUP $(cat /run/web/nginx.pid)")
-        vm.run(THREE)
+        for pid in old:     # it ends, or has another name
+            vm.run(f"while pgrep -fx 'nginx: worker process' | grep -qx {pid}; do sleep 0.1; done")
+        vm.run(COUNT % 3)
         new = workers(vm) - old
         assert len(new) == 3
         led = net.run("curl", "-sSf", "-w", "%{redirect_url}", "-o", "/dev/null", f"http://{net.guest_ip}/old")
@@ -109,7 +113,7 @@ def test_signals():
                "until [ -e /run/web/access.log ]; do sleep 0.1; done")
         # A worker that dies is replaced.
         vm.run(f"kill -9 {min(new)}; while [ -e /proc/{min(new)} ]; do sleep 0.1; done")
-        vm.run(THREE)
+        vm.run(COUNT % 3)
         assert min(new) not in workers(vm)
         # A quit waits for those who are served.
         under_way = slow(net, vm)

@@ -23,13 +23,12 @@ def test_ps():
             /init +0/
             /PID TTY +TIME CMD/
             ? 1
-            $ ps -T -p $$ | awk '{ print NF }'; ps axjf | grep -c '[\\]_ my-sleeper'; ps --ppid $$ -o comm= | sort -u
+            $ ps -T -p $$ | awk '{ print NF }'; ps axjf | grep -c '[\\]_ my-sleeper'; ps --ppid $$ -o comm= >l; sort l
             5
             5
             1
-            /ps/
-            /sleep/
-            /sort/
+            ps
+            sleep
             $ ps -eo pid,etimes,time,rss,vsz,pcpu,pmem,lstart,uname,group | awk '$1 == 1 { print ($2 >= 0), ($4 > 0), ($5 >= $4), NF, $NF }'
             1 1 1 14 root
             $ kill -STOP $P; until [ "$(ps -o stat= -p $P | cut -c1)" = T ]; do sleep 0.01; done; kill -CONT $P; ps s -p $P | head -n 1
@@ -119,7 +118,7 @@ def test_finding_and_killing():
             14
             $ pkill -f my-sleeper; wait $P 2>/dev/null
             ? 143
-            $ sleep 1000 & pkill -STOP -x sleep; until [ $(ps -o stat= -C sleep | cut -c1) = T ]; do sleep 0.01; done; pkill -CONT sleep
+            $ sleep 1000 & until pgrep -x sleep >/dev/null; do :; done; pkill -STOP -x sleep; until [ $(ps -o stat= -C sleep | cut -c1) = T ]; do sleep 0.01; done; pkill -CONT sleep
             $ exec 7>/tmp/held; fuser /tmp/held 2>/dev/null | grep -cw $$; fuser -v /dev/console 2>&1 | head -n 1; pstree | cut -c1-4 | head -n 1
             1
             /USER +PID ACCESS COMMAND/

@@ -109,7 +109,7 @@ def test_less_and_vim():
         vm.send("q")
         vm.wait(r"bash> ")
         vm.send("vim.tiny -u NONE /tmp/new\r")
-        vm.wait(r"/tmp/new")
+        vm.wait(r'"/tmp/new" \[New')         # not the command's own echo
         vm.send("ihello\rworld\x1b")
         vm.wait(r"world")
         vm.send("yyp:2s/wor/lit/\rgg0iOh \x1b:wq\r")
