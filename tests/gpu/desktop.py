@@ -113,6 +113,13 @@ class Desktop:
     def counters(self):
         return {name: int(n) for name, n in re.findall(r"(?m)^(\w+):?\s+(\d+)", self.vm.run("cat /proc/gpu"))}
 
+    def of_one_minute(self, measure):
+        """What measure() gives while the bar's clock stands: the digits of another minute may be uploaded, which counts."""
+        bar = None
+        while bar != (bar := self.picture().below(WORK_HEIGHT)):
+            result = measure()
+        return result
+
     def held(self):
         """What is alive of the GPU's; some of it may be on its way out."""
         counts = self.counters()
