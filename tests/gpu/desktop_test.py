@@ -14,6 +14,7 @@ FILES = {"bin/wlclient": qemu.built("gpu", "wlclient"), "bin/scanout": qemu.buil
          "etc/inittab": b"::respawn:-/bin/sh\n"}
 SCREEN = 640, 480
 INPUT = ("virtio_input", "evdev", "virtio_console")
+TERMINAL = 0x14181c     # bterm's background
 RED, GREEN, BLUE = 0xff0000, 0x00ff00, 0x0000ff
 # What user/bwm/shell_parts.h says.
 TITLE, BORDER, BAR = 28, 4, 36
@@ -290,6 +291,7 @@ APPLICATIONS = {f"usr/share/applications/{name}.desktop": text.encode() for name
     ("red", "# A comment\n[Desktop Entry]\nType=Application\nName=Red window\nExec=wlclient red ff0000 200 120 %U\n"
             "[Desktop Action new]\nName=Another\nExec=false\n"),
     ("blue", "[Desktop Entry]\nName = Blue window\nExec = wlclient blue 0000ff 200 120\n"),
+    ("text", "[Desktop Entry]\nName=Above, in a terminal\nTerminal=true\nExec=sh -c \"tty >/tmp/tty; sleep 1000\"\n"),
     ("hidden", "[Desktop Entry]\nName=Above all\nExec=false\nNoDisplay=true\n"))}
 
 
@@ -307,12 +309,18 @@ def launched(d):
     d.click(40, SCREEN[1] - BAR // 2)
     d.click(60, SCREEN[1] - BAR - 14)
     d.box(RED)
+    # What wants a terminal has one, in a window.
+    d.press("meta_l")
+    d.press("a")
+    d.press("ret")
+    d.vm.run("(until grep /dev/pts/ /tmp/tty; do usleep 10000; done) 2>/dev/null")
+    d.until(lambda p: (b := p.box(TERMINAL)) and b[2] - b[0] > 300)
 
 
 def test_launcher():
     def only_these(d):
         d.vm.run("cd /usr/share/applications; "
-                 "for f in *; do case $f in red.*|blue.*|hidden.*) ;; *) rm $f ;; esac; done")
+                 "for f in *; do case $f in red.*|blue.*|text.*|hidden.*) ;; *) rm $f ;; esac; done")
         launched(d)
     everywhere(only_these, files=APPLICATIONS)
 

@@ -14,11 +14,12 @@
 
 #include "shell_parts.h"
 
-#define FOLDER "/usr/share/applications"
+#define FOLDER   "/usr/share/applications"
+#define TERMINAL "bterm "
 
 struct entry {
 	char name[128], command[512];
-	bool hidden;
+	bool hidden, terminal;
 };
 
 /* ---- entries -------------------------------------------------------------------------- */
@@ -46,8 +47,23 @@ static void entry_line(struct entry *e, const char *key, const char *value)
 		snprintf(e->name, sizeof e->name, "%s", value);
 	else if (!strcmp(key, "Exec"))
 		snprintf(e->command, sizeof e->command, "%s", value);
-	else if (!strcmp(key, "NoDisplay") || !strcmp(key, "Hidden") || !strcmp(key, "Terminal"))
-		e->hidden |= !strcmp(value, "true");    /* what needs a terminal is started in one */
+	else if (!strcmp(key, "NoDisplay") || !strcmp(key, "Hidden"))
+		e->hidden |= !strcmp(value, "true");
+	else if (!strcmp(key, "Terminal"))
+		e->terminal = !strcmp(value, "true");
+}
+
+/* Exec is a program and its arguments, no more of the shell's language: so they can be bterm's. */
+static void in_terminal(struct entry *e)
+{
+	size_t length = strlen(e->command);
+
+	if (length + sizeof TERMINAL > sizeof e->command) {
+		e->hidden = true;
+		return;
+	}
+	memmove(e->command + sizeof TERMINAL - 1, e->command, length + 1);
+	memcpy(e->command, TERMINAL, sizeof TERMINAL - 1);
 }
 
 static bool entry_read(FILE *f, struct entry *e)
@@ -75,6 +91,8 @@ static bool entry_read(FILE *f, struct entry *e)
 	}
 	free(line);
 	without_codes(e->command);
+	if (e->terminal && e->command[0])
+		in_terminal(e);
 	return e->name[0] && e->command[0] && !e->hidden;
 }
 
