@@ -317,12 +317,34 @@ def selecting(t):
         look.check(t, path)
 
 
+def given(t):
+    """What the program copies by OSC 52: for one selection, the other, both; not what is wrong; a long text, too."""
+    t.put("/tmp/a", r"""
+        coded() { printf '%s' "$1" | base64 | tr -d '\n'; }
+        printf '\033]52;c;%s\a\033]52;p;%s\033\\' "$(coded 'for the clipboard')" "$(coded 'for the middle button')"
+        printf '\033]52;c;?\a\033]52;c;bm8=no\a\033]52;c;b*4=\a\033]52;c;bm8\030first'; read -r x
+        printf '\033]52;cp;'; head -c 30000 /dev/zero | tr '\0' x | base64 | tr -d '\n'; printf '\asecond'; read -r x
+        """)
+    t.run("""
+        start 40 5 10 stty -echo; . /tmp/a
+        until first
+        copied /tmp/copied
+        selected /tmp/selected
+        type \\n
+        until second
+        copied /tmp/copied2
+        selected /tmp/selected2
+        """)
+    found = [t.text(f"/tmp/{name}") for name in ("copied", "selected", "copied2", "selected2")]
+    assert found == ["for the clipboard", "for the middle button", "x" * 30000, "x" * 30000], found
+
+
 def test_history():
     terminals(history, looking)
 
 
 def test_selection():
-    terminals(selecting)
+    terminals(selecting, given)
 
 
 # ---- pixels --------------------------------------------------------------------------

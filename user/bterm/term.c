@@ -360,6 +360,7 @@ void term_free(struct term *t)
 		screen_free(t->screen);
 	if (t->pty)
 		pty_close(t->pty);
+	osc52_free(&t->osc52);
 	free(t->title);
 	free(t);
 }
@@ -386,6 +387,7 @@ bool term_turn(struct term *t, short events)
 			got = pty_read(t->pty, bytes, sizeof bytes);
 			if (got <= 0)
 				break;
+			osc52_read(&t->osc52, bytes, (size_t)got, t->host->copy, t->user);
 			screen_write(t->screen, bytes, (size_t)got);
 		}
 	pass_time(t);

@@ -2,6 +2,7 @@
 #ifndef BTERM_TERMDATA_H
 #define BTERM_TERMDATA_H
 
+#include "osc52.h"
 #include "pty.h"
 #include "term.h"
 
@@ -13,6 +14,7 @@ struct term {
 	void              *user;
 	int                width, height;       /* the window's */
 	char              *title;               /* to be told; NULL: it is */
+	struct osc52       osc52;               /* what the program copies */
 	bool               focused, blink;
 
 	int64_t            view;                /* the line in the first row */
