@@ -326,7 +326,7 @@ stress: tests-ready
 shot: $(IMAGES) $B/desktop.cpio
 	$(Q)tools/shot --exec 'bterm --title Terminal sh -c "bcheck; exec sh" & sleep 11; btop & sleep 6' \
 		docs/desktop.png
-bench: all $B/guest.cpio $B/gpu/draw
+bench: all $B/guest.cpio $B/gpu/panes $B/desktop.cpio
 	$(Q)tools/setup test
 	$(Q)bench/run
 

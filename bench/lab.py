@@ -30,14 +30,15 @@ OUT = os.path.join(BUILD, "bench")
 NBENCH = os.path.join(OUT, "nbench")
 GUEST_PROGRAMS = ("nbench", "sbench")
 PLUGIN = os.path.join(OUT, "insncount.so")
-DRAW = os.path.join(BUILD, "gpu", "draw")       # user/libwin's calls from a script
+# The desktop's part of the initramfs, and a client of its window manager that does what lines tell it.
+DESKTOP, PANES = os.path.join(BUILD, "desktop.cpio"), os.path.join(BUILD, "gpu", "panes")
 KERNELS = {"linux": os.path.join(BUILD, "linux", "Image"), "dunlin": os.path.join(BUILD, "Image")}
 INITRD = {"gzip": os.path.join(OUT, "initrd.cpio.gz"), "cpio": os.path.join(OUT, "initrd.cpio"),
-          "cards": os.path.join(OUT, "cards.cpio"), "gpu": os.path.join(OUT, "gpu.cpio")}
+          "cards": os.path.join(OUT, "cards.cpio"), "desktop": os.path.join(OUT, "desktop.cpio")}
 MODULES = ("failover", "net_failover", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_net")
 # Of the other cards, in an archive of their own: what the others boot from is measured.
 CARD_MODULES = ("e1000", "e1000e", "vmxnet3")
-GPU_MODULES = ("drm", "drm_kms_helper", "drm_shmem_helper", "virtio_dma_buf", "virtio-gpu")
+GPU_MODULES = ("drm", "drm_kms_helper", "drm_shmem_helper", "virtio_dma_buf", "virtio-gpu", "virtio_input", "evdev")
 MEMORY = 512 << 20
 
 # No checksum or segmentation work may be left to the other side.
@@ -111,11 +112,12 @@ def _initramfs():
         with open(path, "rb") as f:
             a.file(name, f.read(), 0o755)
     contents = [(INITRD["cpio"], data), (INITRD["gzip"], gzip.compress(data, 9, mtime=0)), (INITRD["cards"], a.bytes())]
-    if os.path.exists(DRAW):
-        for name, path in [("bin/draw", DRAW), *_modules(GPU_MODULES)]:
+    if os.path.exists(DESKTOP):
+        for name, path in [("bin/panes", PANES), ("bin/scroll", os.path.join(HERE, "guest-scroll")), *_modules(GPU_MODULES)]:
             with open(path, "rb") as f:
                 a.file(name, f.read(), 0o755)
-        contents.append((INITRD["gpu"], a.bytes()))
+        with open(DESKTOP, "rb") as f:
+            contents.append((INITRD["desktop"], cpio.join([a.bytes(), f.read()])))
     for path, content in contents:
         with open(path + ".new", "wb") as f:
             f.write(content)
@@ -174,6 +176,30 @@ def _canonical(key):
     return key & 0xffffffffffff | (0xffff << 48 if key >> 48 & 1 else 0)
 
 
+class Events:
+    """What QEMU's own trace tells of the devices that a person sees and feels: keys, and pictures that are shown."""
+    FLUSH, KEY = "virtio_gpu_cmd_res_flush", "input_event_key_qcode"
+
+    def __init__(self, path):
+        self.path, self.file, self.part = path, None, ""
+
+    def args(self):
+        return ["-trace", f"enable={self.FLUSH}", "-trace", f"enable={self.KEY}", "-D", self.path, "-msg", "timestamp=on"]
+
+    def read(self):
+        """[(seconds, name, the rest)] of what came since the last call."""
+        if self.file is None:
+            self.file = open(self.path)
+        lines = (self.part + self.file.read()).split("\n")
+        self.part = lines.pop()     # QEMU may be writing it
+        found = (re.match(r"\d+@(\d+\.\d+):(\w+) (.*)", line) for line in lines)
+        return [(float(m[1]), m[2], m[3]) for m in found if m]
+
+    def frames(self):
+        """How many pictures were shown since the last call."""
+        return sum(name == self.FLUSH for _, name, _ in self.read())
+
+
 class Guest(Vm):
     """A kernel ("linux" or "dunlin") with a network of its own. plugin: "", "count", "io" or "blocks".
     queues: so many CPUs, and pairs of queues of a virtio card; it also runs SERVERS_EACH. smp: so many CPUs without
@@ -194,6 +220,9 @@ class Guest(Vm):
                 mode = {"count": "", "io": ",io=on", "blocks": ",blocks=on"}[plugin]
                 ram = f"ram=0x40000000-{0x40000000 + MEMORY:#x}"
                 args += ["-plugin", f"{PLUGIN},out={self.counters.path},{ram}{mode}"]
+            if gpu != "none":
+                self.events = Events(os.path.join(self.net.dir, "events"))
+                args += self.events.args()
             self.began = time.monotonic()
             super().__init__(f"quiet ip=off BENCH_IP={self.net.guest_ip} {append}".strip(), initrd=[INITRD[initrd]],
                              ns=self.net, args=args, debug=False, kernel=KERNELS[kernel], cpu=cpu, nic=nic,

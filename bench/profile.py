@@ -23,6 +23,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lab  # noqa: E402
+import measure  # noqa: E402
 import rows  # noqa: E402
 from lab import Failed, Guest, Window  # noqa: E402
 
@@ -224,7 +225,7 @@ def main():
         try:
             blocks, symbols = profile(name, a, elf)
         except Exception as e:
-            print(f"bench/profile.py: {name}: {rows.reason(e)}", file=sys.stderr)
+            print(f"bench/profile.py: {name}: {measure.reason(e)}", file=sys.stderr)
             status = 1
             continue
         out = open(os.path.join(a.out, f"profile-{name}.txt"), "w") if a.out else sys.stdout

@@ -2,19 +2,18 @@
 
 A unit of work is a function of a guest and a number n: it lets the guest do n units and returns
 how many were done. Its cost is a slope, (instructions of 4n - instructions of n) / 3n, so that
-what is fixed or goes on anyway cancels out. The kernels take turns at every repetition, so that
-a busy machine disturbs both. A figure that cannot be one, or whose repetitions disagree too much, is
-none: the row fails, whatever its ratio would have been.
+what is fixed or goes on anyway cancels out. Rows of the desktop are in bench/desk.py.
 """
 import concurrent.futures
-import fnmatch
 import os
 import re
 import sys
 import time
 
+import desk
 import lab
-from lab import Failed, Guest, Window, median, spread, values
+from lab import Failed, Guest, Window, median, values
+from measure import EOIR, HALF, QUARTER, THIRD, Pair, number, reason, results, say, slope, writes
 
 
 # ---- units of work --------------------------------------------------------------
@@ -105,8 +104,6 @@ def asked(work):
     return lambda g, n: values(g.run(f"sbench {work} {n}", 180))["ok"]
 
 
-QUARTER, THIRD, HALF = 1 / 4, 1 / 3, 1 / 2
-
 # key: (function, title, unit, n, required ratio)
 WORKS = {
     "icmp_2ms": (icmp_2ms, "ICMP echo, 2 ms apart", "echo", 300, QUARTER),
@@ -154,213 +151,17 @@ EACH = {
     "http": (each("http-load IP PORT 4", 5300, "ok"), "HTTP request served, 4 servers, 16 connections", "request", 2000,
              THIRD),
 }
-# How many windows a frame shows, and how many frames are measured.
-WINDOWS = {1: 200, 8: 150, 32: 80}
 CARDS = ("e1000", "e1000e", "vmxnet3")
 QUEUES = (1, 2, 4)
 OTHER = ["boot_gzip", "boot_cpio", "memory", "image", "http_steady",
          "tcp_rx_plain", "tcp_tx_plain", "tcp_rx_offload", "tcp_tx_offload", "rate_rx_a76", "rate_tx_a76",
          "rate_rx_a72", "rate_tx_a72", "dns_p50", "get_p50", "idle_irqs", "idle_insns", "timer_polls",
          "livelock", "livelock_wall", "livelock_all", "livelock_all_wall",
-         "userland_ms", *(f"{kind}_{n}" for kind in ("gpu", "gpu_rate") for n in WINDOWS), *(f"tcp_{way}_{card}" for card in CARDS for way in ("rx", "tx")),
+         "userland_ms", *desk.NAMES, *(f"tcp_{way}_{card}" for card in CARDS for way in ("rx", "tx")),
          *(f"{kind}{work}_q{q}" for q in QUEUES for kind in ("", "irq_", "bell_", "mmio_") for work in EACH)]
 
 
 LIVELOCK = [k for k in OTHER if k.startswith("livelock")]
-
-# ---- a table of rows ------------------------------------------------------------
-
-class Bench:
-    """Holds the choices and the rows. A row: key, title, unit, per kernel {value, spread, runs, ...} or {failed},
-    need (the required Dunlin : Linux ratio, or an absolute bound with absolute=True), higher (more is better)."""
-
-    def __init__(self, kernels, cpu, reps, scale, only):
-        self.kernels, self.cpu, self.reps, self.scale, self.only = kernels, cpu, reps, scale, only
-        self.rows = {}
-        self.timer_polls = {}
-
-    def wants(self, *keys):
-        return not self.only or any(fnmatch.fnmatch(k, o) for k in keys for o in self.only)
-
-    def add(self, key, title, unit, results, need=None, higher=False, absolute=False, note=""):
-        row = dict(title=title, unit=unit, need=need, higher=higher, absolute=absolute, note=note, **results)
-        ours, theirs = results.get("dunlin", {}), results.get("linux", {})
-        row["ratio"] = row["verdict"] = None
-        if "value" in ours and theirs.get("value"):
-            row["ratio"] = ours["value"] / theirs["value"]
-        figure = ours.get("value") if absolute else row["ratio"]
-        if need is not None and not absolute and "value" in ours and theirs.get("value") == 0:
-            theirs["failed"] = "could not be measured: nothing to compare with"
-        if any("failed" in r for r in (ours, theirs)):
-            row["verdict"] = "FAILED"
-        elif need is not None and figure is not None:
-            row["verdict"] = "met" if (figure >= need if higher else figure <= need) else "MISSED"
-        self.rows[key] = row
-        say(line(key, row))
-
-    def n(self, n):
-        return max(1, int(n * self.scale))
-
-
-def say(text):
-    print(text, flush=True)
-
-
-def number(v):
-    if v is None:
-        return "-"
-    if abs(v) >= 1e7:
-        return f"{v / 1e6:,.1f} M"
-    if abs(v) >= 1000:
-        return f"{v:,.0f}"
-    return f"{v:.4g}" if v else "0"
-
-
-def cell(result):
-    if not result:
-        return "-"
-    if "failed" in result:
-        return "failed"
-    s = result.get("spread")
-    return number(result["value"]) + (f" ±{s * 50:.1f}%" if s else "")
-
-
-def required(row):
-    if row["need"] is None:
-        return "-"
-    sign = "≥" if row["higher"] else "≤"
-    if row["absolute"]:
-        return f"{sign} {row['need']:g} itself"
-    if not row["higher"] and row["need"] < 1:
-        return f"{sign} 1/{1 / row['need']:.3g}"
-    return f"{sign} {row['need']:g}"
-
-
-def ratio(row):
-    r = row["ratio"]
-    if r is None:
-        return "-"
-    return f"1/{1 / r:.1f}" if 0 < r < 0.1 else f"{r:.3f}"
-
-
-def line(key, row):
-    text = (f"{key:18s} {row['unit']:22s} linux {cell(row.get('linux')):>18s}  dunlin {cell(row.get('dunlin')):>18s}  "
-            f"ratio {ratio(row):>7s}  required {required(row):>8s}  {row['verdict'] or ''}")
-    for k in ("linux", "dunlin"):
-        if "failed" in row.get(k, {}):
-            text += f"\n    {k}: {row[k]['failed']}"
-    return text
-
-
-def reason(e):
-    return re.sub(r"\s+", " ", f"{type(e).__name__}: {e}")[:400]
-
-
-# ---- guests in pairs --------------------------------------------------------------
-
-class Pair:
-    """The kernels' guests of one kind, booted when first asked for, and again after they failed."""
-
-    def __init__(self, bench, serve=True, **kind):
-        self.bench, self.serve, self.kind, self.guests, self.broken = bench, serve, kind, {}, {}
-
-    def guest(self, kernel):
-        if kernel not in self.guests:
-            if self.broken.get(kernel, 0) >= 2:
-                raise Failed("does not boot to where it can be measured")
-            g = Guest(kernel, **{"cpu": self.bench.cpu, **self.kind})
-            try:
-                g.ready()
-                if self.serve:
-                    g.serve()
-                    # Where the guest's own datagrams go; it tells nobody.
-                    g.net.spawn(lab.NBENCH, "udp-ack", "5007", "1000000000")
-            except BaseException:
-                self.broken[kernel] = self.broken.get(kernel, 0) + 1
-                g.close()
-                raise
-            self.guests[kernel] = g
-        return self.guests[kernel]
-
-    def drop(self, kernel):
-        g = self.guests.pop(kernel, None)
-        if g:
-            g.close()
-
-    def each(self, measure, reps):
-        """{kernel: [measure(guest), ...]} in turns; for a kernel that fails {kernel: Failed}."""
-        out = {k: [] for k in self.bench.kernels}
-        for _ in range(reps):
-            for k in self.bench.kernels:
-                if isinstance(out[k], list):
-                    try:
-                        out[k].append(measure(self.guest(k)))
-                    except (KeyboardInterrupt, SystemExit):
-                        raise
-                    except Exception as e:
-                        out[k] = e
-                        self.drop(k)
-        return out
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for k, g in list(self.guests.items()):
-            try:
-                stat = g.stat() if self.serve else {}
-                if "net_rx_timer_polls" in stat:
-                    polls = self.bench.timer_polls.setdefault(k, [0, 0, 0])
-                    for i, word in enumerate(("net_rx_timer_polls", "net_msi_irqs", "net_rx_packets")):
-                        polls[i] += stat.get(word, 0)
-            except Exception as e:
-                say(f"    {k}: no /proc/stat at the end: {reason(e)}")
-            self.drop(k)
-
-
-# The largest repetition may be so many times the smallest.
-WILD = 3
-
-
-def doubt(figures, rare=False):
-    """Why the repetitions give no figure, or None. rare: a count of what may not happen at all."""
-    told = ", ".join(number(f) for f in figures)
-    if min(figures) < 0 or (min(figures) == 0 and not rare):
-        return f"could not be measured: not a cost, in {told}"
-    if not rare and max(figures) > WILD * min(figures):
-        return f"could not be measured: the repetitions disagree, {told}"
-    return None
-
-
-def results(runs, pick=lambda r: r, rare=False, **more):
-    """Rows' results of what each() gave; rare: as of doubt()."""
-    out = {}
-    for k, r in runs.items():
-        if isinstance(r, Exception):
-            out[k] = {"failed": reason(r)}
-        elif r and doubt([pick(x) for x in r], rare):
-            out[k] = {"failed": doubt([pick(x) for x in r], rare), "runs": [pick(x) for x in r]}
-        elif r:
-            figures = [pick(x) for x in r]
-            out[k] = {"value": median(figures), "spread": spread(figures), "runs": figures}
-            out[k].update({name: median([f(x) for x in r]) for name, f in more.items()})
-    return out
-
-
-def slope(work, n):
-    """A measure for each(): (instructions a unit, the kernel's part of them)."""
-    def measure(g):
-        counts = []
-        for units in (n, 4 * n):
-            with Window(g) as w:
-                done = work(g, units)
-            if done < units * 0.98:
-                raise Failed(f"only {done:.0f} of {units} units were done")
-            counts.append((done, w.total, w.kernel))
-        (a, ta, ka), (b, tb, kb) = counts
-        return (tb - ta) / (b - a), (kb - ka) / (b - a)
-    return measure
-
 
 # ---- groups of rows ---------------------------------------------------------------
 
@@ -494,53 +295,6 @@ def card_rows(b):
                           HALF if s == "tcp_rx" else None)
 
 
-def compose(windows):
-    """A unit of work: frames of so many windows of 400x300, each a textured quad on the display, drawn by user/libwin."""
-    def work(g, n):
-        script = f"/tmp/compose-{windows}-{n}"
-        g.run(f"[ -e {script} ] || awk 'BEGIN {{ print \"screen 0\"; for (w = 1; w <= {windows}; w++) print \"new\", w, 400, 300; "
-              f"for (f = 0; f < {n}; f++) {{ print \"begin 0\"; print \"clear ff203040\"; for (w = 1; w <= {windows}; w++) "
-              f"print \"image\", w, (w * 37 + f) % 880, (w * 23) % 500, 400, 300; print \"end 0\" }} }}' >{script}")
-        began = time.monotonic()
-        out = g.run(f"draw gpu <{script}", 300)
-        if out != "drawn by gpu\n":
-            raise Failed(f"draw said: {out.strip()[-200:]}")
-        g.drawn = time.monotonic() - began
-        return n
-    return work
-
-
-def rate(work, n):
-    """A measure for each(): units a second, without what is done once."""
-    def measure(g):
-        work(g, n)
-        once = g.drawn
-        work(g, 4 * n)
-        if g.drawn <= once:
-            raise Failed("the machine was too busy to be measured")
-        return 3 * n / (g.drawn - once)
-    return measure
-
-
-def gpu_rows(b):
-    """Frames that VirGL draws: what the kernel does for each, and how many there are a second."""
-    for kind, plugin in (("gpu", "count"), ("gpu_rate", "")):
-        if not b.wants(*(f"{kind}_{w}" for w in WINDOWS)):
-            continue
-        with Pair(b, plugin=plugin, serve=False, gpu="virgl", initrd="gpu") as p:
-            for windows, n in WINDOWS.items():
-                if not b.wants(f"{kind}_{windows}"):
-                    continue
-                n, work = b.n(n), compose(windows)
-                title = f"Frame of {windows} window{'s' * (windows > 1)} composed by VirGL"
-                p.each(lambda g: work(g, n), 1)
-                if plugin:
-                    b.add(f"gpu_{windows}", f"{title}, the kernel's part", "instructions/frame",
-                          results(p.each(slope(work, n), b.reps), lambda r: r[1], total=lambda r: r[0]), HALF)
-                else:
-                    b.add(f"gpu_rate_{windows}", title, "frames/s", results(p.each(rate(work, n), b.reps)), 1, higher=True)
-
-
 def queue_rows(b):
     """Several CPUs, each with a pair of queues: instructions, and interrupts, doorbells and writes to any device's
     registers a frame."""
@@ -628,10 +382,9 @@ def io_rows(b):
             if kind == "bell" and b.wants("idle_irqs"):
                 def idle(g):
                     time.sleep(5)
-                    before = writes(g, "gic_cpu", 0x10)
+                    before = writes(g, "gic_cpu", EOIR)
                     time.sleep(10)
-                    # Each interrupt that is taken is ended by one write of GICC_EOIR, at 0x10 in the CPU interface.
-                    return (writes(g, "gic_cpu", 0x10) - before) / 10
+                    return (writes(g, "gic_cpu", EOIR) - before) / 10
                 b.add("idle_irqs", "Idle machine", "interrupts/s", results(default.each(idle, 1), rare=True), 0.2, absolute=True)
             for key in keys:
                 work, title, n = works[key]
@@ -639,13 +392,6 @@ def io_rows(b):
 
                 runs = (plain if key in STREAMS else default).each(a_frame(work, count, n), b.reps)
                 b.add(f"{kind}_{key}", f"{name.capitalize()} a frame: {title}", f"{name}/frame", results(runs, rare=True), 1.05)
-
-
-def writes(g, name, offset=None):
-    """Writes so far to the registers of the regions whose name begins so."""
-    ranges = [(start, end) for start, end, region in g.regions() if region.startswith(name)]
-    return sum(n for address, n in g.counters.io().items() for start, end in ranges
-               if start <= address <= end and (offset is None or address - start == offset))
 
 
 def livelock_rows(b, p):
@@ -715,7 +461,7 @@ def polls_row(b):
               note=f"beside {irqs} message interrupts and {packets} received frames")
 
 
-GROUPS = (boot_rows, cost_rows, call_rows, parallel_rows, stream_rows, card_rows, gpu_rows, queue_rows, wall_rows, io_rows,
+GROUPS = (boot_rows, cost_rows, call_rows, parallel_rows, stream_rows, card_rows, *desk.GROUPS, queue_rows, wall_rows, io_rows,
           polls_row)
 
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The desktop as a person uses it: keys and pointer by QMP, windows of wlclient, and the picture that is then shown."""
+import itertools
 import os
 import re
 import socket
@@ -18,6 +19,7 @@ TERMINAL = 0x14181c     # bterm's background
 RED, GREEN, BLUE = 0xff0000, 0x00ff00, 0x0000ff
 # What user/bwm/shell_parts.h says.
 TITLE, BORDER, BAR = 28, 4, 36
+TERMINAL = 0x14181c     # bterm's background
 SKY = 0x20304c          # the wallpaper's first row, as user/bwm/wallpaper.c draws it
 BUTTONS = {"close": 17, "maximise": 43, "minimise": 69}     # from the frame's right edge to their middles
 LEFT, RIGHT, MIDDLE = 0x110, 0x111, 0x112
@@ -398,6 +400,52 @@ def popups(d):
     # That is all that such a press does: the keyboard is the window's again whose popup it was.
     d.press("a")
     d.heard("red", "key 30 1")
+
+
+# ---- at rest --------------------------------------------------------------------------------------
+
+def clock(picture):
+    """Of the task bar."""
+    return picture.part(SCREEN[0] - 65, SCREEN[1] - BAR, *SCREEN)
+
+
+def sleeps(d):
+    """How often bwm and each client have gone to sleep so far, now that they all do."""
+    d.vm.run("for p in $bwm $clients; do until grep -q '^State:.S' /proc/$p/status; do usleep 10000; done; done")
+    text = d.vm.run("for p in $bwm $clients; do grep ^voluntary /proc/$p/status; done")
+    return [int(line.split()[1]) for line in text.splitlines()]
+
+
+def idle(d):
+    """Nothing wakes clients that have nothing to do, and bwm only the clock, once a minute."""
+    d.start("red", RED)
+    d.vm.run("clients=$!; for p in 'bterm cat' blog; do $p & clients=\"$clients $!\"; done")
+    d.until(lambda p: p.box(TERMINAL))
+    shown, before = clock(d.picture()), None
+    for hour in itertools.cycle(range(24)):     # they have begun when a frame goes by in which no client wakes
+        d.vm.run(f"date -s '2027-01-15 {hour}:01:05'")
+        d.until(lambda p: clock(p) != shown)
+        now = sleeps(d)
+        shown = clock(d.picture())              # of which only a part may have been there before bwm slept
+        if before and now[1:] == before[1:]:
+            break
+        before = now
+    d.vm.run(f"date -s '2027-01-15 {hour}:00:45'")
+    d.until(lambda p: clock(p) != shown or d.vm.run("date +%M") == "01\n")
+    before = sleeps(d)
+    d.until(lambda p: clock(p) == shown)
+    after = sleeps(d)
+    assert after[1:] == before[1:], (before, after)
+    # To draw the clock: its timer, the frame's, and the ends of both frames.
+    assert after[0] - before[0] <= 6, (before, after)
+
+
+def test_idle():
+    desktop(idle, "virgl")
+
+
+def test_idle_by_the_cpu():
+    desktop(idle, "2d")
 
 
 def clients(d):

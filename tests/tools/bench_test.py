@@ -10,12 +10,12 @@ import tempfile
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path[:0] = [os.path.join(TOP, "tests", "vm"), os.path.join(TOP, "bench")]
 from vmtest import main  # noqa: E402
-import rows  # noqa: E402
+import measure  # noqa: E402
 
 
 def row(ours, theirs, rare=False, need=1, **more):
-    b = rows.Bench(["linux", "dunlin"], "any", 3, 1, [])
-    b.add("row", "A row", "things", rows.results({"dunlin": ours, "linux": theirs}, rare=rare), need, **more)
+    b = measure.Bench(["linux", "dunlin"], "any", 3, 1, [])
+    b.add("row", "A row", "things", measure.results({"dunlin": ours, "linux": theirs}, rare=rare), need, **more)
     return b.rows["row"]
 
 

@@ -87,6 +87,7 @@ struct server {
 	struct wl_event_loop *loop;
 	struct win_device    *device;
 	struct output         output;
+	int                   rate;             /* frames a second that were asked for; 0: the display's own */
 	struct wl_list        windows;          /* struct window by link, the lowest first; all, mapped or not */
 	struct window        *active;           /* who has the keyboard; NULL: nobody */
 	struct seat          *seat;

@@ -1,11 +1,12 @@
 /*
  * bwm: opens the display, offers Wayland's interfaces and waits for events, in libwayland's one epoll.
  *
- *     bwm [-s NAME]
+ *     bwm [-r RATE] [-s NAME]
  *
- * NAME is the socket's, below XDG_RUNTIME_DIR (if that is not set: /run); without it the first free of wayland-0,
- * wayland-1 and so on. It ends with SIGTERM or SIGINT, and with the display's card. Exit status: 0 after a signal; 2
- * when there is no display to show anything on; 1 after any other error, of which it has said a line.
+ * RATE: so many frames a second at most, 1 to 1000, instead of the display's own rate. NAME is the socket's, below
+ * XDG_RUNTIME_DIR (if that is not set: /run); without it the first free of wayland-0, wayland-1 and so on. It ends with
+ * SIGTERM or SIGINT, and with the display's card. Exit status: 0 after a signal; 2 when there is no display to show
+ * anything on; 1 after any other error, of which it has said a line.
  */
 #include <errno.h>
 #include <signal.h>
@@ -16,7 +17,7 @@
 
 #include "shell.h"
 
-enum { FAILED = 1, NO_DISPLAY = 2 };
+enum { FAILED = 1, NO_DISPLAY = 2, RATE_MOST = 1000 };
 
 static int stop(int number, void *data)
 {
@@ -76,19 +77,31 @@ static int run(struct server *server, const char *name)
 	return 0;
 }
 
+static bool read_options(struct server *server, const char **name, int argc, char **argv)
+{
+	int option;
+
+	while ((option = getopt(argc, argv, "r:s:")) != -1) {
+		if (option == 's')
+			*name = optarg;
+		else if (option == 'r')
+			server->rate = atoi(optarg);
+		if (option == '?' || (option == 'r' && (server->rate < 1 || server->rate > RATE_MOST)))
+			return false;
+	}
+	return optind == argc;
+}
+
 int main(int argc, char **argv)
 {
 	struct server server = { 0 };
 	struct wl_event_source *signals[2];
 	const char *name = NULL;
-	int option, status;
+	int status;
 
-	while ((option = getopt(argc, argv, "s:")) != -1) {
-		if (option != 's') {
-			fprintf(stderr, "usage: bwm [-s NAME]\n");
-			return FAILED;
-		}
-		name = optarg;
+	if (!read_options(&server, &name, argc, argv)) {
+		fprintf(stderr, "usage: bwm [-r RATE] [-s NAME]\n");
+		return FAILED;
 	}
 	signal(SIGPIPE, SIG_IGN);
 	status = win_open(&server.device, NULL, WIN_ANY);

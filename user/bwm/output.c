@@ -206,7 +206,7 @@ static int screen_open(struct output *o)
 	}
 	o->width = win_width(o->screen);
 	o->height = win_height(o->screen);
-	o->refresh = win_screen_refresh(o->screen);
+	o->refresh = o->server->rate ? o->server->rate * 1000 : win_screen_refresh(o->screen);
 	if (o->refresh < 1)
 		o->refresh = REFRESH_UNKNOWN;
 	return 0;

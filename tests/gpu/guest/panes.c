@@ -12,6 +12,7 @@
  *     await N                            until all that was late is shown
  *     opaque N X Y W H                   from the next picture on, nothing is seen through this part of it
  *     redraw N COLOUR                    the buffer of the GPU's that it has, drawn anew
+ *     animate COUNT FRAMES               all of the first COUNT windows, of the GPU's, drawn anew in each of so many frames
  *     part N X Y W H COLOUR              only this part of a window in shared memory, in the buffer that it has
  *     sub N X Y gpu|shm W H COLOUR       a subsurface; popup N X Y W H COLOUR: a popup at that place
  *     title N TEXT, maximise N, restore N, minimise N
@@ -193,16 +194,27 @@ static void frame_done(void *data, struct wl_callback *callback, uint32_t time)
 
 static const struct wl_callback_listener frame_listener = { frame_done };
 
-/* Commit, and wait until a frame has shown it. */
-static void commit(struct pane *p)
+/* Commit; done becomes true when a frame has shown it. */
+static void hand_over(struct pane *p, bool *done)
 {
-	bool done = false;
-
-	wl_callback_add_listener(wl_surface_frame(p->surface), &frame_listener, &done);
+	*done = false;
+	wl_callback_add_listener(wl_surface_frame(p->surface), &frame_listener, done);
 	wl_surface_commit(p->surface);
-	while (!done)
+}
+
+static void wait_for(const bool *done)
+{
+	while (!*done)
 		if (wl_display_dispatch(display) < 0)
 			fail("frame");
+}
+
+static void commit(struct pane *p)
+{
+	bool done;
+
+	hand_over(p, &done);
+	wait_for(&done);
 }
 
 /* ---- buffers -------------------------------------------------------------------------- */
@@ -331,7 +343,20 @@ static void redraw(struct pane *p, uint32_t colour)
 		fail("draw");
 	wl_surface_attach(p->surface, p->buffer, 0, 0);
 	wl_surface_damage_buffer(p->surface, 0, 0, p->width, p->height);
-	commit(p);
+}
+
+static void animate(int count, int frames)
+{
+	bool done[PANES];
+
+	for (int frame = 0; frame < frames; frame++) {
+		for (int i = 0; i < count; i++) {
+			redraw(&panes[i], 0xff000000 | (uint32_t)(frame * 0x010305 + i * 0x201008));
+			hand_over(&panes[i], &done[i]);
+		}
+		for (int i = 0; i < count; i++)
+			wait_for(&done[i]);
+	}
 }
 
 /* ---- windows ---------------------------------------------------------------------------- */
@@ -554,6 +579,9 @@ static bool run(const char *line)
 		show(p, p->width, p->height, colour);
 	} else if (sscanf(line, "redraw %d %x", &n, &colour) == 2) {
 		redraw(p, colour);
+		commit(p);
+	} else if (sscanf(line, "animate %d %d", &n, &count) == 2) {
+		animate(n, count);
 	} else if (sscanf(line, "size %d %d %d %x", &n, &w, &h, &colour) == 4) {
 		show(p, w, h, colour);
 	} else if (sscanf(line, "late %d %x", &n, &colour) == 2) {
