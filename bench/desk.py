@@ -25,7 +25,8 @@ def desktop(options=""):
     """A begin for Pair: bwm, which is $bwm."""
     def begin(g):
         g.run("export XDG_RUNTIME_DIR=/tmp WAYLAND_DISPLAY=wayland-0 LANG=C.UTF-8")
-        g.run("mkdir -p /dev/pts; mount -t devpts devpts /dev/pts; mkfifo /tmp/ask /tmp/answer /tmp/scroll /tmp/scrolled")
+        g.run("mkdir -p /dev/pts; mount -t devpts devpts /dev/pts")
+        g.run("mkfifo /tmp/ask /tmp/answer /tmp/scroll /tmp/scrolled")
         g.run(f"bwm {options} >/tmp/bwm.log 2>&1 & bwm=$!; until [ -S /tmp/wayland-0 ]; do "
               "kill -0 $bwm || { cat /tmp/bwm.log; break; }; usleep 20000; done; kill -0 $bwm")
         g.windows, g.programs = 0, []
@@ -75,7 +76,7 @@ def windows_of(g, count):
 
 
 def animate(windows):
-    """A unit of work: a frame of so many windows of 400x300, each drawn by its client on the GPU and composed by bwm."""
+    """A unit of work: a frame of so many windows of 400x300, each drawn by its client on the GPU, composed by bwm."""
     def work(g, n):
         windows_of(g, windows)
         g.events.frames()
@@ -119,7 +120,8 @@ def frame_rows(b):
                     b.add(f"gpu_{windows}", f"{title}, the kernel's part", "instructions/frame",
                           results(p.each(slope(work, n), reps), lambda r: r[1], total=lambda r: r[0]), HALF)
                 else:
-                    b.add(f"gpu_rate_{windows}", title, "frames/s", results(p.each(rate(work, n), reps)), TIMING, higher=True)
+                    b.add(f"gpu_rate_{windows}", title, "frames/s", results(p.each(rate(work, n), reps)), TIMING,
+                          higher=True)
 
 
 # ---- the terminal ----------------------------------------------------------------------
@@ -228,8 +230,8 @@ def program_rows(b):
                 runs = p.each(bounce_share, b.reps)
                 note = ", ".join(f"{number(median([r[1] for r in v]))} on {k.capitalize()}" for k, v in runs.items()
                                  if isinstance(v, list))
-                b.add("bounce_cpu", "bounce's share of the CPU, at the display's rate", "%", results(runs, lambda r: r[0]), 1,
-                      note=note and f"frames a second: {note}")
+                b.add("bounce_cpu", "bounce's share of the CPU, at the display's rate", "%",
+                      results(runs, lambda r: r[0]), 1, note=note and f"frames a second: {note}")
 
 
 # ---- at rest ------------------------------------------------------------------------------
@@ -257,8 +259,8 @@ def idle_rows(b):
         after = p.each(now, 1)
     runs = {k: next((r for r in (before[k], after[k]) if isinstance(r, Exception)), None) or
             [[y - x for x, y in zip(before[k][0], after[k][0])]] for k in after}
-    b.add("desk_wakes", "Idle desktop for a minute with one change of its clock: wake-ups of bwm, bterm and blog", "wake-ups",
-          results(runs, lambda r: r[0], rare=True), 2, absolute=True)
+    b.add("desk_wakes", "Idle desktop for a minute with one change of its clock: wake-ups of bwm, bterm and blog",
+          "wake-ups", results(runs, lambda r: r[0], rare=True), 2, absolute=True)
     b.add("desk_irqs", "The same: interrupts", "interrupts", results(runs, lambda r: r[1], rare=True), 1)
 
 

@@ -113,7 +113,8 @@ def _initramfs():
             a.file(name, f.read(), 0o755)
     contents = [(INITRD["cpio"], data), (INITRD["gzip"], gzip.compress(data, 9, mtime=0)), (INITRD["cards"], a.bytes())]
     if os.path.exists(DESKTOP):
-        for name, path in [("bin/panes", PANES), ("bin/scroll", os.path.join(HERE, "guest-scroll")), *_modules(GPU_MODULES)]:
+        programs = [("bin/panes", PANES), ("bin/scroll", os.path.join(HERE, "guest-scroll"))]
+        for name, path in programs + _modules(GPU_MODULES):
             with open(path, "rb") as f:
                 a.file(name, f.read(), 0o755)
         with open(DESKTOP, "rb") as f:
@@ -184,7 +185,8 @@ class Events:
         self.path, self.file, self.part = path, None, ""
 
     def args(self):
-        return ["-trace", f"enable={self.FLUSH}", "-trace", f"enable={self.KEY}", "-D", self.path, "-msg", "timestamp=on"]
+        return ["-trace", f"enable={self.FLUSH}", "-trace", f"enable={self.KEY}", "-D", self.path,
+                "-msg", "timestamp=on"]
 
     def read(self):
         """[(seconds, name, the rest)] of what came since the last call."""

@@ -4,7 +4,7 @@
  *
  *     panes <script
  *
- *     open N gpu|shm W H COLOUR          a window, with a buffer of the GPU's or in shared memory; 0xAARRGGBB, multiplied;
+ *     open N gpu|shm W H COLOUR          a window, its buffer the GPU's or in shared memory; 0xAARRGGBB, multiplied;
  *                                        "plain" instead is shared memory without alpha
  *     fill N COLOUR, size N W H COLOUR   another buffer, of the same or another size
  *     scaled N SCALE W H COLOUR          a buffer of this size of which so many pixels, each way, are one of the surface
@@ -12,7 +12,7 @@
  *     await N                            until all that was late is shown
  *     opaque N X Y W H                   from the next picture on, nothing is seen through this part of it
  *     redraw N COLOUR                    the buffer of the GPU's that it has, drawn anew
- *     animate COUNT FRAMES               all of the first COUNT windows, of the GPU's, drawn anew in each of so many frames
+ *     animate COUNT FRAMES               the first COUNT windows, of the GPU's, drawn anew in each of so many frames
  *     part N X Y W H COLOUR              only this part of a window in shared memory, in the buffer that it has
  *     sub N X Y gpu|shm W H COLOUR       a subsurface; popup N X Y W H COLOUR: a popup at that place
  *     title N TEXT, maximise N, restore N, minimise N
