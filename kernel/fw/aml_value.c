@@ -31,7 +31,9 @@ static bool region_read(struct aml *a, const struct aml_object *f, u64 *v)
 	u64 unit = f->detail, at = f->start / 8 / unit * unit, got = 0;
 	u32 skip = f->start % (unit * 8);
 
-	if (!region || f->length > 64 || f->start + f->length > 8 * region->size)
+	if (!region)
+		return aml_fail(a, "a field behind a register that would have to be written");
+	if (f->length > 64 || f->start + f->length > 8 * region->size)
 		return aml_fail(a, "a field that we don't read");
 	for (*v = 0; got < f->length; at += unit) {
 		u64 piece;
@@ -131,7 +133,7 @@ static bool field_write(struct aml *a, struct aml_object *f, struct aml_object *
 		if (!aml_to_integer(a, v, &length))
 			return false;
 		return (f->of && a->ops->write(a->ops->arg, f->of->detail, f->of->start + at, f->detail, length)) ||
-			aml_fail(a, "hardware that we don't write");
+			aml_fail(a, f->of ? "hardware that we don't write" : "a field behind a register that would have to be written");
 	}
 	from = bytes_of(v, &length);
 	if (!from)

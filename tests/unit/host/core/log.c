@@ -13,7 +13,7 @@ int kernel_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
 int log_console_level = LOG_DEBUG;
 
 static char *text;
-static size_t text_len;
+static size_t text_len, text_room;
 
 void log_at(enum log_level level, const char *fmt, ...)
 {
@@ -27,7 +27,11 @@ void log_at(enum log_level level, const char *fmt, ...)
 	if (getenv("UNIT_LOG"))
 		printf("<%d> %s\n", level, line);
 	len = strlen(line);
-	text = realloc(text, text_len + len + 2);
+	/* Twice as much as before: a test of thousands of damaged tables logs megabytes. */
+	if (text_room < text_len + len + 2) {
+		text_room = 2 * (text_len + len + 2);
+		text = realloc(text, text_room);
+	}
 	memcpy(text + text_len, line, len);
 	text_len += len;
 	text[text_len++] = '\n';
@@ -43,7 +47,7 @@ void host_log_clear(void)
 {
 	free(text);
 	text = NULL;
-	text_len = 0;
+	text_len = text_room = 0;
 }
 
 void log_sink_add(struct log_sink *s) { }
