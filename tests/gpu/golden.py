@@ -167,7 +167,9 @@ def areas(contours):
 class Font:
     """A TrueType file's outlines, advances and line heights (OpenType's specification: cmap, glyf, hmtx)."""
 
-    def __init__(self, path):
+    def __init__(self, path, slant=0):
+        """slant: how much further right points are, by their height."""
+        self.slant = slant
         with open(path, "rb") as f:
             self.data = f.read()
         count = self.u16(4)
@@ -204,7 +206,7 @@ class Font:
         """(contours of points, advance), in font units, y upwards."""
         index = self.index(ord(letter))
         advance = self.u16(self.tables["hmtx"] + 4 * min(index, self.long_metrics - 1))
-        return self.outline(index), advance
+        return [[(x + self.slant * y, y) for x, y in c] for c in self.outline(index)], advance
 
     def outline(self, index):
         loca = self.tables["loca"]

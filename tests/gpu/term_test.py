@@ -16,7 +16,8 @@ from programs import archive  # noqa: E402
 
 TERM = qemu.built("gpu", "term")
 FONTS = qemu.built("pkg", "fonts-dejavu-core", "usr", "share", "fonts", "truetype", "dejavu")
-NAMES = "DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf"
+NAMES = "DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf", "DejaVuSans.ttf"
+SLANT = 0.2         # of italics: user/libwin/font.c
 CELL, MARGIN = 9, 4
 GLYPH_EDGE = 16
 FOREGROUND, BACKGROUND, CURSOR = 0xffd8d8d8, 0xff14181c, 0xffe0e0e0
@@ -353,8 +354,10 @@ class Look:
     """What a terminal must look like, from geometry and the fonts' outlines alone."""
 
     def __init__(self, cols, rows):
-        self.fonts = [golden.Font(os.path.join(FONTS, name)) for name in NAMES]
+        self.fonts = [golden.Font(os.path.join(FONTS, name)) for name in NAMES[:2]]
+        self.fonts += [golden.Font(os.path.join(FONTS, name), SLANT) for name in NAMES[:2]]
         self.size = [CELL * (f.ascent - f.descent) / f.glyph("M")[1] for f in self.fonts]
+        self.other = golden.Font(os.path.join(FONTS, NAMES[2]))
         self.height = math.ceil(self.size[0])
         regular = self.fonts[0]
         self.base = math.floor(regular.ascent * self.size[0] / (regular.ascent - regular.descent) + 0.5)
@@ -368,9 +371,16 @@ class Look:
         left, top = self.at(row, col)
         self.picture.rect(left + x, top + y, width, self.height if height is None else height, colour)
 
-    def text(self, row, col, text, colour=FOREGROUND, bold=False):
+    def text(self, row, col, text, colour=FOREGROUND, bold=False, italic=False):
         x, y = self.at(row, col)
-        self.picture.text(self.fonts[bold], self.size[bold], x, y + self.base, text, colour)
+        face = bold + 2 * italic
+        self.picture.text(self.fonts[face], self.size[face], x, y + self.base, text, colour)
+
+    def foreign(self, row, col, letter, colour=FOREGROUND):
+        """A letter that the terminal's font has not."""
+        assert not self.fonts[0].index(ord(letter)) and self.other.index(ord(letter))
+        x, y = self.at(row, col)
+        self.picture.text(self.other, self.size[0], x, y + self.base, letter, colour)
 
     def check(self, t, path):
         wrong = self.picture.differences(t.data(path), GLYPH_EDGE)
@@ -427,12 +437,34 @@ def colours(t):
     look.check(t, "/tmp/drawn")
 
 
+def faces(t):
+    """Italics, bold ones, and letters of another font, each in its cell."""
+    t.put("/tmp/a", "stty -echo; printf 'is \\033[3mfgj_ \\033[1mMy\\033[0m a\u05d5b\u1d1bc'; read -r x")
+    t.run("""
+        start 20 2 10 /bin/sh /tmp/a
+        until is
+        focus 1
+        draw /tmp/drawn
+        """)
+    look = Look(20, 2)
+    look.text(0, 0, "is")
+    look.text(0, 3, "fgj_", italic=True)
+    look.text(0, 8, "My", bold=True, italic=True)
+    look.text(0, 11, "a")
+    look.foreign(0, 12, "\u05d5")
+    look.text(0, 13, "b")
+    look.foreign(0, 14, "\u1d1b")
+    look.text(0, 15, "c")
+    look.rect(0, 16, CURSOR)
+    look.check(t, "/tmp/drawn")
+
+
 def test_pixels():
-    terminals(colours)
+    terminals(colours, faces)
 
 
 def test_pixels_by_the_gpu():
-    terminals(colours, gpu="virgl", how="gpu")
+    terminals(colours, faces, gpu="virgl", how="gpu")
 
 
 # ---- programs ------------------------------------------------------------------------

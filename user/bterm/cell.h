@@ -8,6 +8,7 @@ enum { CELL_CHARS = 6 };        /* a letter and the marks on it */
 
 enum {
 	CELL_BOLD = 1, CELL_UNDERLINE = 2, CELL_UNDERLINE_2 = 4, CELL_CURLY = 8, CELL_STRIKE = 16,
+	CELL_ITALIC = 32,
 };
 
 #define CELL_FOREGROUND 0xffd8d8d8u

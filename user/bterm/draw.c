@@ -20,7 +20,8 @@ enum { TRIAL = 100 };           /* pixels: a font's proportions are taken at thi
 #define FLASH_COLOUR 0x30ffffffu
 
 struct draw {
-	struct win_font *regular, *bold;
+	struct win_font *regular, *bold, *regular_slanted, *bold_slanted;
+	struct win_font *fallback;      /* for letters that those lack; NULL: there is none */
 	int width, height, base;        /* of a cell; the letters' line below its top */
 	int reach;                      /* how far letters may reach out of their row */
 };
@@ -44,7 +45,17 @@ static int find_height(struct win_device *device, const char *path, int width, f
 	return 0;
 }
 
-int draw_open(struct draw **result, struct win_device *device, const char *regular, const char *bold, int cell_width)
+/* Who has no such font does without. */
+static void have_fallback(struct draw *d, struct win_device *device, const char *path, float height)
+{
+	if (!path || win_font_open(device, path, height, &d->fallback))
+		return;
+	win_font_fallback(d->regular, d->fallback);
+	win_font_fallback(d->bold, d->fallback);
+}
+
+int draw_open(struct draw **result, struct win_device *device, const char *regular, const char *bold,
+	      const char *fallback, int cell_width)
 {
 	struct draw *d = calloc(1, sizeof *d);
 	float height;
@@ -59,6 +70,12 @@ int draw_open(struct draw **result, struct win_device *device, const char *regul
 		error = find_height(device, bold, cell_width, &height);
 	if (!error)
 		error = win_font_open(device, bold, height, &d->bold);
+	if (!error) {
+		have_fallback(d, device, fallback, height);
+		error = win_font_slant(d->regular, &d->regular_slanted);
+	}
+	if (!error)
+		error = win_font_slant(d->bold, &d->bold_slanted);
 	if (error) {
 		draw_close(d);
 		return error;
@@ -73,10 +90,11 @@ int draw_open(struct draw **result, struct win_device *device, const char *regul
 
 void draw_close(struct draw *d)
 {
-	if (d->regular)
-		win_font_close(d->regular);
-	if (d->bold)
-		win_font_close(d->bold);
+	struct win_font *fonts[] = { d->regular_slanted, d->bold_slanted, d->regular, d->bold, d->fallback };
+
+	for (size_t i = 0; i < sizeof fonts / sizeof fonts[0]; i++)
+		if (fonts[i])
+			win_font_close(fonts[i]);
 	free(d);
 }
 
@@ -142,15 +160,24 @@ static bool is_empty(const struct cell *c)
 	return c->width == 0 || !c->chars[0] || (c->chars[0] == ' ' && !c->chars[1]);
 }
 
-/* Cells that may be letters of one call: one plain letter each, or nothing. */
-static bool is_plain(const struct cell *c)
+static struct win_font *font_of(const struct draw *d, const struct cell *c)
 {
-	return c->width == 1 && !c->chars[1] && !boxes_has(c->chars[0]);
+	if (c->style & CELL_ITALIC)
+		return c->style & CELL_BOLD ? d->bold_slanted : d->regular_slanted;
+	return c->style & CELL_BOLD ? d->bold : d->regular;
+}
+
+/* Cells that may be letters of one call: one plain letter each, as wide as a cell, or nothing. */
+static bool is_plain(const struct draw *d, const struct cell *c)
+{
+	if (c->width != 1 || c->chars[1] || boxes_has(c->chars[0]))
+		return false;
+	return c->chars[0] < 0x80 || win_font_has(font_of(d, c), c->chars[0]);
 }
 
 static void draw_letter(const struct draw *d, struct win *win, const struct cell *c, float x, float top)
 {
-	struct win_font *font = c->style & CELL_BOLD ? d->bold : d->regular;
+	struct win_font *font = font_of(d, c);
 	char text[UTF8_MOST + 1];
 
 	if (boxes_has(c->chars[0])) {
@@ -169,19 +196,20 @@ static int draw_run(const struct draw *d, struct win *win, const struct cell *ce
 	const struct cell *first = &cells[col];
 	char text[64 * UTF8_MOST + 1];
 	size_t n = 0;
-	int end = col, bold = first->style & CELL_BOLD;
+	int end = col, face = first->style & (CELL_BOLD | CELL_ITALIC);
 
-	if (!is_plain(first)) {
+	if (!is_plain(d, first)) {
 		draw_letter(d, win, first, left_of(d, col), top);
 		return col + 1;
 	}
-	while (end < cols && n < sizeof text - UTF8_MOST && is_plain(&cells[end]) &&
-	       (is_empty(&cells[end]) || (cells[end].fg == first->fg && (cells[end].style & CELL_BOLD) == bold))) {
+	while (end < cols && n < sizeof text - UTF8_MOST && is_plain(d, &cells[end]) &&
+	       (is_empty(&cells[end]) ||
+		(cells[end].fg == first->fg && (cells[end].style & (CELL_BOLD | CELL_ITALIC)) == face))) {
 		n += utf8_put(text + n, cells[end].chars[0] ? cells[end].chars[0] : ' ');
 		end++;
 	}
 	text[n] = '\0';
-	win_text(win, bold ? d->bold : d->regular, left_of(d, col), top + (float)d->base, text, first->fg);
+	win_text(win, font_of(d, first), left_of(d, col), top + (float)d->base, text, first->fg);
 	return end;
 }
 

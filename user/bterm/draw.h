@@ -29,10 +29,11 @@ struct draw_view {
 
 /*
  * Cells of this width in pixels, with letters of these TrueType files, the second for bold ones; fonts with letters of
- * one width. -EINVAL, -ENOMEM, what open() says of a file, what the device says. Drawing itself tells of errors by the
- * frame's end.
+ * one width. Italics are those, slanted; letters that they lack are the third's, if there is such a file (NULL: none).
+ * -EINVAL, -ENOMEM, what open() says of a file, what the device says. Drawing itself tells of errors by the frame's end.
  */
-int draw_open(struct draw **draw, struct win_device *device, const char *regular, const char *bold, int cell_width);
+int draw_open(struct draw **draw, struct win_device *device, const char *regular, const char *bold,
+	      const char *fallback, int cell_width);
 void draw_close(struct draw *d);
 
 int draw_cell_width(const struct draw *d);

@@ -71,8 +71,8 @@ static int marks_of(const struct cell *c)
 
 static bool is_blank(const struct cell *c)
 {
-	return (!c->chars[0] || c->chars[0] == ' ') && !c->chars[1] && c->bg == CELL_BACKGROUND && !(c->style & ~CELL_BOLD) &&
-		c->width == 1;
+	return (!c->chars[0] || c->chars[0] == ' ') && !c->chars[1] && c->bg == CELL_BACKGROUND &&
+	       !(c->style & ~(CELL_BOLD | CELL_ITALIC)) && c->width == 1;
 }
 
 static struct packed_line *pack(const struct cell *cells, int cols)

@@ -25,6 +25,7 @@ static const char help[] =
 	"  --cell WIDTH         of a letter in pixels (9)\n"
 	"  --font FILE          TrueType, with letters of one width (DejaVu Sans Mono)\n"
 	"  --bold FILE          the same for bold letters\n"
+	"  --fallback FILE      for letters that those have not (DejaVu Sans)\n"
 	"  --history LINES      that are kept above the screen, 0 to 1000000 (10000)\n"
 	"  --title TITLE        until the program gives one\n"
 	"  --blink              let the cursor blink if the program asks for it\n"
@@ -37,7 +38,7 @@ enum { HISTORY_MOST = 1000000, CELLS_MOST = 1000 };
 
 struct options {
 	int         rows, cols, cell, history;
-	const char *regular, *bold, *title;
+	const char *regular, *bold, *fallback, *title;
 	bool        blink;
 	char      **argv;
 };
@@ -85,6 +86,8 @@ static bool take(struct options *o, const char *option, const char *value)
 		o->regular = value;
 	else if (!strcmp(option, "--bold"))
 		o->bold = value;
+	else if (!strcmp(option, "--fallback"))
+		o->fallback = value;
 	else if (!strcmp(option, "--title"))
 		o->title = value;
 	else
@@ -219,7 +222,8 @@ static void start(struct terminal *t, const struct options *o, char *const argv[
 
 	if (error)
 		give_up("no desktop", error);
-	error = draw_open(&t->draw, desktop_device(t->desktop), o->regular, o->bold, o->cell);
+	error = draw_open(&t->draw, desktop_device(t->desktop), o->regular, o->bold, o->fallback,
+			  o->cell);
 	if (error)
 		give_up(o->regular, error);
 	term_size_for(t->draw, o->rows, o->cols, &options.width, &options.height);
@@ -240,6 +244,7 @@ int main(int argc, char **argv)
 	struct options options = {
 		.rows = 24, .cols = 80, .cell = DRAW_CELL_WIDTH, .history = 10000,
 		.regular = FONTS "DejaVuSansMono.ttf", .bold = FONTS "DejaVuSansMono-Bold.ttf",
+		.fallback = FONTS "DejaVuSans.ttf",
 	};
 	char *shell_argv[] = { NULL, NULL };
 	struct terminal t = { 0 };

@@ -60,7 +60,7 @@ static uint8_t style_of(const VTermScreenCell *from)
 	static const uint8_t underlines[] = { 0, CELL_UNDERLINE, CELL_UNDERLINE_2, CELL_CURLY };
 
 	return (uint8_t)((from->attrs.bold ? CELL_BOLD : 0) | underlines[from->attrs.underline] |
-			 (from->attrs.strike ? CELL_STRIKE : 0));
+			 (from->attrs.strike ? CELL_STRIKE : 0) | (from->attrs.italic ? CELL_ITALIC : 0));
 }
 
 /* The right half of a wide cell has the code (uint32_t)-1 in libvterm. */
@@ -92,6 +92,7 @@ static VTermScreenCell cell_back(const struct cell *from)
 	if (from->width == 0)
 		cell.chars[0] = (uint32_t)-1;
 	cell.attrs.bold = (from->style & CELL_BOLD) != 0;
+	cell.attrs.italic = (from->style & CELL_ITALIC) != 0;
 	cell.attrs.strike = (from->style & CELL_STRIKE) != 0;
 	cell.attrs.underline = from->style & CELL_UNDERLINE ? VTERM_UNDERLINE_SINGLE :
 		from->style & CELL_UNDERLINE_2 ? VTERM_UNDERLINE_DOUBLE :

@@ -28,6 +28,9 @@ enum {
 	REPLACEMENT = 0xfffd,
 };
 
+static const float SLANT = 0.2f;        /* how much further right a slanted letter is, by its height */
+static const float FLATNESS = 0.35f;    /* pixels that a curve's pieces may be off, as stb_truetype has it */
+
 struct cached {
 	struct cached   *next;
 	struct win_font *font;
@@ -53,9 +56,10 @@ struct atlas {
 
 struct win_font {
 	struct win_device *device;
-	unsigned char     *file;
+	unsigned char     *file;        /* NULL: the font's that it is the slanted one of */
+	struct win_font   *fallback;    /* for letters that it lacks; NULL: none */
 	stbtt_fontinfo     info;
-	float              scale, ascent, line;
+	float              scale, ascent, line, slant;
 	int                finer;       /* how many times as large as shown a glyph is rasterised */
 };
 
@@ -198,19 +202,39 @@ static int place(struct atlas *a, int width, int height)
 
 /* ---- glyphs -------------------------------------------------------------------- */
 
+/* The glyph's box in pixels from the pen. */
+static void find_box(const struct win_font *font, int index, struct glyph *g)
+{
+	int right, bottom;
+
+	stbtt_GetGlyphBitmapBox(&font->info, index, font->scale, font->scale, &g->left, &g->top, &right, &bottom);
+	g->height = bottom - g->top;
+	if (right > g->left) {      /* else it has nothing to draw */
+		g->left += (int)floorf(font->slant * (float)-bottom);
+		right += (int)ceilf(font->slant * (float)-g->top);
+	}
+	g->width = right - g->left;
+}
+
 /* A glyph's coverage, a byte a pixel of its box, from one that is finer times as large; NULL if there is no memory. */
 static uint8_t *coverage_of(const struct win_font *font, int index, const struct glyph *g)
 {
-	int finer = font->finer, width = g->width * finer, height = g->height * finer, left, top, right, bottom;
+	int finer = font->finer, width = g->width * finer, height = g->height * finer, count;
 	float scale = font->scale * (float)finer;
 	uint8_t *large = calloc((size_t)width, (size_t)height);
+	stbtt__bitmap bitmap = { .w = width, .h = height, .stride = width, .pixels = large };
+	stbtt_vertex *shape = NULL;
 
 	if (!large)
 		return NULL;
-	stbtt_GetGlyphBitmapBox(&font->info, index, scale, scale, &left, &top, &right, &bottom);
-	left -= g->left * finer;
-	top -= g->top * finer;
-	stbtt_MakeGlyphBitmap(&font->info, large + top * width + left, width - left, height - top, width, scale, scale, index);
+	count = stbtt_GetGlyphShape(&font->info, index, &shape);
+	for (int i = 0; i < count && font->slant > 0; i++) {
+		shape[i].x += (short)lrintf(font->slant * shape[i].y);
+		shape[i].cx += (short)lrintf(font->slant * shape[i].cy);
+		shape[i].cx1 += (short)lrintf(font->slant * shape[i].cy1);
+	}
+	stbtt_Rasterize(&bitmap, FLATNESS, shape, count, scale, scale, 0, 0, g->left * finer, g->top * finer, 1, NULL);
+	stbtt_FreeShape(&font->info, shape);
 	/* In place: what is written lies before what is still to be read. */
 	for (int i = 0; i < g->width * g->height; i++) {
 		const uint8_t *from = large + i / g->width * finer * width + i % g->width * finer;
@@ -253,10 +277,22 @@ static float advance_of(const struct win_font *font, int index)
 	return (float)advance * font->scale;
 }
 
+/* The font that has this letter, and which of its glyphs that is: 0, the sign for a missing one, if none has it. */
+static const struct win_font *find_glyph(const struct win_font *font, uint32_t code, int *index)
+{
+	const struct win_font *from = font;
+
+	*index = stbtt_FindGlyphIndex(&font->info, (int)code);
+	while (!*index && (from = from->fallback))
+		*index = stbtt_FindGlyphIndex(&from->info, (int)code);
+	return from ? from : font;
+}
+
 /* A glyph that is not in the table yet; NULL and the error in *error. */
 static struct cached *load(struct atlas *a, struct win_font *font, uint32_t code, int *error)
 {
-	int index = stbtt_FindGlyphIndex(&font->info, (int)code), right, bottom;
+	int index;
+	const struct win_font *from = find_glyph(font, code, &index);
 	struct cached *c = calloc(1, sizeof *c), **list;
 
 	*error = -ENOMEM;
@@ -265,11 +301,9 @@ static struct cached *load(struct atlas *a, struct win_font *font, uint32_t code
 	c->font = font;
 	c->code = code;
 	c->shelf = -1;
-	c->glyph.advance = advance_of(font, index);
-	stbtt_GetGlyphBitmapBox(&font->info, index, font->scale, font->scale, &c->glyph.left, &c->glyph.top, &right, &bottom);
-	c->glyph.width = right - c->glyph.left;
-	c->glyph.height = bottom - c->glyph.top;
-	*error = c->glyph.width > 0 ? rasterise(a, font, index, c) : 0;
+	c->glyph.advance = advance_of(from, index);
+	find_box(from, index, &c->glyph);
+	*error = c->glyph.width > 0 ? rasterise(a, from, index, c) : 0;
 	if (*error) {
 		free(c);
 		return NULL;
@@ -345,8 +379,11 @@ float win_text_width(struct win_font *font, const char *text)
 {
 	float width = 0;
 
-	for (uint32_t code; (code = next_code(&text));)
-		width += advance_of(font, stbtt_FindGlyphIndex(&font->info, (int)code));
+	for (uint32_t code; (code = next_code(&text));) {
+		int index;
+		const struct win_font *from = find_glyph(font, code, &index);
+		width += advance_of(from, index);
+	}
 	return width;
 }
 
@@ -408,6 +445,29 @@ int win_font_open(struct win_device *device, const char *path, float height, str
 	font->line = (float)(ascent - descent + gap) * font->scale;
 	*result = font;
 	return 0;
+}
+
+int win_font_slant(struct win_font *font, struct win_font **result)
+{
+	struct win_font *slanted = malloc(sizeof *slanted);
+
+	if (!slanted)
+		return -ENOMEM;
+	*slanted = *font;
+	slanted->file = NULL;
+	slanted->slant = SLANT;
+	*result = slanted;
+	return 0;
+}
+
+void win_font_fallback(struct win_font *font, struct win_font *other)
+{
+	font->fallback = other;
+}
+
+bool win_font_has(const struct win_font *font, uint32_t code)
+{
+	return stbtt_FindGlyphIndex(&font->info, (int)code) != 0;
 }
 
 void win_font_close(struct win_font *font)

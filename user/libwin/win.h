@@ -79,6 +79,16 @@ int win_write(struct win *win, const uint32_t *pixels);
 int win_font_open(struct win_device *device, const char *path, float height, struct win_font **font);
 void win_font_close(struct win_font *font);
 
+/* The same letters, leaning to the right, for a face that has no italics. It is closed before the font that it is of. */
+int win_font_slant(struct win_font *font, struct win_font **slanted);
+
+/*
+ * Letters that a font lacks are taken from another one of the same device, which is closed after it; NULL: from none.
+ * And whether it has this code point itself.
+ */
+void win_font_fallback(struct win_font *font, struct win_font *other);
+bool win_font_has(const struct win_font *font, uint32_t code);
+
 /* From the upper edge of a line to its base line, from one line to the next, and the width of a text, in pixels. */
 float win_font_ascent(const struct win_font *font);
 float win_font_line(const struct win_font *font);

@@ -353,14 +353,15 @@ int main(int argc, char **argv)
 {
 	const char *asked_way = argc > 1 ? argv[1] : "any", *fonts = argc > 2 ? argv[2] : "";
 	enum win_drawing how = !strcmp(asked_way, "any") ? WIN_ANY : !strcmp(asked_way, "gpu") ? WIN_GPU : WIN_SOFTWARE;
-	char line[4096], word[16], regular[256], bold[256];
+	char line[4096], word[16], regular[256], bold[256], other[256];
 	int error = win_open(&device, NULL, how), number = 0;
 
 	signal(SIGCHLD, SIG_IGN);
 	snprintf(regular, sizeof regular, "%s/DejaVuSansMono.ttf", fonts);
 	snprintf(bold, sizeof bold, "%s/DejaVuSansMono-Bold.ttf", fonts);
+	snprintf(other, sizeof other, "%s/DejaVuSans.ttf", fonts);
 	if (!error)
-		error = draw_open(&draw, device, regular, bold, DRAW_CELL_WIDTH);
+		error = draw_open(&draw, device, regular, bold, other, DRAW_CELL_WIDTH);
 	if (error) {
 		printf("open: %s\n", strerror(-error));
 		return 1;
