@@ -115,6 +115,18 @@ def test_by_hand():
         want.rect(B, B, 300, 200, 0xff00ff00)
         want.rect(A + 400, A + 100, 300, 200, 0xff0000ff)
         d.shows(want, "moved")
+        # A popup goes along, but not out of sight if it does not want to.
+        panes.do("menu 0 280 10 100 60 ffffff00")
+        want.rect(A + 680, A + 110, 100, 60, 0xffffff00)
+        d.shows(want, "a popup")
+        person.hold("alt")
+        person.drag(A + 420, A + 120, WIDTH - 300, A + 120)
+        person.let_go("alt")
+        want = empty.copy()
+        want.rect(B, B, 300, 200, 0xff00ff00)
+        want.rect(WIDTH - 320, A + 100, 300, 200, 0xff0000ff)
+        want.rect(WIDTH - 100, A + 110, 100, 60, 0xffffff00)
+        d.shows(want, "its popup has moved less")
         person.let_go("alt")
         panes.do("modifiers 0")
 

@@ -31,6 +31,7 @@
 #include "libwin/compose.h"
 #include "libwin/win.h"
 
+struct positioner;
 struct seat;
 struct shell;
 struct surface;
@@ -353,6 +354,7 @@ struct popup {
 	int                 x, y;           /* of its geometry, from its parent's geometry */
 	int                 width, height;  /* as was configured */
 	bool                mapped, grabs;
+	struct positioner  *reactive;       /* how it is placed when its parent has moved; NULL: it stays beside it */
 	bool                repositioned;   /* which its next configure tells, with this token */
 	uint32_t            token;
 };
@@ -361,5 +363,6 @@ int xdg_create_global(struct server *server);
 int decoration_create_global(struct server *server);
 void popup_dismiss(struct popup *popup);            /* with those that hang from it; the client destroys them */
 rect popup_geometry(const struct popup *popup);     /* on the display */
+void popups_react(struct window *w);                /* it has moved, or the display is another */
 
 #endif

@@ -40,6 +40,15 @@ static void place(struct popup *popup, const struct positioner *p)
 	popup->height = at.height;
 }
 
+/* Keep how it is placed, if it is to be placed again. Without memory it stays as it is. */
+static void keep_positioner(struct popup *popup, const struct positioner *p)
+{
+	free(popup->reactive);
+	popup->reactive = p->reactive ? malloc(sizeof *p) : NULL;
+	if (popup->reactive)
+		*popup->reactive = *p;
+}
+
 /* ---- configure and commit ------------------------------------------------------------------ */
 
 void popup_send_configure(struct popup *popup)
@@ -57,6 +66,25 @@ static void damage_popup(struct popup *popup)
 
 	if (surface_place(popup->surface, &x, &y))
 		damage_add(popup->xdg->server, surface_extents(popup->surface, x, y));
+}
+
+/* Their parents are before them in the list. */
+void popups_react(struct window *w)
+{
+	struct popup *popup;
+
+	wl_list_for_each(popup, &w->popups, link) {
+		rect before = { popup->x, popup->y, popup->width, popup->height };
+		if (!popup->reactive || !popup->mapped)
+			continue;
+		damage_popup(popup);
+		place(popup, popup->reactive);
+		if (popup->x == before.x && popup->y == before.y && popup->width == before.width &&
+		    popup->height == before.height)
+			continue;
+		damage_popup(popup);
+		xdg_schedule_configure(popup->xdg);
+	}
 }
 
 void popup_unmap(struct popup *popup)
@@ -100,6 +128,7 @@ void popup_free(struct popup *popup)
 	popup->xdg->popup = NULL;
 	wl_resource_set_user_data(popup->resource, NULL);
 	wl_list_remove(&popup->link);
+	free(popup->reactive);
 	free(popup);
 }
 
@@ -177,6 +206,7 @@ static void reposition(struct wl_client *by, struct wl_resource *resource, struc
 	if (!popup)
 		return;
 	damage_popup(popup);
+	keep_positioner(popup, wl_resource_get_user_data(positioner));
 	place(popup, wl_resource_get_user_data(positioner));
 	damage_popup(popup);
 	popup->repositioned = true;
@@ -227,6 +257,7 @@ void popup_create(struct xdg_surface *x, uint32_t id, struct xdg_surface *parent
 	popup->window = w;
 	x->popup = popup;
 	wl_list_insert(w->popups.prev, &popup->link);
+	keep_positioner(popup, p);
 	place(popup, p);
 	wl_resource_set_implementation(popup->resource, &implementation, popup, destroyed);
 }

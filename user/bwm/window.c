@@ -227,6 +227,7 @@ void window_move(struct window *w, int x, int y)
 	damage_window(w);
 	w->x = x;
 	w->y = y;
+	popups_react(w);
 	damage_window(w);
 }
 
@@ -465,6 +466,7 @@ void window_committed(struct window *w)
 	}
 	w->width = inside.width;
 	w->height = inside.height;
+	popups_react(w);
 	window_changed(w);
 }
 
@@ -508,5 +510,6 @@ void windows_fit(struct server *server)
 			struct frame_extents f = shell_frame(w);
 			window_move(w, work.x + f.left, work.y + f.top);
 		}
+		popups_react(w);
 	}
 }

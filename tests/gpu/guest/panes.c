@@ -15,6 +15,7 @@
  *     animate COUNT FRAMES               the first COUNT windows, of the GPU's, drawn anew in each of so many frames
  *     part N X Y W H COLOUR              only this part of a window in shared memory, in the buffer that it has
  *     sub N X Y gpu|shm W H COLOUR       a subsurface; popup N X Y W H COLOUR: a popup at that place
+ *     menu N X Y W H COLOUR              a popup that is to be seen wholly wherever its window goes
  *     title N TEXT, maximise N, restore N, minimise N
  *     follow N COLOUR                    the size that the last configure asked for
  *     close N, cycle COUNT gpu|shm W H   open and close one so often
@@ -165,7 +166,7 @@ static void found(void *data, struct wl_registry *registry, uint32_t name, const
 		uint32_t                   version;
 	} wanted[] = {
 		{ &wl_compositor_interface, (void **)&compositor, 4 }, { &wl_subcompositor_interface, (void **)&subcompositor, 1 },
-		{ &wl_shm_interface, (void **)&shm, 1 }, { &xdg_wm_base_interface, (void **)&base, 1 },
+		{ &wl_shm_interface, (void **)&shm, 1 }, { &xdg_wm_base_interface, (void **)&base, 3 },
 		{ &zwp_linux_dmabuf_v1_interface, (void **)&dmabuf, 3 }, { &wl_seat_interface, (void **)&seat, 1 },
 	};
 
@@ -395,7 +396,7 @@ static void open_sub(struct pane *parent, int x, int y, bool gpu, int width, int
 	show(p, width, height, colour);
 }
 
-static void open_popup(struct pane *parent, int x, int y, int width, int height, uint32_t colour)
+static void open_popup(struct pane *parent, int x, int y, int width, int height, uint32_t colour, bool reactive)
 {
 	struct xdg_positioner *at = xdg_wm_base_create_positioner(base);
 	struct pane *p = calloc(1, sizeof *p);
@@ -404,6 +405,10 @@ static void open_popup(struct pane *parent, int x, int y, int width, int height,
 	xdg_positioner_set_anchor_rect(at, x, y, 1, 1);
 	xdg_positioner_set_anchor(at, XDG_POSITIONER_ANCHOR_TOP_LEFT);
 	xdg_positioner_set_gravity(at, XDG_POSITIONER_GRAVITY_BOTTOM_RIGHT);
+	if (reactive) {
+		xdg_positioner_set_constraint_adjustment(at, XDG_POSITIONER_CONSTRAINT_ADJUSTMENT_SLIDE_X);
+		xdg_positioner_set_reactive(at);
+	}
 	p->surface = wl_compositor_create_surface(compositor);
 	p->xdg = xdg_wm_base_get_xdg_surface(base, p->surface);
 	xdg_surface_add_listener(p->xdg, &xdg_listener, p);
@@ -598,7 +603,9 @@ static bool run(const char *line)
 	} else if (sscanf(line, "sub %d %d %d %7s %d %d %x", &n, &x, &y, kind, &w, &h, &colour) == 7) {
 		open_sub(p, x, y, !strcmp(kind, "gpu"), w, h, colour);
 	} else if (sscanf(line, "popup %d %d %d %d %d %x", &n, &x, &y, &w, &h, &colour) == 6) {
-		open_popup(p, x, y, w, h, colour);
+		open_popup(p, x, y, w, h, colour, false);
+	} else if (sscanf(line, "menu %d %d %d %d %d %x", &n, &x, &y, &w, &h, &colour) == 6) {
+		open_popup(p, x, y, w, h, colour, true);
 	} else if (sscanf(line, "follow %d %x", &n, &colour) == 2) {
 		show(p, p->asked_width, p->asked_height, colour);
 	} else if (sscanf(line, "maximise %d", &n) == 1) {
