@@ -13,6 +13,7 @@ from gputest import LIMIT, TOP, host_errors, linux_kernel, machine, main, qemu
 
 sys.path.insert(0, os.path.join(TOP, "tests", "programs"))
 from programs import archive  # noqa: E402
+from vmtest import key  # noqa: E402
 
 TERM = qemu.built("gpu", "term")
 FONTS = qemu.built("pkg", "fonts-dejavu-core", "usr", "share", "fonts", "truetype", "dejavu")
@@ -627,11 +628,9 @@ KEYS = {"\n": "ret"}
 
 
 def press(vm, text):
-    """Keys of the machine's keyboard."""
+    """Keys of the machine's keyboard, each down and up at once: one that is held repeats."""
     for letter in text:
-        for down in True, False:
-            key = {"type": "qcode", "data": KEYS.get(letter, letter)}
-            vm.qmp("input-send-event", events=[{"type": "key", "data": {"down": down, "key": key}}])
+        vm.qmp("input-send-event", events=[key(KEYS.get(letter, letter), down) for down in (True, False)])
 
 
 def typed(vm, program, text):

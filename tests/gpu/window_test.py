@@ -26,9 +26,9 @@ def colours(screen):
 
 
 def press(vm, *names):
+    """Each down and up at once: one that is held repeats."""
     for name in names:
-        vm.qmp("input-send-event", events=[key(name, True)])
-        vm.qmp("input-send-event", events=[key(name, False)])
+        vm.qmp("input-send-event", events=[key(name, True), key(name, False)])
 
 
 def until(vm, line, count=1):

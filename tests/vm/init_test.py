@@ -32,7 +32,8 @@ def test_powering_off_ends_programs_first():
     """They get SIGTERM and a moment for it."""
     with Vm(net="none") as vm:
         vm.boot()
-        vm.run("(trap '' HUP; trap 'echo ended-in-order >/dev/console; exit' TERM; while :; do sleep 0.05; done) & sleep 0.2")
+        vm.run("(trap '' HUP; trap 'echo ended-in-order >/dev/console; exit' TERM; touch /tmp/ready; "
+               "while :; do sleep 0.05; done) & until [ -e /tmp/ready ]; do sleep 0.05; done")
         vm.send("tag\npoweroff\n")
         vm.wait(r"ended-in-order")
         assert vm.wait_exit() == 0

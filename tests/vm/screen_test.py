@@ -7,7 +7,7 @@ import tempfile
 import time
 
 from devicetree import device_tree
-from vmtest import LIMIT, TOP, Vm, main, only_ours
+from vmtest import LIMIT, TOP, Vm, key, main, only_ours
 
 SCREEN = ["-device", "ramfb", "-device", "virtio-keyboard-pci"]
 NAMES = {" ": "spc", "\n": "ret", "/": "slash", "-": "minus", ".": "dot", "=": "equal", ";": "semicolon"}
@@ -68,9 +68,8 @@ class Screen:
             self.press(*keys)
 
     def press(self, *keys):
-        for down in (True, False):
-            self.vm.qmp("input-send-event", events=[
-                {"type": "key", "data": {"down": down, "key": {"type": "qcode", "data": key}}} for key in keys])
+        """All down and up again at once: a key that is held while this program waits for its turn would repeat."""
+        self.vm.qmp("input-send-event", events=[key(name, down) for down in (True, False) for name in keys])
 
 
 def test_log_and_login():
