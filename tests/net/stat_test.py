@@ -2,8 +2,9 @@
 # quick
 """The network's counters in /proc/stat move by exactly what came over the wire, and an idle interface causes nothing."""
 import re
+import time
 
-from netns import Net, Vm, main, only_ours
+from netns import LIMIT, Net, Vm, main, only_ours
 
 STATIC = "ip=10.77.0.2::10.77.0.1:255.255.255.0::eth0:off"
 
@@ -44,6 +45,10 @@ def test_packets_interrupts_and_polls():
             assert d["net_rx_timer_polls"] == 0, d
 
 
+def uptime(vm):
+    return float(vm.run("cut -d' ' -f1 /proc/uptime"))
+
+
 def test_timer_polls_without_interrupts():
     """A hundred a second, whether or not something comes; none under MSI-X."""
     only_ours()
@@ -53,9 +58,15 @@ def test_timer_polls_without_interrupts():
         d = during(vm, lambda: net.echo(20))
         assert d["net_rx_packets"] == 20 and d["net_msi_irqs"] == 0 and d["net_rx_timer_polls"] > 0, d
         assert d["net_rx_polls"] == d["net_rx_timer_polls"] + d["net_rx_rearm_races"], d
-        slept = {k: int(v) for k, v in re.findall(r"(?m)^(\w+) (-?\d+)$", vm.run("statdelta sleep 1000"))}
-        # A hundred, less those that a machine which stood still meanwhile has missed.
-        assert 30 <= slept["net_rx_timer_polls"] <= 101, slept
+        # A hundred a second, less those that a machine which stood still meanwhile has missed: until it does not.
+        end = time.monotonic() + LIMIT
+        while True:
+            began = uptime(vm)
+            slept = {k: int(v) for k, v in re.findall(r"(?m)^(\w+) (-?\d+)$", vm.run("statdelta sleep 1000"))}
+            assert slept["net_rx_timer_polls"] <= 100 * (uptime(vm) - began) + 1, slept
+            if slept["net_rx_timer_polls"] >= 50:
+                break
+            assert time.monotonic() < end, slept
 
 
 def test_idle_interface():
