@@ -10,7 +10,7 @@ from lab import Events, Failed, median
 from measure import EOIR, HALF, Pair, number, results, slope, writes
 
 # How many windows are drawn anew in each frame, and how many frames are measured.
-WINDOWS = {1: 150, 8: 60, 32: 20}
+WINDOWS = {1: 100, 8: 40, 32: 15}
 LINES = 25000           # that scroll through the terminal; four times as many are the other end of the slope
 KEYS = 20
 BOUNCE_SECONDS = 5
@@ -113,7 +113,7 @@ def frame_rows(b):
                 if not b.wants(f"{kind}_{windows}"):
                     continue
                 n, work = b.n(n), animate(windows)
-                reps = b.reps if plugin or b.scale < 1 else max(5, b.reps)
+                reps = min(b.reps, 2) if plugin else b.reps if b.scale < 1 else max(5, b.reps)
                 title = f"Frame of the desktop with {windows} window{'s' * (windows > 1)} drawn anew"
                 p.each(lambda g: work(g, n), 1)
                 if plugin:
