@@ -30,6 +30,7 @@
 #define GICD_TYPER		0x004
 #define GICD_ISENABLER		0x100
 #define GICD_ICENABLER		0x180
+#define GICD_ISPENDR		0x200
 #define GICD_ICPENDR		0x280
 #define GICD_ICACTIVER		0x380
 #define GICD_IPRIORITYR		0x400
@@ -88,11 +89,22 @@ static int gicv2_set_type(struct irq *irq, enum irq_trigger trigger)
 	return irq->hwirq < INTID_SPI || !(new & bit) == !edge ? 0 : -EINVAL;
 }
 
+/*
+ * A line that is pending when it moves is pending at its new CPU (4.3.12). QEMU before 9.1 leaves it with the old one, to
+ * which it goes no more: an edge would be lost. So it is made pending again. If it was taken meanwhile, its handler is
+ * called once too often, which handlers bear; a level stays up until its device is served.
+ */
 static int gicv2_set_affinity(struct irq *irq, u32 cpu)
 {
-	if (irq->hwirq < INTID_SPI || !*per_cpu(target, cpu))
+	u32 id = irq->hwirq, at = id / 32 * 4, bit = 1u << id % 32;
+
+	if (id < INTID_SPI || !*per_cpu(target, cpu))
 		return -EINVAL;
-	mmio_write8(dist + GICD_ITARGETSR + irq->hwirq, *per_cpu(target, cpu));
+	mmio_write8(dist + GICD_ITARGETSR + id, *per_cpu(target, cpu));
+	if (irq->trigger == IRQ_EDGE_RISING && mmio_read32(dist + GICD_ISPENDR + at) & bit) {
+		mmio_write32(dist + GICD_ICPENDR + at, bit);	/* at all CPUs: or it would come back, if the line does */
+		mmio_write32(dist + GICD_ISPENDR + at, bit);
+	}
 	return 0;
 }
 

@@ -29,6 +29,7 @@ static struct gic {
 	bool on, cpu_on;
 	bool enabled[1024], pending[1024], active[1024], edge[1024];
 	u8 priority[1024], target[1024], mask;
+	u8 waits_at[1024];		/* CPUs of a pulse: as QEMU before 9.1 has it, they stay; 0: the target's */
 	u32 acknowledged, ended, spurious;
 	u32 msi_typer;
 } gic;
@@ -49,6 +50,14 @@ static void bits_write(bool *of, u64 offset, u64 value, bool to)
 			of[offset * 8 + i] = to;
 }
 
+static void pend_write(u64 offset, u64 value, bool to)
+{
+	bits_write(gic.pending, offset, value, to);
+	for (u32 i = 0; i < 32; i++)
+		if (value >> i & 1)
+			gic.waits_at[offset * 8 + i] = to ? gic.target[offset * 8 + i] : 0;
+}
+
 static u64 dist_read(void *arg, u64 at, unsigned width)
 {
 	u64 v = 0;
@@ -57,6 +66,8 @@ static u64 dist_read(void *arg, u64 at, unsigned width)
 		return LINE_COUNT / 32 - 1;
 	if (at >= GICD_ISENABLER && at < GICD_ICENABLER)
 		return bits_read(gic.enabled, at - GICD_ISENABLER);
+	if (at >= GICD_ISPENDR && at < GICD_ICPENDR)
+		return bits_read(gic.pending, at - GICD_ISPENDR);
 	if (at >= GICD_ITARGETSR && at < GICD_ITARGETSR + 32)
 		return 0x01010101;
 	if (at >= GICD_ICFGR && at < GICD_ICFGR + 0x100) {
@@ -76,8 +87,10 @@ static void dist_write(void *arg, u64 at, unsigned width, u64 v)
 		bits_write(gic.enabled, at - GICD_ISENABLER, v, true);
 	else if (at >= GICD_ICENABLER && at < 0x200)
 		bits_write(gic.enabled, at - GICD_ICENABLER, v, false);
+	else if (at >= GICD_ISPENDR && at < GICD_ICPENDR)
+		pend_write(at - GICD_ISPENDR, v, true);
 	else if (at >= GICD_ICPENDR && at < 0x300)
-		bits_write(gic.pending, at - GICD_ICPENDR, v, false);
+		pend_write(at - GICD_ICPENDR, v, false);
 	else if (at >= GICD_ICACTIVER && at < 0x400)
 		bits_write(gic.active, at - GICD_ICACTIVER, v, false);
 	else if (at >= GICD_IPRIORITYR && at < 0x800)
@@ -102,8 +115,9 @@ static u64 cpu_read(void *arg, u64 at, unsigned width)
 	EXPECT_EQ(at, (u64)GICC_IAR);
 	for (u32 id = 0; gic.on && gic.cpu_on && id < 1020; id++)
 		if (gic.pending[id] && gic.enabled[id] && !gic.active[id] && gic.priority[id] < gic.mask &&
-		    (id < 32 || gic.target[id] & 1)) {
+		    (id < 32 || gic.target[id] & (gic.waits_at[id] ? gic.waits_at[id] : 1) & 1)) {
 			gic.pending[id] = false;
+			gic.waits_at[id] = 0;
 			gic.active[id] = true;
 			gic.acknowledged++;
 			return id;
@@ -132,8 +146,10 @@ static void cpu_write(void *arg, u64 at, unsigned width, u64 v)
 static void frame_write(void *arg, u64 at, unsigned width, u64 v)
 {
 	EXPECT_EQ(at, (u64)MSI_SETSPI_NS);
-	if (gic.edge[v & 0x3ff])	/* the pulse of a line that is left a level is lost */
+	if (gic.edge[v & 0x3ff]) {	/* the pulse of a line that is left a level is lost */
 		gic.pending[v & 0x3ff] = true;
+		gic.waits_at[v & 0x3ff] = gic.target[v & 0x3ff];
+	}
 }
 
 static u64 frame_read(void *arg, u64 at, unsigned width)
@@ -338,6 +354,38 @@ TEST(a_message_arrives)
 	EXPECT_EQ(handled[1], 1u);
 	irq_detach(irqs[1], &handled[1]);
 	c->free(c, irqs, 3);
+}
+
+TEST(a_message_that_waits_moves_with_its_line)
+{
+	struct msi_controller *c = frame(80, 64);
+	struct irq *irqs[1], *level;
+
+	EXPECT_EQ(c->alloc(c, 0, 1, false, "MSIX", irqs), 0);
+	handled[2] = 0;
+	EXPECT_EQ(irq_attach(irqs[0], handler, &handled[2], "virtio0-input.0"), 0);
+	irq_unmask(irqs[0]);
+	gic.target[80] = 2;		/* another CPU's, and that one is busy */
+	mmio_write32((void *)irqs[0]->msi_address, irqs[0]->msi_data);
+	host_interrupt(dispatch, NULL);
+	EXPECT_EQ(handled[2], 0u);
+	EXPECT_EQ(gicv2_set_affinity(irqs[0], 0), 0);
+	host_interrupt(dispatch, NULL);
+	EXPECT_EQ(handled[2], 1u);
+	/* One is one, and none is none. */
+	EXPECT_EQ(gicv2_set_affinity(irqs[0], 0), 0);
+	host_interrupt(dispatch, NULL);
+	EXPECT_EQ(handled[2], 1u);
+	irq_detach(irqs[0], &handled[2]);
+	c->free(c, irqs, 1);
+	/* A level is its device's to raise, wherever it goes. */
+	level = irq_from_firmware(48, IRQ_LEVEL_HIGH);
+	REQUIRE(!is_err(level));
+	gic.pending[48] = true;
+	EXPECT_EQ(gicv2_set_affinity(level, 0), 0);
+	EXPECT_EQ(gic.waits_at[48], 0);
+	gic.pending[48] = false;
+	irq_destroy(level);
 }
 
 TEST(plain_msi_gets_an_aligned_run)
