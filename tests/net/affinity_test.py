@@ -7,6 +7,7 @@ import re
 from netns import Net, Vm, main, only_ours
 
 MOVES = 400
+TYPED = 25                  # lines of some thousand bytes
 # Round and round over the CPUs, each of the card's lines, until the file is there; at least so many times.
 MOVER = (f"n=0; while [ ! -e /tmp/stop ] || [ $n -lt {MOVES} ]; do for cpu in 0 1 2 3; do for line in $(cat /tmp/lines); do "
          "echo $cpu >/proc/irq/$line/smp_affinity_list || exit 1; n=$((n + 1)); done; done; done; echo $n >/tmp/moved")
@@ -79,6 +80,19 @@ def test_several_queues():
 
 def test_e1000e():
     moved_under_load("eth0-rx-0", "eth0-tx-0", nic="e1000e")
+
+
+def test_the_console():
+    """What is typed arrives as it was, while the line of the UART moves from CPU to CPU."""
+    with Vm(smp="4") as vm:
+        vm.boot()
+        vm.run(f"echo {lines(vm, 'uart-pl011')[0]} >/tmp/lines")
+        vm.run(f"({MOVER}) & mover=$!")
+        for i in range(TYPED):
+            text = "".join(f"{n:x}" for n in range(i, i + 1000))
+            out = vm.run(f"echo {text}")
+            assert out == text + "\n", out
+        vm.run("touch /tmp/stop; wait $mover")
 
 
 def test_what_the_card_delivered_was_taken():

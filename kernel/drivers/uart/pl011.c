@@ -52,8 +52,9 @@ static struct pl011 {
 	u32 enabled;			/* what UARTIMSC holds [lock] */
 	bool tx_wanted;			/* a console write was cut short, or somebody waits for the end [lock] */
 	u32 log_lost;			/* bytes of log that found no room [lock] */
-	u32 held_count;			/* of held [receive interrupt; resume while that is off] */
-	char held[32];			/* read from the FIFO, not yet taken by the terminal [same] */
+	struct spinlock input;		/* irq kind, class pl011.input: one CPU reads, for the line may move to another */
+	u32 held_count;			/* of held [input] */
+	char held[32];			/* read from the FIFO, not yet taken by the terminal [input] */
 	struct work resume;
 	struct log_sink sink;
 	struct console console;
@@ -159,7 +160,7 @@ static void pl011_set(struct pl011 *u, u32 on, u32 off)
 	spin_unlock_irqrestore(&u->lock, flags);
 }
 
-/* Held bytes to the terminal: false when it has no room. The rest stays held, and the FIFO fills until it has. */
+/* Held bytes to the terminal: false when it has no room. The rest stays held, and the FIFO fills until it has. [input] */
 static bool pl011_hand_over(struct pl011 *u)
 {
 	size_t taken = u->held_count ? console_input(&u->console, u->held, u->held_count) : 0;
@@ -171,6 +172,7 @@ static bool pl011_hand_over(struct pl011 *u)
 
 static void pl011_receive(struct pl011 *u)
 {
+	u64 flags = spin_lock_irqsave(&u->input);
 	bool room = pl011_hand_over(u);
 
 	while (room && !(mmio_read32(u->regs + UARTFR) & FR_RXFE)) {
@@ -187,16 +189,14 @@ static void pl011_receive(struct pl011 *u)
 	/* Room that came before the interrupt was off had no one to tell; from here on input_resume is called. */
 	if (!room && pl011_hand_over(u))
 		work_queue(&u->resume);
+	spin_unlock_irqrestore(&u->input, flags);
 }
 
 /* The terminal has room. What is held, or lies in the FIFO with its interrupt acknowledged, raises no new one: read
  * it. */
 static void pl011_resume(struct work *w)
 {
-	u64 flags = irq_save();
-
 	pl011_receive(container_of(w, struct pl011, resume));
-	irq_restore(flags);
 }
 
 static void pl011_input_resume(struct console *c)
@@ -280,6 +280,7 @@ static int pl011_probe(void)
 	if (!u->regs)
 		return -ENXIO;
 	spin_init(&u->lock, "pl011");
+	spin_init(&u->input, "pl011.input");
 	pl011_setup(u);
 	u->sink.write = pl011_log_write;
 	u->sink.write_panic = pl011_log_panic;
