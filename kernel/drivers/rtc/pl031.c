@@ -86,7 +86,7 @@ static bool alarm_start(void)
 
 static int pl031_probe(void)
 {
-	static struct rtc rtc = { .name = "rtc-pl031", .read = pl031_read, .set = pl031_set };
+	static struct rtc rtc = { .name = "rtc-pl031", .read = pl031_read, .set = pl031_set, .last = ~0u };
 
 	if (!platform.rtc.present)
 		return -ENODEV;

@@ -157,13 +157,15 @@ static long alarm_get(u64 arg, bool wake)
 	return (wake ? copy_to_user(arg, &w, sizeof(w)) : copy_to_user(arg, &w.time, sizeof(w.time))) ? -EFAULT : 0;
 }
 
-/* One that has passed happens at once. */
+/* One that has passed happens at once. -ERANGE: the clock never gets there. */
 static long alarm_set(u64 second, bool on)
 {
 	u64 flags;
 
 	if (!rtc->alarm)
 		return -EINVAL;
+	if (second > rtc->last)
+		return -ERANGE;
 	flags = spin_lock_irqsave(&rtc_lock);
 	alarm_second = second;
 	spin_unlock_irqrestore(&rtc_lock, flags);

@@ -11,6 +11,7 @@ struct rtc {
 	int (*set)(u64 seconds);
 	/* rtc_alarm follows at that second; on false: not any more. -ERANGE. Any context. NULL: there are no alarms */
 	int (*alarm)(u64 seconds, bool on);
+	u64 last;			/* the last second that an alarm may be at */
 };
 
 /* The first one is /dev/rtc0, the others are left out: -EBUSY. The wall clock is set by it. Boot context. */

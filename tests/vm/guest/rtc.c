@@ -96,6 +96,11 @@ static void check_alarm(void)
 	CHECK(!ioctl(fd, RTC_AIE_ON, 0));
 	CHECK(!ioctl(fd, RTC_AIE_OFF, 0));
 
+	/* The clock has 32 bits of seconds: no alarm past them, neither armed nor kept for later. */
+	w.time = broken_down((1l << 32) + 1000);
+	for (w.enabled = 0; w.enabled < 2; w.enabled++)
+		CHECK(ioctl(fd, RTC_WKALM_SET, &w) == -1 && errno == ERANGE);
+
 	CHECK(!ioctl(fd, RTC_UIE_ON, 0));
 	for (int i = 0; i < 2; i++) {
 		CHECK(read(fd, &small, sizeof(small)) == sizeof(small));

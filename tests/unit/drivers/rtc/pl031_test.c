@@ -147,6 +147,9 @@ TEST(alarms_and_updates)
 	EXPECT_EQ(due_set(DUE_UPDATE, NEVER), 0);
 	EXPECT_EQ(model.mask, 0u);
 	EXPECT_EQ(model.handler(NULL), IRQ_NONE);
+	EXPECT_EQ(alarm_set(1ull << 32, true), -ERANGE);
+	EXPECT_EQ(alarm_set(1ull << 32, false), -ERANGE);
+	EXPECT_EQ(alarm_set(~0u, true), 0);
 	EXPECT_EQ(alarm_set(5, true), 0);		/* passed: at once */
 	EXPECT_EQ(happened(), RTC_AF | RTC_IRQF);
 	end();
