@@ -1,11 +1,13 @@
 /*
  * What a panic before the UART driver runs is shown on: the PL011 that the
  * DTB's stdout-path or ACPI's SPCR names, as firmware left it, by polling. Nothing is read or
- * mapped until there is a panic.
+ * mapped until there is a panic. One that takes no character for longer than the slowest line needs (whoever is at its
+ * other end holds it, or it was never switched on) is given up, and the machine ends without having said why.
  */
 #include "drivers/uart/early.h"
 #include "arch/arm64/cpu.h"
 #include "arch/arm64/pgtable.h"
+#include "core/clock.h"
 #include "core/log.h"
 #include "fw/platform.h"
 
@@ -13,6 +15,7 @@
 #define UARTFR	0x018
 #define FR_TXFF	0x20
 #define REGS_SIZE	0x1000ul
+#define CHARACTER_NS	(NSEC_PER_SEC / 5)	/* ten bits at 50 baud */
 #define BLOCK	0x200000ul
 #define WINDOW	(BOOT_WINDOW + 2 * BLOCK)	/* behind the DTB's two blocks, in the same tables */
 
@@ -22,17 +25,25 @@ static u8 *regs;
 
 static void out(char c)
 {
-	while (mmio_read32(regs + UARTFR) & FR_TXFF)
+	u64 end = clock_ns() + CHARACTER_NS;
+
+	while (mmio_read32(regs + UARTFR) & FR_TXFF) {
+		if (clock_ns() >= end) {
+			regs = NULL;
+			return;
+		}
 		cpu_relax();
+	}
 	mmio_write32(regs + UARTDR, (u8)c);
 }
 
 static void out_text(const char *s, size_t n)
 {
-	for (; n; n--, s++) {
+	for (; n && regs; n--, s++) {
 		if (*s == '\n')
 			out('\r');
-		out(*s);
+		if (regs)
+			out(*s);
 	}
 }
 

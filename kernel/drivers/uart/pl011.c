@@ -12,6 +12,7 @@
 #include "base/errno.h"
 #include "base/printf.h"
 #include "base/string.h"
+#include "core/clock.h"
 #include "core/log.h"
 #include "dev/device.h"
 #include "fw/platform.h"
@@ -44,6 +45,7 @@
 #define BAUD		115200
 
 #define RING_SIZE	4096	/* a power of two */
+#define CHARACTER_NS	(NSEC_PER_SEC / 100)	/* a hundred times what one needs at our speed */
 
 static struct pl011 {
 	u8 *regs;
@@ -52,6 +54,7 @@ static struct pl011 {
 	u32 enabled;			/* what UARTIMSC holds [lock] */
 	bool tx_wanted;			/* a console write was cut short, or somebody waits for the end [lock] */
 	u32 log_lost;			/* bytes of log that found no room [lock] */
+	bool stuck;			/* it takes no more [a panic] */
 	struct spinlock input;		/* irq kind, class pl011.input: one CPU reads, for the line may move to another */
 	u32 held_count;			/* of held [input] */
 	char held[32];			/* read from the FIFO, not yet taken by the terminal [input] */
@@ -131,11 +134,17 @@ static void pl011_log_write(struct log_sink *sink, const char *s, size_t n)
 	spin_unlock_irqrestore(&u->lock, flags);
 }
 
+/* A panic goes on without a console that takes nothing more: whoever is at its other end may hold it for ever. */
 static void pl011_poll_out(struct pl011 *u, char c)
 {
-	while (mmio_read32(u->regs + UARTFR) & FR_TXFF)
+	u64 end = clock_ns() + CHARACTER_NS;
+
+	while (!u->stuck && mmio_read32(u->regs + UARTFR) & FR_TXFF) {
+		u->stuck = clock_ns() >= end;
 		cpu_relax();
-	mmio_write32(u->regs + UARTDR, (u8)c);
+	}
+	if (!u->stuck)
+		mmio_write32(u->regs + UARTDR, (u8)c);
 }
 
 /* The machine is ending: other CPUs are stopped, the lock may be held by one of them. First what waits in the ring. */

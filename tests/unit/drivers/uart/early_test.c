@@ -10,7 +10,7 @@
 static u64 named;		/* the console's address by firmware; 0: none */
 static bool no_table;
 static char said[64];
-static u32 said_count;
+static u32 said_count, full;	/* full: so many characters fit, and none is sent */
 
 u64 kernel_root;
 const void *firmware_show(u64 phys, size_t size) { return NULL; }
@@ -27,6 +27,10 @@ int pgtable_map_range(u64 root, u64 va, u64 pa, u64 size, u32 prot, pgtable_allo
 static u64 uart_read(void *arg, u64 at, unsigned width)
 {
 	EXPECT_EQ(at, (named & (BLOCK - 1)) + UARTFR);
+	if (full && said_count >= full) {
+		host_clock += 10000;
+		return FR_TXFF;
+	}
 	return 0;
 }
 
@@ -83,4 +87,15 @@ TEST(an_address_that_cannot_be)
 	no_table = true;
 	EXPECT_STR(panic_on(0x9000000), "");
 	no_table = false;
+}
+
+TEST(one_that_takes_no_more)
+{
+	u64 before = host_clock;
+
+	full = 3;
+	EXPECT_STR(panic_on(0x9000000), "gon");
+	EXPECT(!regs);
+	EXPECT(host_clock - before < 2 * CHARACTER_NS);
+	full = 0;
 }
