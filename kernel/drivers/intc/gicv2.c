@@ -90,9 +90,9 @@ static int gicv2_set_type(struct irq *irq, enum irq_trigger trigger)
 }
 
 /*
- * A line that is pending when it moves is pending at its new CPU (4.3.12). QEMU before 9.1 leaves it with the old one, to
- * which it goes no more: an edge would be lost. So it is made pending again. If it was taken meanwhile, its handler is
- * called once too often, which handlers bear; a level stays up until its device is served.
+ * A line that is pending when it moves is pending at its new CPU (4.3.12). QEMU before 9.1 leaves it with the old one,
+ * to which it goes no more: an edge would be lost. So it is made pending again. If it was taken meanwhile, its handler
+ * is called once too often, which handlers bear; a level stays up until its device is served.
  */
 static int gicv2_set_affinity(struct irq *irq, u32 cpu)
 {

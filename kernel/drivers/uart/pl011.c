@@ -169,7 +169,7 @@ static void pl011_set(struct pl011 *u, u32 on, u32 off)
 	spin_unlock_irqrestore(&u->lock, flags);
 }
 
-/* Held bytes to the terminal: false when it has no room. The rest stays held, and the FIFO fills until it has. [input] */
+/* Held bytes to the terminal: false when it has no room. The rest stays, and the FIFO fills until it has. [input] */
 static bool pl011_hand_over(struct pl011 *u)
 {
 	size_t taken = u->held_count ? console_input(&u->console, u->held, u->held_count) : 0;
