@@ -198,7 +198,7 @@ $(PROBE): tools/linux-probe/virgl_multi_texture_test.c Makefile | $(DESKTOP)
 
 # Wayland's protocols as C, made from the packages' XML: build/wayland/NAME-protocol.c, -server- and -client-protocol.h.
 ROOT      := $B/desktop
-PROTOCOLS := stable/xdg-shell/xdg-shell unstable/linux-dmabuf/linux-dmabuf-unstable-v1 \
+PROTOCOLS := stable/xdg-shell/xdg-shell stable/viewporter/viewporter unstable/linux-dmabuf/linux-dmabuf-unstable-v1 \
 	unstable/xdg-decoration/xdg-decoration-unstable-v1 \
 	unstable/primary-selection/primary-selection-unstable-v1
 GLUE      := $(notdir $(PROTOCOLS))

@@ -97,6 +97,64 @@ def test_layers_by_the_cpu():
         d.shows(want, "two windows")
 
 
+def parts_of_buffers(d):
+    """wp_viewporter: a window that shows a part of its buffer, as it is or scaled, and follows when that is drawn anew."""
+    panes = Panes(d)
+    panes.do("open 0 shm 64 48 ffff0000", "part 0 32 16 16 8 ff00ff00", "part 0 40 20 4 4 ff0000ff")
+    whole = d.empty.copy()
+    whole.rect(A, A, 64, 48, 0xffff0000)
+    whole.rect(A + 32, A + 16, 16, 8, 0xff00ff00)
+    whole.rect(A + 40, A + 20, 4, 4, 0xff0000ff)
+    d.shows(whole, "all of it")
+    panes.do("view 0 448 192 384 256 -1 -1")        # from 28,12: 24 x 16
+    want = d.empty.copy()
+    want.rect(A, A, 24, 16, 0xffff0000)
+    want.rect(A + 4, A + 4, 16, 8, 0xff00ff00)
+    want.rect(A + 12, A + 8, 4, 4, 0xff0000ff)
+    d.shows(want, "a part")
+    panes.do("part 0 34 18 2 2 ffffffff", "part 0 0 0 8 8 ff123456")
+    want.rect(A + 6, A + 6, 2, 2, 0xffffffff)
+    d.shows(want, "a part, of which a part is drawn anew")
+    panes.do("view 0 512 256 256 128 48 16")        # from 32,16: 16 x 8, three times as wide and twice as high
+    want = d.empty.copy()
+    want.rect(A, A, 48, 16, 0xff00ff00)
+    want.rect(A + 24, A + 8, 12, 8, 0xff0000ff)
+    want.rect(A + 6, A + 4, 6, 4, 0xffffffff)
+    d.shows(want, "a part, scaled")
+    panes.do("part 0 32 16 2 2 ff808080")
+    want.rect(A, A, 6, 4, 0xff808080)
+    d.shows(want, "a part, scaled, and drawn anew there")
+    # Turned to the right, so that what was left is above, and two of its pixels one each way: a part is one of the
+    # buffer as it is seen then, of whose 24 x 32 this is the left half.
+    panes.do("view 0 -1 -1 -1 -1 -1 -1", "turn 0 1 2", "view 0 0 0 192 512 -1 -1")
+    rows = [[0xffff0000] * 64 for _ in range(48)]
+    for x, y, width, height, colour in ((32, 16, 16, 8, 0xff00ff00), (40, 20, 4, 4, 0xff0000ff), (34, 18, 2, 2, 0xffffffff),
+                                        (32, 16, 2, 2, 0xff808080), (0, 0, 8, 8, 0xff123456)):
+        for row in rows[y:y + height]:
+            row[x:x + width] = [colour] * width
+    want = d.empty.copy()
+    for y in range(32):
+        for x in range(12):
+            want.rect(A + x, A + y, 1, 1, rows[47 - 2 * x][2 * y])
+    d.shows(want, "a part, turned")
+    panes.do("view 0 -1 -1 -1 -1 -1 -1", "turn 0 0 1")
+    whole.rect(A, A, 8, 8, 0xff123456)
+    whole.rect(A + 34, A + 18, 2, 2, 0xffffffff)
+    whole.rect(A + 32, A + 16, 2, 2, 0xff808080)
+    d.shows(whole, "all of it again")
+    panes.leave()
+
+
+def test_parts_of_buffers():
+    with Desktop() as d:
+        parts_of_buffers(d)
+
+
+def test_parts_of_buffers_by_the_cpu():
+    with Desktop(gpu="2d") as d:
+        parts_of_buffers(d)
+
+
 def test_by_hand():
     """A click raises a window, alt and a button move it."""
     with Desktop() as d:
@@ -235,10 +293,13 @@ def test_bad_clients():
                            ("loop", "refused: wl_subcompositor error 0"),
                            ("memfd", "refused: zwp_linux_buffer_params_v1 error 7"),
                            ("small", "refused: zwp_linux_buffer_params_v1 error 7"),
-                           ("truncate", "refused: wl_buffer error 2"), ("surfaces", "refused: wl_display error 2")):
+                           ("truncate", "refused: wl_buffer error 2"), ("beyond", "refused: wp_viewport error 2"),
+                           ("fraction", "refused: wp_viewport error 1"), ("nothing", "refused: wp_viewport error 0"),
+                           ("viewports", "refused: wp_viewporter error 0"), ("orphan", "refused: wp_viewport error 3"),
+                           ("surfaces", "refused: wl_display error 2")):
             out = Panes(d, 1).refused(f"lie {what}")
             # Who still writes when it is ended may find the connection closed before it reads why.
-            assert out == said or what == "surfaces" and out.endswith(("Connection reset by peer", "Broken pipe")), out
+            assert out == said or what == "surfaces" and out.endswith(("Connection reset by peer", "Broken pipe")), (what, out)
             d.alive()
         # One that asks without end and never reads what it is told: its connection ends, nobody waits for it.
         deaf = Panes(d, 1)

@@ -191,6 +191,26 @@ def images(d):
     d.check(p, "/tmp/images")
 
 
+def laid(d):
+    """A picture as a compositor lays it: turned and mirrored each way, whole, and a part of it as it is and scaled."""
+    lines = ["new 0 130 100", "new 1 16 12", "pattern 1", "begin 0", "clear ff101010"]
+    pattern, p = golden.Picture(16, 12), golden.Picture(130, 100)
+    pattern.pattern()
+    p.clear(0xff101010)
+    for way in range(8):
+        quarters, mirrored = way % 4, way // 4
+        shown = pattern.turned(quarters, mirrored)
+        x, y = 1 + quarters * 32, 1 + mirrored * 50
+        for part, to in (((0, 0, shown.width, shown.height), (x, y, shown.width, shown.height)),
+                         ((3, 2, 7, 5), (x + 17, y, 7, 5)), ((2, 4, 5, 6), (x + 4, y + 20, 20, 24))):
+            whole = part[2:] == (shown.width, shown.height)
+            given = (0, 0, 0, 0) if whole else part
+            lines.append(" ".join(map(str, ("lay 1", *to, quarters, mirrored, *given))))
+            p.image(shown.part(*part), *to)
+    d.run("\n".join([*lines, "end 0", "read 0 /tmp/laid"]))
+    d.check(p, "/tmp/laid")
+
+
 def text(d):
     """Text, before and after some hundred large glyphs have grown the atlas and gone round in it."""
     words = "Hag|_-"
@@ -298,11 +318,11 @@ def screen(d):
     d.vm.run("exec 7>&-; wait $!; rm -f /tmp/done")
 
 
-ALL = shapes, clips, images, text, bad_text, many, screen, errors
+ALL = shapes, clips, images, laid, text, bad_text, many, screen, errors
 
 
 def test_by_the_gpu():
-    drawing("virgl", {"gpu": ALL, "software": (shapes, clips, screen)})
+    drawing("virgl", {"gpu": ALL, "software": (shapes, clips, laid, screen)})
 
 
 def test_by_the_cpu():

@@ -88,6 +88,20 @@ class Picture:
                 if self.has(px, py):
                     self.edges[py][px] = image.edges[ty][tx]
 
+    def turned(self, quarters, mirrored):
+        """Another Picture: this one mirrored left to right, or not, and then turned to the right by quarters."""
+        rows = [row[::-1] if mirrored else list(row) for row in self.pixels]
+        for _ in range(quarters):
+            rows = [list(column) for column in zip(*rows[::-1])]
+        other = Picture(len(rows[0]), len(rows))
+        other.pixels = rows
+        return other
+
+    def part(self, left, top, width, height):
+        other = Picture(width, height)
+        other.pixels = [row[left:left + width] for row in self.pixels[top:top + height]]
+        return other
+
     def text(self, font, height, x, base, text, colour):
         scale = height / (font.ascent - font.descent)
         colour = premultiplied(colour)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """user/libwin's windows and the small programs over it, on bwm: what is shown, what events come, what is left."""
+import re
 import shlex
 
 from desktop import HEIGHT, WIDTH, Desktop
@@ -67,6 +68,37 @@ def test_a_window_by_the_cpu():
 
 def test_a_window_on_linux():
     window("gpu", kernel=linux_kernel())
+
+
+def resized(**options):
+    """A window of another size goes on in the pictures that it has, until it has outgrown them."""
+    with desktop(**options) as d:
+        person = Person(d.vm, WIDTH, HEIGHT)
+        d.vm.run("windows show >/tmp/out 2>&1 & program=$!")
+        width, height, times = 200, 100, 0
+        for by_x, by_y in ((20, 20), (-60, 20), (80, 80), (-120, -100), (400, 300)):    # multiples of 4: whole pixels
+            shown = d.when(lambda screen: colours(screen).get(GREEN) == width // 2 * (height // 2), f"{width}x{height}")
+            x, y = corner(shown, GREEN)
+            x, y = x + width // 2 - 2, y + height // 2 - 2      # its lower right quarter says what is resized
+            width, height, times = width + by_x, height + by_y, times + 1
+            person.hold("alt")
+            until(d.vm, "^key ffe9 '' down", times)
+            person.drag(x, y, x + by_x, y + by_y, "right")
+            until(d.vm, f"^drew 0,0 {width}x{height} of {width}x{height} ")
+            person.let_go("alt")
+            until(d.vm, "^key ffe9 '' up", times)
+        d.when(lambda screen: colours(screen).get(GREEN) == width // 2 * (height // 2), f"{width}x{height}")
+        said = re.findall(r"(?m)^drew .* of (\d+)x\d+ in picture (\d+)$", d.vm.run("cat /tmp/out"))
+        small = {picture for across, picture in said if int(across) <= 256}
+        assert len(small) <= 3 and (options or said[-1][1] not in small), said
+
+
+def test_a_window_is_resized():
+    resized()
+
+
+def test_a_window_is_resized_by_the_cpu():
+    resized(gpu="2d")
 
 
 def test_keys_and_pasting():

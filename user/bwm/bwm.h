@@ -10,6 +10,7 @@
  * region.c     wl_region
  * surface.c    wl_surface: pending and current state, frame callbacks
  * subsurface.c wl_subcompositor
+ * viewport.c   wp_viewporter
  * xdg.c, toplevel.c, popup.c, positioner.c      xdg-shell: toplevels are windows, popups hang from them (xdg.h)
  * window.c     windows: their order, place, size and state, whoever asks: a client, the keyboard, the task bar
  * seat.c, evdev.c, keyboard.c, pointer.c, selection.c, drag.c      input: devices, wl_seat, clipboard (seat.h)
@@ -30,6 +31,8 @@
 
 #include "libwin/compose.h"
 #include "libwin/win.h"
+
+enum { LONGEST_SIDE = 16384 };      /* pixels: libwin's pictures, and so all that is shown */
 
 struct positioner;
 struct seat;
@@ -175,12 +178,20 @@ bool region_has(const struct region *region, int x, int y); /* true for NULL */
 rect region_inner(const struct region *region);             /* a large part of it, if not all; empty for NULL */
 void region_create(struct client *client, uint32_t version, uint32_t id);
 
+/* What of its buffer a surface shows, in the buffer's pixels once it is turned and scaled, and as large as what. */
+struct viewport {
+	bool   cropped;             /* else all of it */
+	double x, y, width, height;
+	int    to_width, to_height; /* 0: as large as it is */
+};
+
 struct surface_state {
 	bool                attached;       /* a buffer, or none, was attached */
 	struct wl_resource *buffer;         /* NULL: none, or it is gone */
 	struct wl_listener  buffer_gone;
 	int                 dx, dy;         /* how the buffer lies to the one before */
 	int                 scale, transform;
+	struct viewport     viewport;
 	struct damage       damage;         /* of the surface */
 	struct damage       buffer_damage;  /* of the buffer */
 	struct region      *input;          /* NULL: everywhere */
@@ -210,7 +221,10 @@ struct surface {
 	struct surface_state       waiting;     /* committed, its buffer's pixels not yet taken: they are at the frame */
 	struct contents            contents;
 	int                        width, height;   /* in surface coordinates; 0: it has no contents */
+	int                        buffer_width, buffer_height;     /* in its own pixels */
 	int                        scale, transform;
+	struct viewport            viewport;
+	struct wl_resource        *viewport_resource;   /* wp_viewport; NULL: it has none */
 	int                        dx, dy;      /* the sum of what attach said, for who moves it (the cursor's hotspot) */
 	struct region             *input;
 	rect                       opaque;
@@ -223,6 +237,10 @@ struct surface {
 
 int surface_create_global(struct server *server);   /* wl_compositor */
 int subsurface_create_global(struct server *server);
+int viewporter_create_global(struct server *server);
+/* Its size, of a buffer of this size, turned and scaled (0: it has none); false: its client was told of an error. */
+bool viewport_measure(struct surface *s, int width, int height);
+void viewport_orphan(struct surface *s);            /* the surface goes */
 struct surface *surface_of(struct wl_resource *resource);
 /* The part of it that nothing is seen through, in its coordinates; empty: none that is known of. */
 rect surface_opaque(const struct surface *s);

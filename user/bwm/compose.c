@@ -19,6 +19,8 @@ struct drawing {
 static void draw_surface(struct surface *s, int x, int y, void *argument)
 {
 	const struct drawing *d = argument;
+	const struct viewport *v = &s->viewport;
+	float scale = (float)s->scale;
 	struct win_placement place = {
 		.x = (float)x, .y = (float)y, .width = (float)s->width, .height = (float)s->height, .alpha = 1,
 		.quarters = s->transform & 3, .mirrored = s->transform & 4,
@@ -28,6 +30,12 @@ static void draw_surface(struct surface *s, int x, int y, void *argument)
 		return;
 	if (d->window && d->window->surface == s)
 		place.radius = shell_corner_radius(d->window);
+	if (v->cropped) {
+		place.part_x = (float)v->x * scale;
+		place.part_y = (float)v->y * scale;
+		place.part_width = (float)v->width * scale;
+		place.part_height = (float)v->height * scale;
+	}
 	win_compose(d->screen, s->contents.image, &place);
 }
 

@@ -8,8 +8,6 @@
  */
 #include "bwm.h"
 
-enum { LONGEST_SIDE = 16384 };      /* pixels: libwin's pictures */
-
 static void drop_image(struct surface *s)
 {
 	struct contents *c = &s->contents;

@@ -69,12 +69,17 @@ static void surface_pixels(const struct surface *s, uint32_t *pixels)
 	struct win *image = s->contents.image;
 	int width = image ? win_width(image) : 0, height = image ? win_height(image) : 0;
 	uint32_t *all = image ? malloc((size_t)width * (size_t)height * sizeof *all) : NULL;
+	rect part = rect_meet((rect) { 0, 0, width, height }, (rect) {
+		(int)s->viewport.x * s->scale, (int)s->viewport.y * s->scale,
+		s->viewport.cropped ? (int)s->viewport.width * s->scale : width,
+		s->viewport.cropped ? (int)s->viewport.height * s->scale : height,
+	});
 
 	memset(pixels, 0, CURSOR_SIDE * CURSOR_SIDE * sizeof *pixels);
 	if (all && !win_read(image, all))
-		for (int y = 0; y < height && y < CURSOR_SIDE; y++)
-			memcpy(pixels + y * CURSOR_SIDE, all + y * width,
-				(size_t)(width < CURSOR_SIDE ? width : CURSOR_SIDE) * sizeof *pixels);
+		for (int y = 0; y < part.height && y < CURSOR_SIDE; y++)
+			memcpy(pixels + y * CURSOR_SIDE, all + (part.y + y) * width + part.x,
+				(size_t)(part.width < CURSOR_SIDE ? part.width : CURSOR_SIDE) * sizeof *pixels);
 	free(all);
 }
 

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "shell.h"
@@ -86,6 +87,7 @@ void state_merge(struct surface_state *into, struct surface_state *from)
 	into->scale = from->scale;
 	into->transform = from->transform;
 	into->opaque = from->opaque;
+	into->viewport = from->viewport;
 	join_all(&into->damage, &from->damage);
 	join_all(&into->buffer_damage, &from->buffer_damage);
 	if (from->input_set) {
@@ -122,13 +124,21 @@ void surface_damage(struct surface *s, rect part)
 	damage_add(s->server, part);
 }
 
-/* The size in surface coordinates, which the buffer's must be a multiple of by the scale. */
-static void surface_measure(struct surface *s, int width, int height)
+/* The size in surface coordinates, which the buffer's must be a multiple of by the scale. False: the client was told. */
+static bool surface_measure(struct surface *s)
 {
 	bool turned = s->transform & 1;
+	int width = turned ? s->buffer_height : s->buffer_width, height = turned ? s->buffer_width : s->buffer_height;
 
-	s->width = (turned ? height : width) / s->scale;
-	s->height = (turned ? width : height) / s->scale;
+	return viewport_measure(s, width / s->scale, height / s->scale);
+}
+
+/* Whether a pixel of the buffer, or a square of them, is one of the surface, so that places of one are some of the other. */
+static bool pixels_meet(const struct surface *s)
+{
+	const struct viewport *v = &s->viewport;
+
+	return !s->transform && !v->to_width && v->x == floor(v->x) && v->y == floor(v->y);
 }
 
 /* What of the display shows the parts of the buffer and of the surface that are damaged. */
@@ -138,25 +148,32 @@ static void damage_display(struct surface *s, const struct surface_state *state)
 		surface_damage(s, state->damage.parts[i]);
 	for (int i = 0; i < state->buffer_damage.count; i++) {
 		rect part = state->buffer_damage.parts[i];
-		if (s->transform)
-			part = (rect) { 0, 0, s->width, s->height };
-		else
+		if (pixels_meet(s))
 			part = (rect) {
-				part.x / s->scale, part.y / s->scale, part.width / s->scale + 2, part.height / s->scale + 2,
+				part.x / s->scale - (int)s->viewport.x, part.y / s->scale - (int)s->viewport.y,
+				part.width / s->scale + 2, part.height / s->scale + 2,
 			};
+		else
+			part = (rect) { 0, 0, s->width, s->height };
 		surface_damage(s, part);
 	}
 }
 
-/* A new buffer: its size is the surface's from now on, its pixels come later. False: the client was told of an error. */
-static bool apply_buffer(struct surface *s, struct surface_state *state)
+/* A new buffer gives the surface its size at once, its pixels come later. False: the client was told of an error. */
+static bool apply_size(struct surface *s, struct surface_state *state)
 {
-	int width = 0, height = 0;
+	if (state->attached) {
+		s->buffer_width = s->buffer_height = 0;
+		if (state->buffer && !contents_buffer_size(s, state->buffer, &s->buffer_width, &s->buffer_height))
+			return false;
+	}
+	return surface_measure(s);
+}
 
-	if (state->buffer && !contents_buffer_size(s, state->buffer, &width, &height))
-		return false;
-	surface_measure(s, width, height);
-	return true;
+static bool same_view(const struct viewport *a, const struct viewport *b)
+{
+	return a->cropped == b->cropped && a->x == b->x && a->y == b->y && a->width == b->width && a->height == b->height &&
+		a->to_width == b->to_width && a->to_height == b->to_height;
 }
 
 /* Damage of the surface as damage of its buffer, where it waits for the pixels to be taken. */
@@ -166,8 +183,10 @@ static void keep_damage(struct surface *s, struct surface_state *state)
 
 	for (int i = 0; i < state->damage.count; i++) {
 		rect part = rect_meet(state->damage.parts[i], (rect) { 0, 0, FARTHEST, FARTHEST });
+		part.x += (int)s->viewport.x;
+		part.y += (int)s->viewport.y;
 		part = (rect) { part.x * s->scale, part.y * s->scale, part.width * s->scale, part.height * s->scale };
-		damage_join(&s->waiting.buffer_damage, s->transform ? all : part);
+		damage_join(&s->waiting.buffer_damage, pixels_meet(s) ? part : all);
 	}
 	state->damage.count = 0;
 	join_all(&s->waiting.buffer_damage, &state->buffer_damage);
@@ -175,11 +194,13 @@ static void keep_damage(struct surface *s, struct surface_state *state)
 
 void surface_apply(struct surface *s, struct surface_state *state)
 {
-	int old_width = s->width, old_height = s->height, old_transform = s->transform;
+	int old_width = s->width, old_height = s->height;
+	bool another_view = s->transform != state->transform || !same_view(&s->viewport, &state->viewport);
 
 	s->scale = state->scale;
 	s->transform = state->transform;
 	s->opaque = state->opaque;
+	s->viewport = state->viewport;
 	s->dx += state->dx;
 	s->dy += state->dy;
 	state->dx = state->dy = 0;
@@ -189,10 +210,10 @@ void surface_apply(struct surface *s, struct surface_state *state)
 		state->input = NULL;
 		state->input_set = false;
 	}
-	if (state->attached && !apply_buffer(s, state))
+	if (!apply_size(s, state))
 		return;
 	/* Where it was, while it is still known there. */
-	if (s->width != old_width || s->height != old_height || s->transform != old_transform) {
+	if (s->width != old_width || s->height != old_height || another_view) {
 		int width = s->width, height = s->height;
 		s->width = old_width, s->height = old_height;
 		surface_damage(s, (rect) { 0, 0, old_width, old_height });
@@ -347,6 +368,7 @@ static void surface_destroyed(struct wl_resource *resource)
 	if (s->role && s->role->destroyed)
 		s->role->destroyed(s);
 	subsurfaces_orphan(s);
+	viewport_orphan(s);
 	contents_clear(s);
 	state_finish(&s->pending);
 	state_finish(&s->cached);

@@ -80,6 +80,36 @@ void win_clip(struct win *win, struct win_part part)
 	win_keep(win, t->device->drawing == win ? t->device->path->clip(t, part) : -EINVAL);
 }
 
+/* The texels that lie on the box, as the quad has them: of the picture before it was turned and mirrored. */
+static void set_texels(struct quad *q, const struct texture *t, const struct win_placement *p)
+{
+	float width = (float)t->width, height = (float)t->height;
+	bool upright = p->quarters % 2 == 0;
+	float turned_width = upright ? width : height, turned_height = upright ? height : width;
+	bool all = p->part_width == 0;
+	float left = all ? 0 : p->part_x, right = all ? turned_width : left + p->part_width;
+	float top = all ? 0 : p->part_y, bottom = all ? turned_height : top + p->part_height;
+
+	switch (p->quarters & 3) {
+	case 0:
+		q->left = left, q->right = right, q->top = top, q->bottom = bottom;
+		break;
+	case 1:
+		q->left = top, q->right = bottom, q->top = height - right, q->bottom = height - left;
+		break;
+	case 2:
+		q->left = width - right, q->right = width - left, q->top = height - bottom, q->bottom = height - top;
+		break;
+	case 3:
+		q->left = width - bottom, q->right = width - top, q->top = left, q->bottom = right;
+		break;
+	}
+	if (p->mirrored) {
+		q->left = width - q->left;
+		q->right = width - q->right;
+	}
+}
+
 void win_compose(struct win *win, struct win *image, const struct win_placement *p)
 {
 	static const float axes[4][2] = { { 1, 0 }, { 0, 1 }, { -1, 0 }, { 0, -1 } };
@@ -89,7 +119,6 @@ void win_compose(struct win *win, struct win *image, const struct win_placement 
 	struct quad q = {
 		.x = p->x + p->width / 2, .y = p->y + p->height / 2, .axis_x = axis[0], .axis_y = axis[1],
 		.half_x = (upright ? p->width : p->height) / 2, .half_y = (upright ? p->height : p->width) / 2,
-		.left = p->mirrored ? (float)t->width : 0, .right = p->mirrored ? 0 : (float)t->width, .bottom = (float)t->height,
 		.texture = t,
 	};
 
@@ -97,6 +126,7 @@ void win_compose(struct win *win, struct win *image, const struct win_placement 
 		win_keep(win, -EINVAL);
 		return;
 	}
+	set_texels(&q, t, p);
 	q.radius = fmaxf(0, fminf(p->radius, fminf(q.half_x, q.half_y)));
 	for (int i = 0; i < 4; i++)
 		q.colour[i] = p->alpha;

@@ -38,6 +38,7 @@ struct win_placement {
 	float alpha, radius;        /* 0 to 1; of its corners, in pixels */
 	int   quarters;
 	bool  mirrored;
+	float part_x, part_y, part_width, part_height;  /* what of it, in its pixels after it was turned; width 0: all */
 };
 
 void win_compose(struct win *win, struct win *image, const struct win_placement *placement);

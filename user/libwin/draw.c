@@ -118,6 +118,8 @@ int win_create_kind(struct win_device *device, enum texture_kind kind, int width
 	win->texture = (struct texture) {
 		.device = device, .kind = kind, .width = width, .height = height, .clip = { 0, 0, width, height },
 	};
+	win->width = width;
+	win->height = height;
 	error = fill ? fill(&win->texture, argument) : device->path->texture_create(&win->texture);
 	if (error) {
 		free(win);
@@ -186,12 +188,12 @@ void win_destroy(struct win *win)
 
 int win_width(const struct win *win)
 {
-	return win->texture.width;
+	return win->width;
 }
 
 int win_height(const struct win *win)
 {
-	return win->texture.height;
+	return win->height;
 }
 
 int win_read(struct win *win, uint32_t *pixels)

@@ -89,6 +89,7 @@ struct win_device {
 
 struct win {
 	struct texture texture;
+	int            width, height;   /* that its user draws on: the texture's, or a part of it from the upper left */
 	int            error;           /* the first of this frame */
 	uint32_t       framebuffer;     /* the display's: KMS's name of it, 0 for other pictures */
 	uint32_t       crtc;

@@ -7,6 +7,7 @@
  *     pattern N, read N FILE                     pixels of a rule (below) into the picture; its pixels into a file
  *     begin N, end N
  *     clip X Y W H
+ *     lay N X Y W H QUARTERS MIRRORED PX PY PW PH     a picture turned, and only this part of it
  *     clear COLOUR, rect X Y W H C, round X Y W H R C, circle X Y R C, line X Y X Y W C, image N X Y W H
  *     font N HEIGHT PATH, text N X BASE C TEXT, glyphs N FIRST COUNT, drop N
  *
@@ -108,6 +109,19 @@ static int control(const char *word, const char *rest)
 	return -EOPNOTSUPP;
 }
 
+static bool lay(const char *rest)
+{
+	struct win_placement p = { .alpha = 1 };
+	int n, mirrored;
+
+	if (sscanf(rest, "%d %f %f %f %f %d %d %f %f %f %f", &n, &p.x, &p.y, &p.width, &p.height, &p.quarters, &mirrored,
+	    &p.part_x, &p.part_y, &p.part_width, &p.part_height) != 11)
+		return false;
+	p.mirrored = mirrored;
+	win_compose(into, pictures[n], &p);
+	return true;
+}
+
 /* A drawing call; false if it is none. */
 static bool drawing(const char *word, const char *rest)
 {
@@ -131,6 +145,8 @@ static bool drawing(const char *word, const char *rest)
 		win_line(into, a, b, c, d, e, colour);
 	else if (!strcmp(word, "image") && sscanf(rest, "%d %f %f %f %f", &n, &a, &b, &c, &d) == 5)
 		win_image(into, pictures[n], a, b, c, d);
+	else if (!strcmp(word, "lay"))
+		return lay(rest);
 	else if (!strcmp(word, "text") && sscanf(rest, "%d %f %f %x %n", &n, &a, &b, &colour, &at) == 4)
 		printf("text ends at %.3f, width %.3f\n", win_text(into, fonts[n], a, b, rest + at, colour),
 			win_text_width(fonts[n], rest + at));

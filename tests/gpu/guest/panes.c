@@ -14,6 +14,8 @@
  *     redraw N COLOUR                    the buffer of the GPU's that it has, drawn anew
  *     animate COUNT FRAMES               the first COUNT windows, of the GPU's, drawn anew in each of so many frames
  *     part N X Y W H COLOUR              only this part of a window in shared memory, in the buffer that it has
+ *     view N X Y W H TW TH               this part of its buffer, in sixteenths of a pixel, TW x TH large; -1s: all
+ *     turn N TRANSFORM SCALE             its buffer is turned and scaled so
  *     sub N X Y gpu|shm W H COLOUR       a subsurface; popup N X Y W H COLOUR: a popup at that place
  *     menu N X Y W H COLOUR              a popup that is to be seen wholly wherever its window goes
  *     title N TEXT, maximise N, restore N, minimise N
@@ -44,6 +46,7 @@
 
 #include "libwin/libwin.h"
 #include "linux-dmabuf-unstable-v1-client-protocol.h"
+#include "viewporter-client-protocol.h"
 #include "xdg-shell-client-protocol.h"
 
 enum { PANES = 100 };
@@ -54,6 +57,7 @@ struct pane {
 	struct xdg_toplevel  *toplevel;
 	struct wl_subsurface *sub;
 	struct xdg_popup     *popup;
+	struct wp_viewport   *viewport;
 	struct wl_buffer     *buffer;
 	struct win           *picture;      /* of the GPU's buffer */
 	uint32_t             *pixels;       /* of shared memory's */
@@ -71,6 +75,7 @@ static struct xdg_wm_base *base;
 static struct zwp_linux_dmabuf_v1 *dmabuf;
 static struct wl_seat *seat;
 static uint32_t modifiers;
+static struct wp_viewporter *viewporter;
 static struct win_device *device;
 static struct pane panes[PANES];
 
@@ -168,6 +173,7 @@ static void found(void *data, struct wl_registry *registry, uint32_t name, const
 		{ &wl_compositor_interface, (void **)&compositor, 4 }, { &wl_subcompositor_interface, (void **)&subcompositor, 1 },
 		{ &wl_shm_interface, (void **)&shm, 1 }, { &xdg_wm_base_interface, (void **)&base, 3 },
 		{ &zwp_linux_dmabuf_v1_interface, (void **)&dmabuf, 3 }, { &wl_seat_interface, (void **)&seat, 1 },
+		{ &wp_viewporter_interface, (void **)&viewporter, 1 },
 	};
 
 	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
@@ -439,6 +445,17 @@ static void paint_part(struct pane *p, int left, int top, int width, int height,
 	commit(p);
 }
 
+static void view(struct pane *p, const int *part, int width, int height)
+{
+	if (!p->viewport)
+		p->viewport = wp_viewporter_get_viewport(viewporter, p->surface);
+	wp_viewport_set_source(p->viewport, part[0] < 0 ? wl_fixed_from_int(-1) : part[0] * 16,
+		part[1] < 0 ? wl_fixed_from_int(-1) : part[1] * 16, part[2] < 0 ? wl_fixed_from_int(-1) : part[2] * 16,
+		part[3] < 0 ? wl_fixed_from_int(-1) : part[3] * 16);
+	wp_viewport_set_destination(p->viewport, width, height);
+	commit(p);
+}
+
 /* ---- what no client should do -------------------------------------------------------------- */
 
 /* A window that shows what of its texture is not told by its file: another kind of texture than it is said to be. */
@@ -558,6 +575,22 @@ static void lie(const char *what)
 		show_false(0, 64, DRM_FORMAT_ARGB8888);
 	} else if (!strcmp(what, "deaf")) {
 		ask_deaf();
+	} else if (!strcmp(what, "beyond")) {           /* a part that the buffer does not have */
+		open_window(p, "shm", 64, 64, 0xff000000);
+		view(p, (int[]) { 32 * 16, 0, 33 * 16, 64 * 16 }, -1, -1);
+	} else if (!strcmp(what, "fraction")) {         /* a size that no window can have */
+		open_window(p, "shm", 64, 64, 0xff000000);
+		view(p, (int[]) { 0, 0, 8, 64 * 16 }, -1, -1);
+	} else if (!strcmp(what, "nothing")) {          /* a part without a size */
+		open_window(p, "shm", 64, 64, 0xff000000);
+		view(p, (int[]) { 0, 0, 0, 0 }, -1, -1);
+	} else if (!strcmp(what, "viewports")) {        /* two for a surface */
+		wp_viewporter_get_viewport(viewporter, surface);
+		wp_viewporter_get_viewport(viewporter, surface);
+	} else if (!strcmp(what, "orphan")) {           /* of a surface that is gone */
+		p->viewport = wp_viewporter_get_viewport(viewporter, surface);
+		wl_surface_destroy(surface);
+		wp_viewport_set_destination(p->viewport, 8, 8);
 	} else if (!strcmp(what, "surfaces")) {         /* without end */
 		for (int i = 0; i < 100000 && wl_display_flush(display) >= 0; i++)
 			wl_compositor_create_surface(compositor);
@@ -570,7 +603,7 @@ static void lie(const char *what)
 
 static bool run(const char *line)
 {
-	int n = 0, x, y, w, h, count;
+	int n = 0, x, y, w, h, count, part[4];
 	char kind[8];
 	uint32_t colour;
 	struct pane *p;
@@ -600,6 +633,12 @@ static bool run(const char *line)
 		show(p, w, h, colour);
 	} else if (sscanf(line, "part %d %d %d %d %d %x", &n, &x, &y, &w, &h, &colour) == 6) {
 		paint_part(p, x, y, w, h, colour);
+	} else if (sscanf(line, "view %d %d %d %d %d %d %d", &n, &part[0], &part[1], &part[2], &part[3], &w, &h) == 7) {
+		view(p, part, w, h);
+	} else if (sscanf(line, "turn %d %d %d", &n, &x, &y) == 3) {
+		wl_surface_set_buffer_transform(p->surface, x);
+		wl_surface_set_buffer_scale(p->surface, y);
+		commit(p);
 	} else if (sscanf(line, "sub %d %d %d %7s %d %d %x", &n, &x, &y, kind, &w, &h, &colour) == 7) {
 		open_sub(p, x, y, !strcmp(kind, "gpu"), w, h, colour);
 	} else if (sscanf(line, "popup %d %d %d %d %d %x", &n, &x, &y, &w, &h, &colour) == 6) {

@@ -51,7 +51,8 @@ static void draw(struct window *window)
 	win_clear(win, 0xffff0000);
 	win_rect(win, (float)width / 4, (float)height / 4, (float)width / 2, (float)height / 2, 0xff00ff00);
 	check("window_end_frame", window_end_frame(window));
-	printf("drew %d,%d %dx%d\n", area.x, area.y, area.width, area.height);
+	printf("drew %d,%d %dx%d of %dx%d in picture %u\n", area.x, area.y, area.width, area.height, win_width(win),
+		win_height(win), win->texture.resource);
 }
 
 /* The second WINDOW_DRAW comes when the first frame was shown. */

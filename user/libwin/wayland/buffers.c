@@ -2,10 +2,14 @@
  * The pictures of windows: a small pool for each, shared with the compositor.
  *
  * Where the GPU draws, a picture is a texture, which goes to the compositor as a dma-buf; else it is memory, which goes
- * by wl_shm. A window's first pictures are made together before the first frame of their size, so they are there before
- * any command that draws into them; a third is made only if the compositor keeps both. A new size means new pictures.
- * Those that are left over stay for a window that opens next with that size, a few of them; memory is thus bounded by
- * what is seen, and windows that open and close do not make the host allocate.
+ * by wl_shm. A window's first pictures are made, backed by memory and written to together before its first frame, so
+ * before any command that draws into them: hosts exist on which those that come later stay empty. A third is made only
+ * if the compositor keeps both.
+ *
+ * Pictures are larger than their window, by steps, where the compositor can be told which part of one to show
+ * (wp_viewporter): a window that is resized goes on with what it has until it outgrows that, or has shrunk far below it.
+ * Those that are left over stay for a window that opens next, a few of them; memory is thus bounded by what is seen,
+ * and windows that open, close and change do not make the host allocate.
  *
  * A picture that the compositor still has is not drawn into until it comes back, whoever's it is by then.
  */
@@ -101,9 +105,23 @@ static int buffer_create(struct desktop *d, int width, int height, struct buffer
 	return 0;
 }
 
-static bool has_size(const struct buffer *b, int width, int height)
+/* How long a side of a new buffer is for one of the window's. */
+static int room_for(const struct window *w, int side)
 {
-	return b->picture->texture.width == width && b->picture->texture.height == height;
+	int room = (side + BUFFER_STEP - 1) / BUFFER_STEP * BUFFER_STEP;
+
+	return !w->viewport ? side : room < LONGEST_SIDE ? room : LONGEST_SIDE;
+}
+
+/* Whether the window can be drawn into it, and it is none that another window would be better off with. */
+static bool fits(const struct buffer *b, const struct window *w)
+{
+	int width = b->picture->texture.width, height = b->picture->texture.height;
+
+	if (!w->viewport)
+		return width == w->width && height == w->height;
+	return width >= w->width && height >= w->height &&
+		(long long)width * height <= (long long)BUFFER_WASTE * room_for(w, w->width) * room_for(w, w->height);
 }
 
 /* Of those that lie idle, let go of the oldest that are too many; the first in the list came last. */
@@ -141,6 +159,13 @@ void buffers_leave(struct window *w)
 	trim_idle(w->desktop);
 }
 
+void buffers_resized(struct window *w)
+{
+	for (int i = 0; i < WINDOW_BUFFERS; i++)
+		if (w->buffers[i])
+			w->buffers[i]->stale = (struct window_area) { 0, 0, w->width, w->height };
+}
+
 static void came_back(void *data, struct wl_buffer *proxy)
 {
 	struct buffer *b = data;
@@ -148,19 +173,19 @@ static void came_back(void *data, struct wl_buffer *proxy)
 	b->busy = false;
 }
 
-/* An idle one of this size, or a new one. All of it is to be drawn. */
+/* An idle one that fits, or a new one. All of it is to be drawn. */
 static int get(struct window *w, struct buffer **place)
 {
 	struct buffer **at = &w->desktop->idle;
 	int error = 0;
 
-	while (*at && (!has_size(*at, w->width, w->height) || (*at)->busy))
+	while (*at && (!fits(*at, w) || (*at)->busy))
 		at = &(*at)->next;
 	if (*at) {
 		*place = *at;
 		*at = (*at)->next;
 	} else {
-		error = buffer_create(w->desktop, w->width, w->height, place);
+		error = buffer_create(w->desktop, room_for(w, w->width), room_for(w, w->height), place);
 	}
 	if (error)
 		return error;
@@ -169,23 +194,33 @@ static int get(struct window *w, struct buffer **place)
 	return 0;
 }
 
+/* Let go of those that do not fit. */
+static void leave_others(struct window *w)
+{
+	for (int i = 0; i < WINDOW_BUFFERS; i++)
+		if (w->buffers[i] && !fits(w->buffers[i], w)) {
+			make_idle(w->buffers[i]);
+			w->buffers[i] = NULL;
+		}
+	trim_idle(w->desktop);
+}
+
 int buffers_prepare(struct window *w)
 {
 	int error = 0;
 
-	if (w->buffers[0] && !has_size(w->buffers[0], w->width, w->height))
-		buffers_leave(w);
+	leave_others(w);
 	for (int i = 0; i < WINDOW_BUFFERS_FIRST && !error; i++)
 		if (!w->buffers[i])
 			error = get(w, &w->buffers[i]);
 	/* One is enough to go on with. */
-	return w->buffers[0] ? 0 : error;
+	return w->buffers[0] || w->buffers[1] ? 0 : error;
 }
 
 bool buffers_ready(const struct window *w)
 {
 	for (int i = 0; i < WINDOW_BUFFERS; i++)
-		if (!w->buffers[i] || !w->buffers[i]->busy || !has_size(w->buffers[i], w->width, w->height))
+		if (!w->buffers[i] || !w->buffers[i]->busy || !fits(w->buffers[i], w))
 			return true;
 	return false;
 }

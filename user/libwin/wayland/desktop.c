@@ -17,6 +17,7 @@
 
 #include "linux-dmabuf-unstable-v1-client-protocol.h"
 #include "primary-selection-unstable-v1-client-protocol.h"
+#include "viewporter-client-protocol.h"
 #include "xdg-decoration-unstable-v1-client-protocol.h"
 #include "xdg-shell-client-protocol.h"
 
@@ -204,6 +205,8 @@ static void global(void *data, struct wl_registry *registry, uint32_t name, cons
 		buffers_listen(d);
 	} else if (!strcmp(interface, zxdg_decoration_manager_v1_interface.name) && !d->decorations) {
 		d->decorations = bind(d, name, &zxdg_decoration_manager_v1_interface, version, 1);
+	} else if (!strcmp(interface, wp_viewporter_interface.name) && !d->viewporter) {
+		d->viewporter = bind(d, name, &wp_viewporter_interface, version, 1);
 	} else if (!strcmp(interface, wl_data_device_manager_interface.name) && !d->clipboards) {
 		d->clipboards = bind(d, name, &wl_data_device_manager_interface, version, DATA_VERSION);
 	} else if (!strcmp(interface, zwp_primary_selection_device_manager_v1_interface.name) && !d->primaries) {
@@ -280,6 +283,8 @@ static void destroy_globals(struct desktop *d)
 		zwp_primary_selection_device_manager_v1_destroy(d->primaries);
 	if (d->clipboards)
 		wl_data_device_manager_destroy(d->clipboards);
+	if (d->viewporter)
+		wp_viewporter_destroy(d->viewporter);
 	if (d->decorations)
 		zxdg_decoration_manager_v1_destroy(d->decorations);
 	if (d->dmabuf)

@@ -23,6 +23,8 @@ struct xdg_wm_base;
 struct xdg_surface;
 struct xdg_toplevel;
 struct zwp_linux_dmabuf_v1;
+struct wp_viewport;
+struct wp_viewporter;
 struct zxdg_decoration_manager_v1;
 struct zxdg_toplevel_decoration_v1;
 struct zwp_primary_selection_device_manager_v1;
@@ -30,7 +32,10 @@ struct zwp_primary_selection_device_manager_v1;
 enum {
 	WINDOW_BUFFERS_FIRST = 2,   /* one is shown, one is drawn into: enough if it comes back when the other is shown */
 	WINDOW_BUFFERS = 3,         /* for compositors that keep one until another was shown for a frame */
-	IDLE_BUFFERS = 4,           /* kept for a window of the same size: one that opens when another closed */
+	IDLE_BUFFERS = 4,           /* kept for a window of about the same size: one that opens when another closed */
+	BUFFER_STEP = 256,          /* pixels: sides are multiples, so that a window that grows seldom needs others */
+	BUFFER_WASTE = 4,           /* so many times what a window needs is too large: one that shrank gives it back */
+	LONGEST_SIDE = 16384,       /* pixels: the largest picture that there is */
 };
 
 /* A file that desktop_next() looks at; ready() is called with epoll's events. */
@@ -58,6 +63,8 @@ struct window {
 	struct xdg_surface *shell;
 	struct xdg_toplevel *toplevel;
 	struct zxdg_toplevel_decoration_v1 *decoration;
+	struct wp_viewport *viewport;   /* which part of its buffers it shows; NULL: all, they are as large as it is */
+	int                 cropped_width, cropped_height;  /* that the compositor was told */
 	struct wl_callback *frame;      /* the compositor has not asked for another frame yet */
 	int                 width, height, asked_width, asked_height;
 	bool                configured, shown, focused;
@@ -79,6 +86,7 @@ struct desktop {
 	struct xdg_wm_base         *wm_base;
 	struct zwp_linux_dmabuf_v1 *dmabuf;
 	struct zxdg_decoration_manager_v1 *decorations;
+	struct wp_viewporter       *viewporter;
 	struct wl_data_device_manager *clipboards;
 	struct zwp_primary_selection_device_manager_v1 *primaries;
 	struct wl_seat             *seat;
@@ -145,17 +153,19 @@ struct window_area part_union(struct window_area a, struct window_area b);
 
 /* ---- buffers.c --------------------------------------------------------------------- */
 
-/* Have the first buffers of a window's size. */
+/* Have the first buffers that a window of its size can draw into. */
 int buffers_prepare(struct window *window);
 
-/* A buffer of the window's size that can be drawn into now; -EAGAIN: all are the compositor's. */
+/* A buffer, at least of the window's size, that can be drawn into now; -EAGAIN: all are the compositor's. */
 int buffers_take(struct window *window, struct buffer **buffer);
 
 /* Whether buffers_take() would find one. */
 bool buffers_ready(const struct window *window);
 
-/* The window's buffers are nobody's; those of a size that is no more wanted go. */
+/* The window's buffers are nobody's; those that are too many go. */
 void buffers_leave(struct window *window);
+/* The window has another size: all that its buffers hold is to be drawn. */
+void buffers_resized(struct window *window);
 void buffers_close(struct desktop *desktop);
 
 /* Listen to what dma-bufs the compositor takes; find a card that draws them; see whether it does. */

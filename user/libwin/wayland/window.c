@@ -13,10 +13,9 @@
 
 #include "desktop.h"
 
+#include "viewporter-client-protocol.h"
 #include "xdg-decoration-unstable-v1-client-protocol.h"
 #include "xdg-shell-client-protocol.h"
-
-enum { LONGEST_SIDE = 16384 };      /* pixels: the largest picture that there is */
 
 /* ---- parts of a window ------------------------------------------------------------- */
 
@@ -77,6 +76,7 @@ static void resize(struct window *w, int width, int height)
 	w->height = height;
 	w->damage.width = 0;
 	window_damage_all(w);
+	buffers_resized(w);
 	if (last)
 		*last = event;
 	else
@@ -155,6 +155,8 @@ static int create_surfaces(struct window *w)
 	wl_surface_set_user_data(w->surface, w);
 	xdg_surface_add_listener(w->shell, &shell_listener, w);
 	xdg_toplevel_add_listener(w->toplevel, &toplevel_listener, w);
+	if (d->viewporter)
+		w->viewport = wp_viewporter_get_viewport(d->viewporter, w->surface);
 	if (d->decorations)
 		w->decoration = zxdg_decoration_manager_v1_get_toplevel_decoration(d->decorations, w->toplevel);
 	if (w->decoration)
@@ -197,6 +199,8 @@ void window_destroy(struct window *w)
 	desktop_forget(w->desktop, w);
 	if (w->frame)
 		wl_callback_destroy(w->frame);
+	if (w->viewport)
+		wp_viewport_destroy(w->viewport);
 	if (w->decoration)
 		zxdg_toplevel_decoration_v1_destroy(w->decoration);
 	if (w->toplevel)
@@ -280,6 +284,8 @@ int window_begin_frame(struct window *w, struct win **win, struct window_area *a
 		error = win_begin_frame(buffer->picture);
 	if (error)
 		return error;
+	buffer->picture->width = w->width;
+	buffer->picture->height = w->height;
 	w->told = false;
 	w->drawing = buffer;
 	w->fresh = w->damage;
@@ -290,6 +296,16 @@ int window_begin_frame(struct window *w, struct win **win, struct window_area *a
 	if (area)
 		*area = w->area;
 	return 0;
+}
+
+/* The compositor is to show of the buffer what the window has drawn. */
+static void crop(struct window *w)
+{
+	if (!w->viewport || (w->cropped_width == w->width && w->cropped_height == w->height))
+		return;
+	wp_viewport_set_source(w->viewport, 0, 0, wl_fixed_from_int(w->width), wl_fixed_from_int(w->height));
+	w->cropped_width = w->width;
+	w->cropped_height = w->height;
 }
 
 int window_end_frame(struct window *w)
@@ -308,6 +324,7 @@ int window_end_frame(struct window *w)
 	drawn->busy = true;
 	w->shown = true;
 	wl_surface_attach(w->surface, drawn->proxy, 0, 0);
+	crop(w);
 	wl_surface_damage_buffer(w->surface, w->fresh.x, w->fresh.y, w->fresh.width, w->fresh.height);
 	w->frame = wl_surface_frame(w->surface);
 	if (!w->frame)
