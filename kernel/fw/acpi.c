@@ -99,7 +99,8 @@ static void madt_read(struct madt *m, const u8 *p)
 		m->dist = get_unaligned_le64(p + 8);
 		m->dist_version = p[20];
 		break;
-	case MADT_MSI_FRAME:		/* 5.2.12.16: base 8, flags 16 (bit 0: our numbers, not the register's), count 20, first 22 */
+	/* 5.2.12.16: base 8, flags 16 (bit 0: our numbers, not the register's), count 20, first 22 */
+	case MADT_MSI_FRAME:
 		flags = get_unaligned_le32(p + 16);
 		platform.v2m[platform.v2m_count++] = (struct platform_msi_frame){
 			.reg = { get_unaligned_le64(p + 8), GICV2M_SIZE },

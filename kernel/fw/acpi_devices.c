@@ -4,8 +4,8 @@
  * cannot be evaluated leave their part out, and what is left works without (a host without wires has message
  * interrupts).
  *
- * Source: PCI Firmware 3.3, 4.1 (MCFG, host bridges), 4.5 (_OSC); ACPI 6.5, 6.2.11 (_OSC), 6.2.13 (_PRT), 6.5.5 (_BBN), 6.5.6 (_SEG), 5.6.9
- * (_EVT of a generic event device), 4.8.2.2.1 (power button).
+ * Source: PCI Firmware 3.3, 4.1 (MCFG, host bridges), 4.5 (_OSC); ACPI 6.5, 6.2.11 (_OSC), 6.2.13 (_PRT), 6.5.5 (_BBN),
+ * 6.5.6 (_SEG), 5.6.9 (_EVT of a generic event device), 4.8.2.2.1 (power button).
  */
 #include "arch/arm64/cpu.h"
 #include "base/errno.h"
@@ -146,8 +146,10 @@ static bool line_of(struct devices *d, const struct aml_object *source, const st
 	return false;
 }
 
-/* _PRT: rows of address (the slot above 16 bits of ones), pin from 0, link device and index. bus: where its rows are. */
-static int read_prt(struct devices *d, struct aml_node *device, struct platform_pci *p, const struct platform_pci_intx *bus)
+/* _PRT: rows of address (the slot above 16 bits of ones), pin from 0, link device and index. bus: where its rows
+ * are. */
+static int read_prt(struct devices *d, struct aml_node *device, struct platform_pci *p,
+	const struct platform_pci_intx *bus)
 {
 	const struct aml_object *prt = aml_evaluate(d->aml, device, "_PRT", NULL, 0), *row;
 	struct platform_pci_intx *more;
@@ -180,8 +182,10 @@ static int read_prt(struct devices *d, struct aml_node *device, struct platform_
 	return 0;
 }
 
-/* The bridges from a host's root bus to the bus behind this device, by their addresses (6.1.1). False: it can't be told. */
-static bool bridges_to(struct devices *d, const struct aml_node *host, struct aml_node *n, struct platform_pci_intx *bus)
+/* The bridges from a host's root bus to the bus behind this device, by their addresses (6.1.1). False: it can't be
+ * told. */
+static bool bridges_to(struct devices *d, const struct aml_node *host, struct aml_node *n,
+	struct platform_pci_intx *bus)
 {
 	u32 depth = 0;
 

@@ -331,7 +331,8 @@ static void take_back(struct aml *a, struct aml_chunk *newest, size_t left, size
 	a->total = total;
 }
 
-const struct aml_object *aml_evaluate_with(struct aml *a, struct aml_node *device, const char *name, struct aml_object **args)
+const struct aml_object *aml_evaluate_with(struct aml *a, struct aml_node *device, const char *name,
+	struct aml_object **args)
 {
 	struct aml_node *at = aml_child(device, name);
 	struct aml_object *v = at ? at->object : NULL;

@@ -82,7 +82,8 @@ struct aml_node *aml_child(struct aml_node *node, const char *name);
  * method, field or reference. */
 const struct aml_object *aml_evaluate(struct aml *a, struct aml_node *device, const char *name, const u64 *args, u32 n);
 /* The same with arguments that were made before (AML_ARGS of them, NULL: none); a method may write into them. */
-const struct aml_object *aml_evaluate_with(struct aml *a, struct aml_node *device, const char *name, struct aml_object **args);
+const struct aml_object *aml_evaluate_with(struct aml *a, struct aml_node *device, const char *name,
+	struct aml_object **args);
 /* The same for a number; absent or none: the default. */
 u64 aml_integer(struct aml *a, struct aml_node *device, const char *name, u64 absent);
 /* _HID or a _CID is this PNP or ACPI ID, "PNP0A08". */
@@ -183,4 +184,5 @@ struct aml_object *aml_to_string(struct aml *a, const struct aml_object *o, u64 
 /* A number to its decimal digits of four bits each, or from them. False: failed. */
 bool aml_bcd(struct aml *a, bool to, u64 v, u64 *out);
 /* The first element from `from` on for which both comparisons (by their numbers in the table) hold; all ones: none. */
-struct aml_object *aml_match(struct aml *a, const struct aml_object *in, const u64 how[2], struct aml_object *with[2], u64 from);
+struct aml_object *aml_match(struct aml *a, const struct aml_object *in, const u64 how[2], struct aml_object *with[2],
+	u64 from);

@@ -156,7 +156,8 @@ static bool matches(struct aml *a, struct aml_object *e, u32 how, struct aml_obj
 	}
 }
 
-struct aml_object *aml_match(struct aml *a, const struct aml_object *in, const u64 how[2], struct aml_object *with[2], u64 from)
+struct aml_object *aml_match(struct aml *a, const struct aml_object *in, const u64 how[2], struct aml_object *with[2],
+	u64 from)
 {
 	if (in->type != AML_PACKAGE || how[0] > MATCH_GREATER || how[1] > MATCH_GREATER)
 		return aml_fail(a, "a search through no package");

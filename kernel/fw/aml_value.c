@@ -133,7 +133,8 @@ static bool field_write(struct aml *a, struct aml_object *f, struct aml_object *
 		if (!aml_to_integer(a, v, &length))
 			return false;
 		return (f->of && a->ops->write(a->ops->arg, f->of->detail, f->of->start + at, f->detail, length)) ||
-			aml_fail(a, f->of ? "hardware that we don't write" : "a field behind a register that would have to be written");
+			aml_fail(a, f->of ? "hardware that we don't write" :
+				 "a field behind a register that would have to be written");
 	}
 	from = bytes_of(v, &length);
 	if (!from)

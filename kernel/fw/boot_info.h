@@ -10,7 +10,8 @@
 #include "base/defs.h"
 
 #define BOOT_INFO_MAGIC	0x6f666e69746f6f62ull	/* "bootinfo" in memory: a DTB begins with d0 0d fe ed */
-#define BOOT_INFO_MAX	(2u << 20)		/* bytes of the whole block: the boot window shows as many, wherever it begins */
+/* bytes of the whole block: the boot window shows as many, wherever it begins */
+#define BOOT_INFO_MAX	(2u << 20)
 
 /* A part of the block. */
 struct boot_info_part { u32 offset, size; };

@@ -17,7 +17,8 @@ struct dt_node {
 	int path[DT_DEPTH];		/* offsets of the ancestors, [0] the root's, [depth] its own */
 };
 
-/* Step to the next node in the tree's order; false past the last, or in a broken tree. Start with at = -1, depth = -1. */
+/* Step to the next node in the tree's order; false past the last, or in a broken tree. Start with at and
+ * depth -1. */
 bool dt_node_next(struct dt_node *n);
 /* Its parent; the root's is the root. */
 struct dt_node dt_node_parent(const struct dt_node *n);
@@ -34,7 +35,8 @@ u32 dt_phandle(const struct dt_node *n);
 /* A number of 1 or 2 cells. */
 u64 dt_number(const fdt32_t *cells, u32 n);
 
-/* The index-th entry of reg as a physical address, through the ranges of all buses above. False: none, or not mapped. */
+/* The index-th entry of reg as a physical address, through the ranges of all buses above. False: none, or not
+ * mapped. */
 bool dt_reg(const struct dt_node *n, u32 index, struct platform_range *out);
 /* Translate an address of this bus (a node that has children) into a physical one. */
 bool dt_translate(const struct dt_node *bus, u64 *address, u64 size);

@@ -61,7 +61,8 @@ static bool is_ram(const struct efi_memory_descriptor *d)
 }
 
 /* Call memory for each run of RAM (neighbours are one), reserve for what firmware's tables are in. */
-static void map_visit(const struct boot_info *info, void (*memory)(u64 base, u64 size), void (*reserve)(u64 base, u64 size))
+static void map_visit(const struct boot_info *info, void (*memory)(u64 base, u64 size),
+	void (*reserve)(u64 base, u64 size))
 {
 	const u8 *map = part(info, info->memory_map);
 	u32 step = info->memory_descriptor_size;

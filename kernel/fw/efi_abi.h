@@ -58,7 +58,8 @@ struct efi_boot_services {
 	void *pool[2], *events[6], *install[3];
 	efi_status (*handle_protocol)(efi_handle handle, const struct efi_guid *protocol, void **interface);
 	void *reserved, *register_notify, *locate_handle;
-	efi_status (*locate_device_path)(const struct efi_guid *protocol, struct efi_device_path **path, efi_handle *handle);
+	efi_status (*locate_device_path)(const struct efi_guid *protocol, struct efi_device_path **path,
+		efi_handle *handle);
 	void *install_table, *load_image, *start_image, *exit, *unload_image;
 	efi_status (*exit_boot_services)(efi_handle image, size_t map_key);
 	void *monotonic_count, *stall, *watchdog, *connect[2], *open[3], *protocols_per_handle, *locate_handle_buffer;

@@ -72,13 +72,15 @@ static int pte_restrict(u64 va, u64 *pte, u64 size, void *arg)
 
 	if (size > r->end - va)
 		return 0;
-	pte_set_quick(pte, *pte | (r->attribute & EFI_MEMORY_RO ? PTE_AP_RO : 0) | (r->attribute & EFI_MEMORY_XP ? PTE_PXN : 0));
+	pte_set_quick(pte, *pte | (r->attribute & EFI_MEMORY_RO ? PTE_AP_RO : 0) |
+		(r->attribute & EFI_MEMORY_XP ? PTE_PXN : 0));
 	return 0;
 }
 
 static bool descriptor_fits(const struct efi_memory_descriptor *d)
 {
-	return (d->attribute & EFI_MEMORY_RUNTIME) && d->physical_start < USER_TOP && IS_ALIGNED(d->physical_start, PAGE_SIZE) &&
+	return (d->attribute & EFI_MEMORY_RUNTIME) && d->physical_start < USER_TOP &&
+		IS_ALIGNED(d->physical_start, PAGE_SIZE) &&
 	       d->pages && d->pages <= (USER_TOP - d->physical_start) / EFI_PAGE_SIZE;
 }
 
@@ -138,7 +140,8 @@ static int is_executable(u64 va, u64 *pte, u64 size, void *arg)
 /* A function, if it lies in firmware's code; else 0, and it is not called. */
 static u64 function_checked(u64 root, u64 address)
 {
-	return address < USER_TOP - PAGE_SIZE && pgtable_visit(root, address, address + 1, is_executable, NULL) ? address : 0;
+	return address < USER_TOP - PAGE_SIZE && pgtable_visit(root, address, address + 1, is_executable, NULL) ?
+		address : 0;
 }
 
 /* A table of firmware's with its signature: mapped for us to read, or NULL. */
@@ -188,7 +191,8 @@ void efi_runtime_start(const struct boot_info *info)
 	pgtable_visit(root, 0, USER_TOP, pte_private, NULL);
 	pte_sync();
 	efi_root = root;
-	log_info("UEFI: runtime services%s", known ? "" : ", their code writable: firmware does not say what of it is data");
+	log_info("UEFI: runtime services%s", known ? "" :
+		 ", their code writable: firmware does not say what of it is data");
 }
 
 bool efi_runtime_works(void)

@@ -480,7 +480,8 @@ static int read_keys(struct dt_scan *s, const struct dt_node *n)
 	return 0;
 }
 
-/* ranges of a PCI host: three cells of PCI address (the first: kind in bits 25:24, prefetchable in bit 30), the CPU's, the size. */
+/* ranges of a PCI host: three cells of PCI address (the first: kind in bits 25:24, prefetchable in bit 30), the CPU's,
+ * the size. */
 static int pci_windows(const struct dt_node *n, struct platform_pci *p)
 {
 	struct dt_node up = dt_node_parent(n);
@@ -519,7 +520,8 @@ static int pci_windows(const struct dt_node *n, struct platform_pci *p)
 static int pci_intx(struct dt_scan *s, const struct dt_node *n, struct platform_pci *p)
 {
 	u32 count, left, mask_count, rows = 0;
-	const fdt32_t *map = dt_cells(n, "interrupt-map", &count), *mask = dt_cells(n, "interrupt-map-mask", &mask_count), *c;
+	const fdt32_t *map = dt_cells(n, "interrupt-map", &count), *c;
+	const fdt32_t *mask = dt_cells(n, "interrupt-map-mask", &mask_count);
 	u32 ref = 0, cells = 0;
 
 	if (!map || mask_count < 4)

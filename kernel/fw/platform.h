@@ -46,16 +46,25 @@ struct platform {
 	u8 rng_seed[64]; u32 rng_seed_len;
 	struct platform_cpu *cpus; u32 cpu_count;
 	struct { u8 version; struct platform_range dist, cpu, *redist; u32 redist_count; } gic; /* version 0: none */
-	struct platform_msi_frame { struct platform_range reg; u64 ref; u32 spi_base, spi_count; /* 0: read MSI_TYPER */ } *v2m; u32 v2m_count;
+	/* spi_count 0: read MSI_TYPER */
+	struct platform_msi_frame { struct platform_range reg; u64 ref; u32 spi_base, spi_count; } *v2m;
+	u32 v2m_count;
 	struct platform_its { struct platform_range reg; u64 ref; } *its; u32 its_count;
 	struct { u32 virt_intid, phys_intid; enum irq_trigger trigger; } timer; /* 0: none */
-	struct { bool present; struct platform_range reg; u32 intid; enum irq_trigger trigger; u32 clock_hz; } uart; /* PL011 of stdout-path */
+	/* PL011 of stdout-path */
+	struct { bool present; struct platform_range reg; u32 intid; enum irq_trigger trigger; u32 clock_hz; } uart;
 	struct { bool present; struct platform_range reg; u32 intid; } rtc; /* PL031 */
 	struct { bool present, hvc; } psci;
 	/* An interrupt that says that somebody wants the machine off. With a register: if it then has a bit of mask. */
 	struct { bool present; u32 intid; enum irq_trigger trigger; struct platform_range reg; u64 mask; } power_button;
 	/* The same as a pin of a PL061. */
-	struct { bool present, active_low; u8 pin; u32 intid; enum irq_trigger trigger; struct platform_range reg; } power_key;
+	struct {
+		bool present, active_low;
+		u8 pin;
+		u32 intid;
+		enum irq_trigger trigger;
+		struct platform_range reg;
+	} power_key;
 	struct platform_pci *pci; u32 pci_count;
 	/* From UEFI; all 0 when something else booted us. */
 	struct { u64 rsdp, smbios, system_table; } efi;
@@ -65,7 +74,8 @@ struct platform {
 extern struct platform platform;
 
 /* Before memory exists: the RAM banks, reservations, initrd and command line, by call-back. -EINVAL: not a DTB. */
-int fdt_early(const void *dtb, void (*memory)(u64 base, u64 size), void (*reserve)(u64 base, u64 size), char *bootargs, size_t bootargs_size);
+int fdt_early(const void *dtb, void (*memory)(u64 base, u64 size), void (*reserve)(u64 base, u64 size), char *bootargs,
+	size_t bootargs_size);
 /* Bytes of the tree at dtb; 0: not a DTB. Any context. */
 u32 fdt_size(const void *dtb);
 /* Does it describe the machine (Devicetree Specification 2.3.1, 3.2)? Beside ACPI a boot loader may make one that

@@ -450,7 +450,8 @@ void gpu_displays_changed(struct gpu_device *gpu)
 		return;			/* it is being registered: nobody could listen */
 	atomic_add(&dev->changes, 1);
 	n = scnprintf(text, sizeof(text), "change@/%s/drm/card%u\nACTION=change\nDEVPATH=/%s/drm/card%u\n"
-		      "SUBSYSTEM=drm\nHOTPLUG=1\nMAJOR=%u\nMINOR=%u\nDEVNAME=dri/card%u\nDEVTYPE=drm_minor\nSEQNUM=%u\n", gpu->sysfs,
+		      "SUBSYSTEM=drm\nHOTPLUG=1\nMAJOR=%u\nMINOR=%u\nDEVNAME=dri/card%u\nDEVTYPE=drm_minor\nSEQNUM=%u\n",
+		      gpu->sysfs,
 		      dev->number, gpu->sysfs, dev->number, DRM_MAJOR, dev->number, dev->number, number);
 	for (u32 i = 0; i < n; i++)
 		if (text[i] == '\n')

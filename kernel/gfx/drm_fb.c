@@ -52,7 +52,8 @@ static long fb_add(struct drm_file *f, const struct drm_mode_fb_cmd2 *c, u32 *id
 	int err;
 
 	if (c->flags & ~(u32)DRM_MODE_FB_INTERLACED || !c->handles[0] || c->handles[1] || c->handles[2] ||
-	    c->handles[3] || c->width < DRM_SIZE_MIN || c->width > DRM_SIZE_MAX || c->height < DRM_SIZE_MIN || c->height > DRM_SIZE_MAX)
+	    c->handles[3] || c->width < DRM_SIZE_MIN || c->width > DRM_SIZE_MAX || c->height < DRM_SIZE_MIN ||
+	    c->height > DRM_SIZE_MAX)
 		return -EINVAL;
 	/* Both errors are Linux's for this device; others of its devices have them the other way round. */
 	if (c->pixel_format != DRM_FORMAT_XRGB8888 && c->pixel_format != DRM_FORMAT_ARGB8888)
@@ -168,7 +169,8 @@ static long get_fb2(struct drm_file *f, void *arg)
 	if (fb_copy(f->dev, c->fb_id, &fb))
 		return -ENOENT;
 	*c = (struct drm_mode_fb_cmd2){ .fb_id = fb.id, .width = fb.width, .height = fb.height,
-		.pixel_format = fb.format, .pitches = { fb.pitch }, .offsets = { fb.offset }, .handles = { handle_of(f, fb.object) } };
+		.pixel_format = fb.format, .pitches = { fb.pitch }, .offsets = { fb.offset },
+		.handles = { handle_of(f, fb.object) } };
 	gpu_object_put(fb.object);
 	return 0;
 }

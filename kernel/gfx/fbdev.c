@@ -30,7 +30,8 @@ static void variable(struct fb_var_screeninfo *v)
 	*v = (struct fb_var_screeninfo){
 		.xres = fb->width, .yres = fb->height, .xres_virtual = fb->width, .yres_virtual = fb->height,
 		.bits_per_pixel = 32, .red = field(fb->red), .green = field(fb->green), .blue = field(fb->blue),
-		.transp = field(~(fb->red | fb->green | fb->blue)), .height = ~0u, .width = ~0u, .vmode = FB_VMODE_NONINTERLACED,
+		.transp = field(~(fb->red | fb->green | fb->blue)), .height = ~0u, .width = ~0u,
+		.vmode = FB_VMODE_NONINTERLACED,
 	};
 }
 

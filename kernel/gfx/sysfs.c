@@ -29,7 +29,8 @@ static void counters_show(struct text_out *t)
 {
 	static const char *const names[GPU_COUNTS] = {
 		[GPU_SUBMITS] = "submits", [GPU_FLUSHES] = "flushes", [GPU_TRANSFERS] = "transfers",
-		[GPU_BYTES] = "bytes", [GPU_SCANOUTS] = "scanouts", [GPU_CURSORS] = "cursors", [GPU_FENCES_WAITED] = "fences_waited",
+		[GPU_BYTES] = "bytes", [GPU_SCANOUTS] = "scanouts", [GPU_CURSORS] = "cursors",
+		[GPU_FENCES_WAITED] = "fences_waited",
 		[GPU_INTERRUPTS] = "interrupts", [GPU_COMMANDS] = "commands", [GPU_KICKS] = "kicks",
 		[GPU_ERRORS] = "errors",
 	};

@@ -10,28 +10,32 @@
 #define ETH_ALEN 6
 #define NETIF_NAME_SIZE 16
 
-enum { NETIF_F_CSUM = 1 /* finishes PKT_CSUM_PARTIAL */, NETIF_F_RXCSUM = 2, NETIF_F_SG = 4 /* chains */, NETIF_F_LOOPBACK = 8 };
+enum { NETIF_F_CSUM = 1 /* finishes PKT_CSUM_PARTIAL */, NETIF_F_RXCSUM = 2, NETIF_F_SG = 4 /* chains */,
+	NETIF_F_LOOPBACK = 8 };
 /* flags, values of IFF_* as Linux's ioctl shows them are made in the socket layer */
-enum { NETIF_UP = 1, NETIF_RUNNING = 2 /* has carrier */, NETIF_PROMISC = 4, NETIF_ALLMULTI = 8, NETIF_NOARP = 16, NETIF_BROADCAST = 32, NETIF_MULTICAST = 64 };
+enum { NETIF_UP = 1, NETIF_RUNNING = 2 /* has carrier */, NETIF_PROMISC = 4, NETIF_ALLMULTI = 8, NETIF_NOARP = 16,
+	NETIF_BROADCAST = 32, NETIF_MULTICAST = 64 };
 
 struct netif_stats;
 struct netif_ops {
 	int (*open)(struct netif *);	/* ip link up: fill rings, enable vectors. Process context. -errno */
 	void (*stop)(struct netif *);
-	/* Takes the pkt: 0 (sent or queued by the driver), or -errno with the pkt still the caller's: -ENOBUFS when the ring
-	 * is full (the interface queues it and the driver calls netif_tx_wake when there is room). queue: below txq_max, and
-	 * its lock is held. */
+	/* Takes the pkt: 0 (sent or queued by the driver), or -errno with the pkt still the caller's: -ENOBUFS when the
+	 * ring is full (the interface queues it and the driver calls netif_tx_wake when there is room). queue: below
+	 * txq_max, and its lock is held. */
 	int (*xmit)(struct netif *, u32 queue, struct pkt *);
 	int (*set_mac)(struct netif *, const u8 mac[ETH_ALEN]);	/* NULL: -EOPNOTSUPP */
 	int (*set_mtu)(struct netif *, u32 mtu);		/* NULL: any up to max_mtu */
 	void (*set_rx_mode)(struct netif *);			/* promiscuous, multicast list changed; NULL: nothing to do */
-	/* Reclaim sent packets now (someone waits for buffer space), and arm the transmit interrupt. NULL: nothing to do. */
+	/* Reclaim sent packets now (someone waits for buffer space), and arm the transmit interrupt. NULL: nothing to
+	 * do. */
 	void (*tx_reclaim)(struct netif *, u32 queue);
 	/* For cards of several queues: how many packets the card holds that are not known to be sent, having looked. bh
 	 * disabled, the queue's lock held. */
 	u32 (*tx_pending)(struct netif *, u32 queue);
-	/* So many pairs of a receive and a transmit queue are to be in use, from 1 to txq_max. The driver calls netif_txqs_use:
-	 * before the card hears of fewer, after it has heard of more. NULL: their number is fixed. [config] */
+	/* So many pairs of a receive and a transmit queue are to be in use, from 1 to txq_max. The driver calls
+	 * netif_txqs_use: before the card hears of fewer, after it has heard of more. NULL: their number is
+	 * fixed. [config] */
 	int (*set_channels)(struct netif *, u32 count);
 	/* Nobody has the interface any more, after netif_unregister: free it. Any context but hard irq. */
 	void (*release)(struct netif *);
@@ -39,7 +43,11 @@ struct netif_ops {
 	void (*add_stats)(const struct netif *, struct netif_stats *);
 };
 
-struct netif_stats { u64 rx_packets, rx_bytes, rx_errors, rx_dropped, tx_packets, tx_bytes, tx_errors, tx_dropped, multicast, rx_length_errors, rx_crc_errors, rx_fifo_errors, rx_missed_errors /* by the card, for want of buffers */; } aligned(128) /* each CPU's in lines of its own */;
+struct netif_stats {
+	u64 rx_packets, rx_bytes, rx_errors, rx_dropped, tx_packets, tx_bytes, tx_errors, tx_dropped, multicast;
+	u64 rx_length_errors, rx_crc_errors, rx_fifo_errors;
+	u64 rx_missed_errors;	/* by the card, for want of buffers */
+} aligned(128) /* each CPU's in lines of its own */;
 
 /* A transmit queue: a ring of the card's, and what waits for room in it. In cache lines of its own. */
 struct netif_txq {
@@ -91,14 +99,16 @@ struct netif {
 /* Boot or probe. Fills index and, when name[0] is 0, "ethN". -ENOMEM, -EEXIST. The caller has the first reference. */
 int netif_register(struct netif *nif);
 /*
- * It goes: down, without addresses, routes, neighbours; announced. When this returns no packet is on its way through it and
- * none of its operations is called again, but sockets may still hold it: with the caller's netif_put, or a later one, its
- * release comes. tx_reclaim and add_stats may be at work, or come, until then: they find nothing there. Process context.
+ * It goes: down, without addresses, routes, neighbours; announced. When this returns no packet is on its way through it
+ * and none of its operations is called again, but sockets may still hold it: with the caller's netif_put, or a later
+ * one, its release comes. tx_reclaim and add_stats may be at work, or come, until then: they find nothing there.
+ * Process context.
  */
 void netif_unregister(struct netif *nif);
 /* A received frame, link header at data, from poll: takes the pkt. Sets protocol, flags; delivers. Softirq. */
 void netif_rx(struct netif *nif, struct pkt *p);
-/* Send a frame whose link header is in place. Takes the pkt in every case; counts drops. Any context but hard irq. 0 or -errno (dropped). */
+/* Send a frame whose link header is in place. Takes the pkt in every case; counts drops. Any context but hard irq. 0 or
+ * -errno (dropped). */
 int netif_xmit(struct netif *nif, struct pkt *p);
 /* The driver has ring space again: send what waits. Softirq, or bh disabled. */
 void netif_tx_wake(struct netif *nif, u32 queue);

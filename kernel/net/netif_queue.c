@@ -3,10 +3,10 @@
  * more than one.
  *
  * A queue belongs to a CPU, or to a few CPUs next to each other, as its card's interrupts do: what a CPU sends is
- * locked, sent and taken back there. But a program moves between CPUs, and what it has sent through one queue is to stay in
- * front of what it sends through another: a flow (by addresses, protocol and ports) goes on through the queue that its
- * last packet took until that packet is sent. What its last packet was is noted in a table by hash; flows that share an
- * entry share a queue at worst.
+ * locked, sent and taken back there. But a program moves between CPUs, and what it has sent through one queue is to
+ * stay in front of what it sends through another: a flow (by addresses, protocol and ports) goes on through the queue
+ * that its last packet took until that packet is sent. What its last packet was is noted in a table by hash; flows that
+ * share an entry share a queue at worst.
  *
  * Lock keys: [config] as net.h tells.
  */

@@ -1,5 +1,6 @@
 /*
- * Starting another CPU. It begins in start.S with its caches off, so what it reads there is written back to memory first.
+ * Starting another CPU. It begins in start.S with its caches off, so what it reads there is written back to memory
+ * first.
  *
  * PSCI hands it the address of its struct smp_start. One that waits at a release address gets none: it begins in
  * secondary_pen and stays there until `released` is a structure with its name in it. So it does not matter which CPUs

@@ -20,6 +20,6 @@ struct smp_start {
  * it does not start. The other fields of s but the roots and mpidr are the caller's. Process context. */
 s64 smp_start_cpu(u64 mpidr, struct smp_start *s);
 
-/* The same for a CPU that waits until the word at `release` is an address (Devicetree Specification 3.8.1, "spin-table"); others
- * may wait for the same word. s stays for good: it may come at any time. Process context. */
+/* The same for a CPU that waits until the word at `release` is an address (Devicetree Specification 3.8.1,
+ * "spin-table"); others may wait for the same word. s stays for good: it may come at any time. Process context. */
 void smp_release_cpu(u64 mpidr, u64 *release, struct smp_start *s);

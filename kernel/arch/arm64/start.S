@@ -70,8 +70,8 @@ boot_primary:
 	br	x0			// upper_primary
 
 /*
- * Another CPU, let go from its release address (smp.c) with the MMU off, at EL1 or EL2. It waits until the structure that
- * is shown is its own; one that the boot CPU no longer waits for stays here.
+ * Another CPU, let go from its release address (smp.c) with the MMU off, at EL1 or EL2. It waits until the structure
+ * that is shown is its own; one that the boot CPU no longer waits for stays here.
  */
 	.globl	secondary_pen
 secondary_pen:

@@ -54,7 +54,8 @@ struct nic {
 		char name[24];		/* for /proc/interrupts */
 		void *arg;		/* of its handler; NULL: it has none */
 	} *attached;			/* by vector */
-	struct spinlock lock;		/* bh kind, class nic.control; taken around net.config.lists: filters, commands, counts */
+	/* bh kind, class nic.control; taken around net.config.lists: filters, commands, counts */
+	struct spinlock lock;
 	struct netif_stats counted;	/* by the card, so far [lock] */
 };
 
@@ -64,8 +65,8 @@ void nic_init(struct nic *n, struct pci_device *pci, const struct netif_ops *ops
  * context. */
 void nic_break(struct nic *n, const char *what, u32 value);
 
-/* A pair more, polled so; it stays off until nic_up. irq: masked while it is polled, if its controller wants that; NULL:
- * none. Probe. */
+/* A pair more, polled so; it stays off until nic_up. irq: masked while it is polled, if its controller wants that;
+ * NULL: none. Probe. */
 void nic_queue_add(struct nic *n, struct nic_queue *q, int (*poll)(struct napi *, int),
 		   void (*kick)(struct net_deferred *), struct irq *irq);
 static inline struct netif_txq *nic_txq(const struct nic_queue *q) { return &q->nic->nif.txqs[q->index]; }
@@ -75,8 +76,8 @@ static inline struct netif_txq *nic_txq(const struct nic_queue *q) { return &q->
 must_check int nic_vectors(struct nic *n, int err);
 /* Give them back, detached. */
 void nic_vectors_free(struct nic *n);
-/* For cards that use MSI-X as a whole or not at all: count of its vectors, else one message or the wire, else the timer.
- * 0, or -ENOMEM. Probe. */
+/* For cards that use MSI-X as a whole or not at all: count of its vectors, else one message or the wire, else the
+ * timer. 0, or -ENOMEM. Probe. */
 int nic_vectors_alloc(struct nic *n, u32 count);
 /* Is this a card's address? -EINVAL, and it is said, if it is a group's or all zeros. Probe. */
 int nic_mac_check(const struct nic *n, const u8 mac[ETH_ALEN]);
@@ -118,8 +119,8 @@ void nic_rx_bad(struct nic *n, struct pkt *p, bool length);
 u32 nic_tso_headers(struct pkt *p);
 
 /*
- * The first step of a remove: the interface goes (netif_unregister), the handlers come off the vectors, and the link's work
- * is done. From here on the driver is alone with its card. Process context.
+ * The first step of a remove: the interface goes (netif_unregister), the handlers come off the vectors, and the link's
+ * work is done. From here on the driver is alone with its card. Process context.
  */
 void nic_unregister(struct nic *n);
 /* netif_ops.release: frees priv, of which nic is a part. A remove ends with netif_put. */

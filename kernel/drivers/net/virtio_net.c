@@ -68,7 +68,8 @@ static enum irq_result virtio_net_shared_irq(void *arg)
 	return virtio_net_rx_irq(v->queues);
 }
 
-/* A wire, or a message that does not come from the table: the status register says which, and reading it lets the wire go. */
+/* A wire, or a message that does not come from the table: the status register says which, and reading it lets the wire
+ * go. */
 static enum irq_result virtio_net_wire_irq(void *arg)
 {
 	struct virtio_net *v = arg;
@@ -189,7 +190,8 @@ static int virtio_net_open(struct netif *nif)
 	return 0;
 }
 
-/* The rings stay filled and the device live, but it is not listened to: what it receives waits, then is dropped by it. */
+/* The rings stay filled and the device live, but it is not listened to: what it receives waits, then is dropped by
+ * it. */
 static void virtio_net_stop(struct netif *nif)
 {
 	struct virtio_net *v = nif->priv;

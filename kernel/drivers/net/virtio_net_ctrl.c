@@ -2,9 +2,9 @@
  * virtio-net, the control queue: what the card is to receive, another address, and that an announcement was made. The
  * operations of the interface call it, the link's work (virtio_net.c), and virtio_net_pairs.c.
  *
- * One command at a time, in process context: its caller sleeps until the card has answered, which comes by the vector of
- * the configuration. While that is shut, because the interface is down, or where there is none, the answer is looked for
- * a hundred times a second. A card that leaves a command lying gets no other.
+ * One command at a time, in process context: its caller sleeps until the card has answered, which comes by the vector
+ * of the configuration. While that is shut, because the interface is down, or where there is none, the answer is looked
+ * for a hundred times a second. A card that leaves a command lying gets no other.
  *
  * Source: Virtio 1.2, 5.1.6.5.
  */

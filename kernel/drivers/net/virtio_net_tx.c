@@ -38,8 +38,8 @@ static noinline void virtio_net_header_gso(struct virtio_net_hdr *h, const struc
 }
 
 /*
- * The header that ends at `end`; mostly it has nothing to say. As many bytes as the longer kind has are cleared: with the
- * shorter one the first two lie in front of it. [the queue's lock]
+ * The header that ends at `end`; mostly it has nothing to say. As many bytes as the longer kind has are cleared: with
+ * the shorter one the first two lie in front of it. [the queue's lock]
  */
 static always_inline struct virtio_net_hdr *virtio_net_header(const struct virtio_net *v, u8 *end, const struct pkt *p)
 {

@@ -132,7 +132,8 @@ struct vmxnet3_comp { le32 what, hash, len, how; };
 #define COMP_GEN	(1u << 31)
 
 #define VMXNET3_TX_RING	256u		/* descriptors */
-#define VMXNET3_RX_RING	512u		/* of each of the two: what comes while they are empty is lost on virtual machines too */
+/* of each of the two: what comes while they are empty is lost on virtual machines too */
+#define VMXNET3_RX_RING	512u
 #define VMXNET3_RX_BATCH 32u		/* buffers given back at once */
 #define VMXNET3_MTU_MAX	9000u
 #define VMXNET3_FRAME_MAX (65535u + ETH_HLEN + 4)	/* of segments that the card has joined */

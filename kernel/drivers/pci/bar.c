@@ -99,7 +99,8 @@ void pci_bar_size(struct pci_device *d)
 /* ---- placing ------------------------------------------------------------------------------------- */
 
 /* Those that are spare, or those that are not. */
-static u64 pci_layout_some(struct pci_bus *b, enum pci_space space, bool spare, u64 at, u64 limit, bool place, u64 *align)
+static u64 pci_layout_some(struct pci_bus *b, enum pci_space space, bool spare, u64 at, u64 limit, bool place,
+	u64 *align)
 {
 	struct pci_device *d;
 	u64 aligns = 0;

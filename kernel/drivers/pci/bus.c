@@ -1,6 +1,7 @@
 /*
  * PCI as a bus (bus/bus.h): its drivers, who announce themselves in a linker section, and the ways of a device that
- * comes or goes after boot. Slots that see their cards come and go, and a person at /sys, call pci_rescan and pci_remove.
+ * comes or goes after boot. Slots that see their cards come and go, and a person at /sys, call pci_rescan and
+ * pci_remove.
  */
 #include "drivers/pci/pci.h"
 #include "base/errno.h"

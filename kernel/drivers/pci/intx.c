@@ -32,7 +32,8 @@ static const struct platform_pci_intx *row_of(const struct pci_bus *b, u32 slot,
 	if (!b->parent)
 		return pci_intx_row(fw, slot, pin);
 	for (u32 i = 0; i < fw->intx_count; i++)
-		if (fw->intx[i].depth && fw->intx[i].devfn_mask_slot == slot && fw->intx[i].pin == pin && is_bus(&fw->intx[i], b))
+		if (fw->intx[i].depth && fw->intx[i].devfn_mask_slot == slot && fw->intx[i].pin == pin &&
+			is_bus(&fw->intx[i], b))
 			return &fw->intx[i];
 	return NULL;
 }

@@ -113,9 +113,9 @@ struct pci_driver {
 	/* Thread context. 0: claimed; -ENODEV: not for this driver after all; other errors are logged. */
 	int (*probe)(struct pci_device *dev);
 	/*
-	 * Undo it all: interrupts, timers, work and memory; no mapping of its ranges stays. The bus is taken from the device
-	 * when this returns, if the driver has not done so. The device may have been pulled: its registers read all ones,
-	 * and nothing is to be waited for that only it can bring about. Every driver has this. Thread context.
+	 * Undo it all: interrupts, timers, work and memory; no mapping of its ranges stays. The bus is taken from the
+	 * device when this returns, if the driver has not done so. The device may have been pulled: its registers read all
+	 * ones, and nothing is to be waited for that only it can bring about. Every driver has this. Thread context.
 	 */
 	void (*remove)(struct pci_device *dev);
 };
@@ -145,9 +145,9 @@ void *pci_map(struct pci_device *d, u32 bar, u64 offset, u64 n);
 void pci_unmap(void *va, u64 n);
 
 /*
- * Interrupt vectors: the best of the types (PCI_IRQ_* mask) that the machine and the command line allow: MSI-X, else MSI,
- * else INTx (one, shared). Between min and max vectors, all masked. Returns how many; -ENXIO: none of them served, and
- * irq_why says why for each. Process context.
+ * Interrupt vectors: the best of the types (PCI_IRQ_* mask) that the machine and the command line allow: MSI-X, else
+ * MSI, else INTx (one, shared). Between min and max vectors, all masked. Returns how many; -ENXIO: none of them served,
+ * and irq_why says why for each. Process context.
  */
 int pci_irq_alloc(struct pci_device *d, u32 min, u32 max, u32 types);
 void pci_irq_free(struct pci_device *d);
@@ -174,8 +174,8 @@ void pci_bus_destroy(struct pci_bus *b);
 /* Find what is on this bus and behind it that is not known yet: it is listed, and sized, no more. [P] */
 void pci_scan(struct pci_bus *b);
 void pci_bar_size(struct pci_device *d);
-/* Give all that was found on this host at boot its addresses; later, what is new on b and in the buses from `first` on, the
- * head of the host's list if there are none. [P] */
+/* Give all that was found on this host at boot its addresses; later, what is new on b and in the buses from `first` on,
+ * the head of the host's list if there are none. [P] */
 void pci_place(struct pci_host *h);
 void pci_place_new(struct pci_bus *b, struct list_node *first);
 /* Find, place, show and bind what is new on b and behind it. [P] */

@@ -2,9 +2,9 @@
  * Slots that take and give cards while the machine runs: the hot-plug side of a PCI Express root port or switch port.
  *
  * The port's interrupt says that something happened; a thread a slot does what is to be done, under the bus's lock. A
- * card that is put in is powered up, found and bound. The attention button asks for a change: the power indicator blinks
- * for five seconds, in which a second press takes it back; then drivers give the card up and the slot loses power. A card
- * that is pulled without asking takes its drivers with it, whose registers then read all ones.
+ * card that is put in is powered up, found and bound. The attention button asks for a change: the power indicator
+ * blinks for five seconds, in which a second press takes it back; then drivers give the card up and the slot loses
+ * power. A card that is pulled without asking takes its drivers with it, whose registers then read all ones.
  *
  * Source: PCI Express Base 4.0, 6.7.1 (hot plug), 6.6.1 (what a card may take after power-up), 7.5.3.
  */

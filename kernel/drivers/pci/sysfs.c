@@ -1,6 +1,6 @@
 /*
- * What /sys shows of a PCI device, as lspci and udev read it: the files of its directory (bus/sysfs.c makes that). One of
- * them, remove, takes the device away.
+ * What /sys shows of a PCI device, as lspci and udev read it: the files of its directory (bus/sysfs.c makes that). One
+ * of them, remove, takes the device away.
  */
 #include "drivers/pci/pci.h"
 #include "base/errno.h"
@@ -120,7 +120,8 @@ int pci_rescan_store(const char *text, size_t len, void *arg)
 #define SHOWN(nm)	{ .name = #nm, .show = nm##_show }
 const struct bus_attribute pci_attributes[] = {
 	SHOWN(vendor), SHOWN(device), SHOWN(class), SHOWN(revision), SHOWN(subsystem_vendor), SHOWN(subsystem_device),
-	SHOWN(irq), SHOWN(resource), SHOWN(modalias), SHOWN(uevent), { .name = "config", .read = config_read, .size = PCI_CFG_SIZE },
+	SHOWN(irq), SHOWN(resource), SHOWN(modalias), SHOWN(uevent),
+	{ .name = "config", .read = config_read, .size = PCI_CFG_SIZE },
 	{ .name = "remove", .store = remove_store }, { .name = NULL },
 };
 #undef SHOWN

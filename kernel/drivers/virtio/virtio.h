@@ -92,12 +92,13 @@ void virtio_config_read(struct virtio_device *d, u32 at, void *dst, u32 n);
 int virtio_queue_setup(struct virtio_device *d, struct virtqueue *vq, u16 index, u16 vector, u16 indirect_max);
 /* DRIVER_OK: the queues are live. */
 void virtio_ready(struct virtio_device *d);
-/* Reset, and wait until it is done: the device touches no queue any more. -ETIMEDOUT; -ENODEV: it was pulled, and touches
- * none either. Thread context. */
+/* Reset, and wait until it is done: the device touches no queue any more. -ETIMEDOUT; -ENODEV: it was pulled, and
+ * touches none either. Thread context. */
 int virtio_reset(struct virtio_device *d);
 /* The first steps of its life: reset, and it is seen and has a driver (3.1.1). -ETIMEDOUT. Thread context. */
 int virtio_begin(struct virtio_device *d);
-/* The same for one that is given up: if it does not end its reset, the bus is taken from it. Its memory is ours again. */
+/* The same for one that is given up: if it does not end its reset, the bus is taken from it. Its memory is ours
+ * again. */
 void virtio_stop(struct virtio_device *d);
 /* Give the device up: FAILED (2.1). */
 void virtio_fail(struct virtio_device *d);

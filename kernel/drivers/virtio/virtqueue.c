@@ -98,7 +98,8 @@ static noinline int virtqueue_add_unusual(struct virtqueue *vq, u64 addr, u32 le
 	return vq->is_packed ? virtqueue_packed_add(vq, &seg, !in, in, token) : -EIO;
 }
 
-static always_inline int virtqueue_add_one(struct virtqueue *vq, u64 addr, u32 len, u32 writable, u16 flags, void *token)
+static always_inline int virtqueue_add_one(struct virtqueue *vq, u64 addr, u32 len, u32 writable, u16 flags,
+	void *token)
 {
 	u16 head = vq->free_head;
 	struct virtq_desc *d = &vq->desc[head];
