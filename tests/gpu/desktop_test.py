@@ -12,6 +12,7 @@ from gputest import LIMIT, MODULES, Vm, VmError, _read, host_errors, main, qemu
 import vmtest
 
 FILES = {"bin/wlclient": qemu.built("gpu", "wlclient"), "bin/scanout": qemu.built("user", "scanout"),
+         "bin/keydown": qemu.built("guest", "keydown"),
          "etc/inittab": b"::respawn:-/bin/sh\n"}
 SCREEN = 640, 480
 INPUT = ("virtio_input", "evdev", "virtio_console")
@@ -151,7 +152,7 @@ def by_mouse(d):
     d.drag(x, y, 60, 80)
     red = d.box(RED, (red[0] + 60 - x, red[1] + 80 - y, red[2] + 60 - x, red[3] + 80 - y))
 
-    # By any place of it with alt. What comes of two devices has no order: the key is waited for.
+    # By any place of it with alt. What two devices say at one time has no order: the key is waited for.
     d.hold("alt")
     d.heard("red", "modifiers 8")
     d.drag(red[0] + 100, red[1] + 60, red[0] + 110, red[1] + 85)
@@ -347,6 +348,21 @@ def pointed(d):
     d.heard("red", "pointer 0 .*")
 
 
+def ordered(d):
+    """What keyboard and pointer say while bwm hears nothing is in the order in which it was done."""
+    red = d.start("red", RED)
+    d.point(red[0] + 5, red[1] + 7)
+    d.heard("red", "(pointer 1|at) 5 7")
+    d.vm.run("kill -STOP $bwm; until grep -q '^State:.T' /proc/$bwm/status; do usleep 10000; done")
+    left, shift, ctrl = (d.button, "left", LEFT), (d.key, "shift", 42), (d.key, "ctrl", 29)
+    for (do, name, code), down in (shift, 1), (left, 1), (shift, 0), (left, 0), (left, 1), (ctrl, 1), (ctrl, 0), (left, 0):
+        do(name, down)
+        d.vm.run(f"until keydown {code}; [ $? = {1 - down} ]; do usleep 10000; done")
+    order = (f"modifiers 1,button {LEFT} 1,modifiers 0,button {LEFT} 0,"
+             f"button {LEFT} 1,modifiers 4,modifiers 0,button {LEFT} 0").split(",")
+    d.vm.begin("kill -CONT $bwm", "^" + r"(?:.*\n)*?".join(f"red {what}\n" for what in order))
+
+
 def pasted(d):
     red = d.start("red", RED)
     d.press("ctrl", "c")
@@ -449,7 +465,7 @@ def test_idle_by_the_cpu():
 
 
 def clients(d):
-    for each in pointed, pasted, dragged, popups:
+    for each in pointed, ordered, pasted, dragged, popups:
         each(d)
         d.vm.run("killall wlclient")
         d.gone(RED)

@@ -379,11 +379,14 @@ class Person:
         for name in reversed(names):
             self.do(key(name, False))
 
+    def key(self, name, down):
+        self.do(key(name, bool(down)))
+
     def hold(self, name):
-        self.do(key(name, True))
+        self.key(name, True)
 
     def let_go(self, name):
-        self.do(key(name, False))
+        self.key(name, False)
 
     def point(self, x, y):
         """The middle of this pixel."""
@@ -391,7 +394,7 @@ class Person:
         self.do(*(move("abs", axis, min(place, self.TABLET)) for axis, place in zip("xy", places)))
 
     def button(self, name, down):
-        self.do(button(name, down))
+        self.do(button(name, bool(down)))
 
     def click(self, x, y, name="left"):
         self.point(x, y)

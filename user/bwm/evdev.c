@@ -3,6 +3,9 @@
  *
  * A device's events are gathered until its SYN_REPORT, so that a mouse that goes aslant moves once. A reader that was
  * too slow gets SYN_DROPPED: the rest of that report is of no use, and keys are asked for instead (EVIOCGKEY).
+ *
+ * Devices are read together, and what they say is taken by the times that it has: a button that was pressed while a key
+ * of another device was down is so here, too, however late it is read.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -41,6 +44,8 @@ struct device {
 	int                     dx, dy, wheel, tilt;    /* of this report */
 	bool                    placed_x, placed_y;
 	int                     at_x, at_y;
+	struct input_event      events[EVENTS_A_READ];  /* that were read, and those from next on not yet taken */
+	size_t                  next, count;
 };
 
 struct evdev {
@@ -180,21 +185,55 @@ static void device_remove(struct device *d)
 	free(d);
 }
 
+static bool has_events(const struct device *d)
+{
+	return d->next < d->count;
+}
+
+/* Fill its buffer, which is empty; false: it has gone. */
+static bool device_read(struct device *d)
+{
+	ssize_t got = read(d->fd, d->events, sizeof d->events);
+
+	d->next = d->count = 0;
+	if (got < (ssize_t)sizeof *d->events)   /* ENODEV, or an end: it was pulled out */
+		return got < 0 && (errno == EAGAIN || errno == EINTR);
+	d->count = (size_t)got / sizeof *d->events;
+	return true;
+}
+
+static bool is_earlier(const struct input_event *a, const struct input_event *b)
+{
+	return a->input_event_sec != b->input_event_sec ? a->input_event_sec < b->input_event_sec :
+		a->input_event_usec < b->input_event_usec;
+}
+
+/* The device whose next event is the earliest; of several the one that is listed first, to its report's end. */
+static struct device *earliest(struct evdev *evdev)
+{
+	struct device *d, *first = NULL;
+
+	wl_list_for_each(d, &evdev->devices, link)
+		if (has_events(d) && (!first || is_earlier(&d->events[d->next], &first->events[first->next])))
+			first = d;
+	return first;
+}
+
+/* Some device has something: take what all have. One that filled its buffer has more, perhaps, before the others' next. */
 static int readable(int fd, uint32_t mask, void *data)
 {
-	struct device *d = data;
-	struct input_event events[EVENTS_A_READ];
-	ssize_t got = read(fd, events, sizeof events);
+	struct evdev *evdev = data;
+	struct device *d, *next;
 
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
-		return 0;
-	if (got < (ssize_t)sizeof *events) {    /* ENODEV: it was pulled out */
-		device_remove(d);
-		return 0;
+	wl_list_for_each_safe(d, next, &evdev->devices, link)
+		if (!device_read(d))
+			device_remove(d);
+	while ((d = earliest(evdev))) {
+		take(d, &d->events[d->next++]);
+		if (d->next == EVENTS_A_READ && !device_read(d))
+			device_remove(d);
 	}
-	for (size_t i = 0; i < (size_t)got / sizeof *events; i++)
-		take(d, &events[i]);
-	return 1;
+	return 0;
 }
 
 /* Whether it has keys or moves a pointer, and how; a power button is init's. */
@@ -253,7 +292,7 @@ static void device_add(struct evdev *evdev, const char *name)
 		goto fail;
 	if (!device_is_used(d) || ioctl(d->fd, EVIOCGRAB, 1) || ioctl(d->fd, EVIOCSCLOCKID, &clock))
 		goto fail;
-	d->source = wl_event_loop_add_fd(evdev->loop, d->fd, WL_EVENT_READABLE, readable, d);
+	d->source = wl_event_loop_add_fd(evdev->loop, d->fd, WL_EVENT_READABLE, readable, evdev);
 	if (!d->source)
 		goto fail;
 	wl_list_insert(&evdev->devices, &d->link);
