@@ -36,22 +36,27 @@ static rect bar_status(const struct shell *shell)
 	return (rect) { bar.x + bar.width - STATUS_WIDTH, bar.y, STATUS_WIDTH, bar.height };
 }
 
-/* Show the time, and wake when it is another; while the bar is hidden nothing wakes. */
+/*
+ * Show the time, and wake when it is another; while the bar is hidden nothing wakes. By the clock that the timer goes
+ * by: time(2)'s may be a tick behind, and still in the minute that is over. ECANCELED: it was set in between.
+ */
 static void clock_update(struct shell *shell)
 {
 	struct bar *bar = &shell->bar;
 	struct itimerspec at = { 0 };
-	time_t now = time(NULL);
+	struct timespec now;
 	struct tm parts;
 
-	if (!bar->hidden) {
-		at.it_value.tv_sec = now - now % SECONDS_A_MINUTE + SECONDS_A_MINUTE;
-		strftime(bar->clock, sizeof bar->clock, "%H:%M", localtime_r(&now, &parts));
-		load_read(bar);
-		damage_add(shell->server, bar_status(shell));
-	}
-	if (bar->timer >= 0)
-		timerfd_settime(bar->timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &at, NULL);
+	do {
+		clock_gettime(CLOCK_REALTIME, &now);
+		if (!bar->hidden)
+			at.it_value.tv_sec = now.tv_sec - now.tv_sec % SECONDS_A_MINUTE + SECONDS_A_MINUTE;
+	} while (timerfd_settime(bar->timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &at, NULL) && errno == ECANCELED);
+	if (bar->hidden)
+		return;
+	strftime(bar->clock, sizeof bar->clock, "%H:%M", localtime_r(&now.tv_sec, &parts));
+	load_read(bar);
+	damage_add(shell->server, bar_status(shell));
 }
 
 static int minute_over(int fd, uint32_t mask, void *data)
