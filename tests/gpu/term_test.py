@@ -19,9 +19,9 @@ TERM = qemu.built("gpu", "term")
 FONTS = qemu.built("pkg", "fonts-dejavu-core", "usr", "share", "fonts", "truetype", "dejavu")
 NAMES = "DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf", "DejaVuSans.ttf"
 SLANT = 0.2         # of italics: user/libwin/font.c
-CELL, MARGIN = 9, 4
+CELL, MARGIN, BAR = 9, 4, 10
 GLYPH_EDGE = 16
-FOREGROUND, BACKGROUND, CURSOR = 0xffd8d8d8, 0xff14181c, 0xffe0e0e0
+FOREGROUND, BACKGROUND, CURSOR, THUMB = 0xffd8d8d8, 0xff14181c, 0xffe0e0e0, 0xff5a6470
 SELECTED = 0xffffffff, 0xff3a5f8a
 SHIFT, CTRL, ALT = 1, 2, 4
 
@@ -256,7 +256,55 @@ def looking(t):
         look = Look(12, 4)
         for row, line in enumerate(lines):
             look.text(row, 0, str(line))
+        # Above the screen are 28 lines: 1 to 30, a blank one and the end. A key's line was none: its echo is off.
+        look.thumb((look.picture.height - 16) * (lines[0] - 1) // 28, 16)
         look.check(t, path)
+
+
+def scrolling(t):
+    """The bar's thumb, as high as the screen's part of the text, goes where the pointer drags it, and then the text is there;
+    what is not of the bar is selected as ever."""
+    t.put("/tmp/a", "seq 1 20; printf end; read -r x; printf '\\033[?1049h\\033[?1000h\\033[Halternate'; read -r x; read -r x")
+    height, x = 8 * 18 + 2 * MARGIN, 12 * CELL + 2 * MARGIN + 5
+    thumb = height * 8 // 21
+    room = height - thumb
+    press, let_go = (f"button {BUTTON_LEFT:x} {on} {x}" for on in (1, 0))
+    t.run(f"""
+        start 12 8 100 stty -echo; . /tmp/a
+        focus 1
+        draw /tmp/none
+        until end
+        damaged /tmp/end
+        {press} {room + 5} 1000 0
+        pointer 20 {room + 5 - room * 6 / 13} 0
+        damaged /tmp/dragged
+        pointer {x + 50} -500 0
+        damaged /tmp/oldest
+        {let_go} -500 2000 0
+        pointer {x} 60 0
+        damaged /tmp/same
+        {press} {thumb / 2 + room * 9 / 13} 3000 0
+        {let_go} {thumb / 2 + room * 9 / 13} 3100 0
+        damaged /tmp/jumped
+        type \\n
+        until alternate
+        {press} 5 4000 0
+        {let_go} 5 4100 0
+        damaged /tmp/alternate
+        """)
+    for path, first in (("none", None), ("end", 14), ("dragged", 8), ("oldest", 1), ("same", 1), ("jumped", 10)):
+        look = Look(12, 8)
+        if first:
+            for row in range(8):
+                look.text(row, 0, str(first + row) if first + row < 21 else "end")
+            look.thumb(room * (first - 1) // 13, thumb)
+        if first in (None, 14):
+            look.rect(*((7, 3) if first else (0, 0)), CURSOR)
+        look.check(t, f"/tmp/{path}")
+    look = Look(12, 8)
+    look.text(0, 0, "alternate")
+    look.rect(0, 9, CURSOR)
+    look.check(t, "/tmp/alternate")
 
 
 def selecting(t):
@@ -342,7 +390,11 @@ def given(t):
 
 
 def test_history():
-    terminals(history, looking)
+    terminals(history, looking, scrolling)
+
+
+def test_scrolling_by_the_gpu():
+    terminals(scrolling, gpu="virgl", how="gpu")
 
 
 def test_selection():
@@ -362,7 +414,7 @@ class Look:
         self.height = math.ceil(self.size[0])
         regular = self.fonts[0]
         self.base = math.floor(regular.ascent * self.size[0] / (regular.ascent - regular.descent) + 0.5)
-        self.picture = golden.Picture(cols * CELL + 2 * MARGIN, rows * self.height + 2 * MARGIN)
+        self.picture = golden.Picture(cols * CELL + 2 * MARGIN + BAR, rows * self.height + 2 * MARGIN)
         self.picture.clear(BACKGROUND)
 
     def at(self, row, col):
@@ -382,6 +434,9 @@ class Look:
         assert not self.fonts[0].index(ord(letter)) and self.other.index(ord(letter))
         x, y = self.at(row, col)
         self.picture.text(self.other, self.size[0], x, y + self.base, letter, colour)
+
+    def thumb(self, y, height):
+        self.picture.rect(self.picture.width - BAR + 1, y, BAR - 2, height, THUMB)
 
     def check(self, t, path):
         wrong = self.picture.differences(t.data(path), GLYPH_EDGE)

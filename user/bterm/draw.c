@@ -18,6 +18,7 @@ enum { TRIAL = 100 };           /* pixels: a font's proportions are taken at thi
 #define SELECTED_FOREGROUND 0xffffffffu
 #define CURSOR_COLOUR 0xffe0e0e0u
 #define FLASH_COLOUR 0x30ffffffu
+#define THUMB_COLOUR 0xff5a6470u
 
 struct draw {
 	struct win_font *regular, *bold, *regular_slanted, *bold_slanted;
@@ -298,6 +299,8 @@ void draw_terminal(const struct draw *d, struct win *win, struct window_area are
 	}
 	for (int row = first; row < end && cells; row++)
 		draw_row(d, win, v, row, cells);
+	if (v->thumb.width)
+		win_rect(win, (float)v->thumb.x, (float)v->thumb.y, (float)v->thumb.width, (float)v->thumb.height, THUMB_COLOUR);
 	if (v->flash)
 		win_rect(win, 0, 0, (float)win_width(win), (float)win_height(win), FLASH_COLOUR);
 	free(cells);

@@ -1,5 +1,5 @@
 /*
- * A terminal's picture: cells of a size that is the font's, on a window with a small margin. What is drawn depends on
+ * A terminal's picture: cells of a size that is the font's, on a window with a small margin, and a scroll bar. What is drawn depends on
  * nothing but what is told here, so any part of it may be drawn at any time.
  */
 #ifndef BTERM_DRAW_H
@@ -11,6 +11,7 @@
 
 enum {
 	DRAW_MARGIN = 4,        /* pixels around the cells */
+	DRAW_BAR = 10,          /* at the right of that, for the scroll bar */
 	DRAW_CELL_WIDTH = 9,    /* unless the user says otherwise */
 	DRAW_CELL_LEAST = 4, DRAW_CELL_MOST = 60,
 };
@@ -25,6 +26,7 @@ struct draw_view {
 	bool                    focused;        /* the cursor is filled, not a frame */
 	bool                    cursor;         /* off: a cursor that blinks, in between */
 	bool                    flash;          /* the bell */
+	struct window_area      thumb;          /* of the scroll bar; of no width: there is none */
 };
 
 /*

@@ -31,7 +31,8 @@ static const char help[] =
 	"  --blink              let the cursor blink if the program asks for it\n"
 	"\n"
 	"Ctrl+Shift+C copies, Ctrl+Shift+V pastes, Ctrl+Shift+A selects all; Shift+Insert and the middle\n"
-	"button paste what was selected last; Shift with Page_Up, Page_Down, Home, End and the wheel scroll.\n"
+	"button paste what was selected last; Shift with Page_Up, Page_Down, Home, End, the wheel and the bar\n"
+	"at the right edge scroll.\n"
 	"Shift keeps the mouse from a program that wants it.\n";
 
 enum { HISTORY_MOST = 1000000, CELLS_MOST = 1000 };

@@ -5,6 +5,7 @@
 
 #include "keys.h"
 #include "mouse.h"
+#include "scrollbar.h"
 #include "termdata.h"
 
 enum {
@@ -66,7 +67,7 @@ void mouse_move(struct term *t, const struct window_event *e)
 {
 	if (t->selecting)
 		extend(t, e);
-	else if (t->reported || reports(t, e))
+	else if (!scrollbar_move(t, e) && (t->reported || reports(t, e)))
 		report_place(t, e);
 }
 
@@ -105,7 +106,7 @@ void mouse_button(struct term *t, const struct window_event *e)
 	int button = number_of(e->button);
 	uint32_t bit = 1u << button;
 
-	if (!button)
+	if (!button || scrollbar_button(t, e))
 		return;
 	/* Who was told of a press is told of the release. */
 	if (e->on ? !t->selecting && reports(t, e) : (t->reported & bit) != 0) {

@@ -8,6 +8,7 @@
 #include "keys.h"
 #include "mouse.h"
 #include "pty.h"
+#include "scrollbar.h"
 #include "term.h"
 #include "termdata.h"
 
@@ -84,6 +85,7 @@ static void follow_screen(struct term *t)
 			first = -1;
 		}
 	}
+	scrollbar_update(t);
 	if (t->title) {
 		t->host->title(t->user, t->title);
 		free(t->title);
@@ -151,7 +153,7 @@ static struct pty_size size_of(const struct draw *draw, int width, int height)
 {
 	struct pty_size size = {
 		.rows = (height - 2 * DRAW_MARGIN) / draw_cell_height(draw),
-		.cols = (width - 2 * DRAW_MARGIN) / draw_cell_width(draw),
+		.cols = (width - 2 * DRAW_MARGIN - DRAW_BAR) / draw_cell_width(draw),
 	};
 
 	if (size.rows < LEAST_ROWS)
@@ -165,7 +167,7 @@ static struct pty_size size_of(const struct draw *draw, int width, int height)
 
 void term_size_for(const struct draw *draw, int rows, int cols, int *width, int *height)
 {
-	*width = cols * draw_cell_width(draw) + 2 * DRAW_MARGIN;
+	*width = cols * draw_cell_width(draw) + 2 * DRAW_MARGIN + DRAW_BAR;
 	*height = rows * draw_cell_height(draw) + 2 * DRAW_MARGIN;
 }
 
@@ -399,7 +401,7 @@ void term_draw(struct term *t, struct win *win, struct window_area area)
 {
 	struct draw_view view = {
 		.screen = t->screen, .selection = &t->selection, .top = t->view, .focused = t->focused,
-		.cursor = !t->cursor_off, .flash = t->flash_end != 0,
+		.cursor = !t->cursor_off, .flash = t->flash_end != 0, .thumb = scrollbar_thumb(t),
 	};
 
 	draw_terminal(t->draw, win, area, &view);

@@ -1,4 +1,4 @@
-/* What the parts of the terminal share: term.c and mouse.c. */
+/* What the parts of the terminal share: term.c, mouse.c and scrollbar.c. */
 #ifndef BTERM_TERMDATA_H
 #define BTERM_TERMDATA_H
 
@@ -24,6 +24,9 @@ struct term {
 
 	struct selection   selection;
 	bool               selecting;           /* with the button held */
+	bool               scrolling;           /* by the scroll bar's thumb, with the button held */
+	double             grip;                /* where on it, from its upper end */
+	struct window_area thumb;               /* as it was damaged last */
 	uint32_t           reported;            /* buttons whose press the program was told, a bit each */
 	uint32_t           press_time;          /* of the left button */
 	struct place       press_place;
