@@ -155,6 +155,25 @@ def test_parts_of_buffers_by_the_cpu():
         parts_of_buffers(d)
 
 
+def test_inverted_buffers():
+    """Buffers of the GPU's whose first row is the lowest, as OpenGL draws them, turned and mirrored in each way."""
+    with Desktop() as d:
+        panes = Panes(d)
+        panes.do("open 0 gpu 40 20 ff000000", "inverted 0 40 20 ffff0000 ff00ff00")
+        for transform in range(8):
+            panes.do(f"turn 0 {transform} 1")
+            # The corner with the first pixel is below on the left; mirrored, then turned to the right.
+            right, below = transform >= 4, True
+            for _ in range(transform % 4):
+                right, below = not below, right
+            width, height = (20, 40) if transform % 2 else (40, 20)
+            want = d.empty.copy()
+            want.rect(A, A, width, height, 0xffff0000)
+            want.rect(A + right * width // 2, A + below * height // 2, width // 2, height // 2, 0xff00ff00)
+            d.shows(want, f"transform {transform}")
+        panes.leave()
+
+
 def test_by_hand():
     """A click raises a window, alt and a button move it."""
     with Desktop() as d:

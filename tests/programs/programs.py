@@ -163,12 +163,12 @@ def archive(*packages, more=None):
     return path
 
 
-def programs(*packages, more=None, net="none", **vm):
+def programs(*packages, more=None, parts=(), net="none", **vm):
     """A booted Vm that has these packages, with bash for the shell of its run(); other arguments are Vm's.
 
-    No network unless ns or net says so.
+    No network unless ns or net says so. parts: more archives, which come before the packages.
     """
-    guest = Vm(archives=[archive("bash", *packages, more=more)], net=net, **vm)
+    guest = Vm(archives=[*parts, archive("bash", *packages, more=more)], net=net, **vm)
     try:
         guest.boot(shell="env PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 bash")
         # Debian's own init makes that link; our kernel has it.

@@ -6,7 +6,8 @@
  * compose.c    a frame: which parts of the display changed, and what is drawn there
  * client.c     what a client may have
  * contents.c   what a surface shows: shared memory, which is uploaded, and the GPU's buffers, used as they are
- * dmabuf.c     zwp_linux_dmabuf_v1
+ * dmabuf.c, feedback.c     zwp_linux_dmabuf_v1
+ * sealed.c     files that clients map
  * region.c     wl_region
  * surface.c    wl_surface: pending and current state, frame callbacks
  * subsurface.c wl_subcompositor
@@ -96,6 +97,7 @@ struct server {
 	struct window        *active;           /* who has the keyboard; NULL: nobody */
 	struct seat          *seat;
 	struct shell         *shell;
+	int                   formats_fd;       /* what buffers of the GPU may be like (feedback.c); -1: without one */
 	int                   placed;           /* windows that were placed: the next one's place depends on it */
 };
 
@@ -135,6 +137,9 @@ struct client *client_of(struct server *server, struct wl_client *client);
 bool client_take(struct client *client, int *count, int limit);
 void client_give(struct client *client, int *count);
 
+/* A file of these bytes that a client can only read (sealed.c): a descriptor, or a negative errno. */
+int sealed_file(const char *name, const void *data, size_t size);
+
 /* ---- pixels of clients ------------------------------------------------------------------- */
 
 /* A buffer of the GPU, imported (dmabuf.c). */
@@ -144,6 +149,7 @@ struct dmabuf {
 	struct win         *image;
 	int                 width, height;
 	bool                opaque;     /* by its format */
+	bool                inverted;   /* its lowest row comes first */
 	int                 users;      /* the wl_buffer and the surfaces that show it */
 	int                 shown;      /* the surfaces alone */
 };
@@ -152,6 +158,7 @@ struct dmabuf *dmabuf_of(struct wl_resource *buffer);   /* NULL: it is of anothe
 void dmabuf_show(struct dmabuf *buffer);    /* a surface shows it; and no more: its client may draw into it again */
 void dmabuf_hide(struct dmabuf *buffer);
 int dmabuf_create_global(struct server *server);
+void dmabuf_destroy_global(struct server *server);
 
 /* What a surface shows. */
 struct contents {

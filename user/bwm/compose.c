@@ -15,15 +15,19 @@ struct drawing {
 	struct window *window;      /* NULL: of none */
 };
 
-/* wl_output.transform: turned by quarters, and from FLIPPED on mirrored before. */
+/*
+ * wl_output.transform: turned by quarters, and from FLIPPED on mirrored before. A buffer that is upside down is one that
+ * is mirrored and turned by two.
+ */
 static void draw_surface(struct surface *s, int x, int y, void *argument)
 {
 	const struct drawing *d = argument;
 	const struct viewport *v = &s->viewport;
 	float scale = (float)s->scale;
+	bool inverted = s->contents.dmabuf && s->contents.dmabuf->inverted, flipped = s->transform & 4;
 	struct win_placement place = {
 		.x = (float)x, .y = (float)y, .width = (float)s->width, .height = (float)s->height, .alpha = 1,
-		.quarters = s->transform & 3, .mirrored = s->transform & 4,
+		.quarters = (s->transform + (inverted ? 2 : 0)) & 3, .mirrored = flipped != inverted,
 	};
 
 	if (!s->contents.image || rect_empty(rect_meet((rect) { x, y, s->width, s->height }, d->part)))

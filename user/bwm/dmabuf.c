@@ -1,6 +1,8 @@
 /*
  * zwp_linux_dmabuf_v1: buffers of the GPU that clients draw into. They come as files and become textures of our own
  * context; no pixel of them passes through here. Without a GPU that draws there is no such global.
+ *
+ * Until version 3 a client is told the formats here; since then it asks, for feedback (feedback.c).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,14 +11,17 @@
 #include <drm_fourcc.h>
 
 #include "bwm.h"
+#include "dmabuf.h"
 #include "linux-dmabuf-unstable-v1-server-protocol.h"
 
-enum { DMABUF_VERSION = 3 };
+enum { DMABUF_VERSION = 4 };
 
 /* What win_import() knows; virtio-gpu's buffers have no tiling that a guest sees. */
-static const uint32_t formats[] = {
+const uint32_t dmabuf_formats[DMABUF_FORMATS] = {
 	DRM_FORMAT_ARGB8888, DRM_FORMAT_XRGB8888, DRM_FORMAT_ABGR8888, DRM_FORMAT_XBGR8888,
 };
+
+const uint64_t dmabuf_modifiers[DMABUF_MODIFIERS] = { DRM_FORMAT_MOD_LINEAR, DRM_FORMAT_MOD_INVALID };
 
 /* What a client says of a buffer that is to be: one plane, for there are no formats of more. */
 struct params {
@@ -142,8 +147,8 @@ static void params_add(struct wl_client *by, struct wl_resource *resource, int32
 
 static bool format_known(uint32_t format)
 {
-	for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
-		if (formats[i] == format)
+	for (int i = 0; i < DMABUF_FORMATS; i++)
+		if (dmabuf_formats[i] == format)
 			return true;
 	return false;
 }
@@ -171,16 +176,23 @@ static bool params_check(struct wl_resource *resource, int32_t width, int32_t he
 	return !text;
 }
 
-/* What the host's texture is like is not told by its file: it must begin at 0, and its rows follow each other. */
+/*
+ * What the host's texture is like is not told by its file: it must begin at 0, and its rows follow each other, from the
+ * top or, as OpenGL draws, from the bottom.
+ */
 static struct dmabuf *params_import(struct wl_resource *resource, int32_t width, int32_t height, uint32_t format,
 				    uint32_t flags, uint32_t id)
 {
 	struct params *p = wl_resource_get_user_data(resource);
 	bool linear = p->modifier == DRM_FORMAT_MOD_LINEAR || p->modifier == DRM_FORMAT_MOD_INVALID;
+	struct dmabuf *buffer;
 
-	if (p->offset != 0 || flags != 0 || !linear)
+	if (p->offset != 0 || (flags & ~(uint32_t)ZWP_LINUX_BUFFER_PARAMS_V1_FLAGS_Y_INVERT) || !linear)
 		return NULL;
-	return buffer_create(p, width, height, format, id);
+	buffer = buffer_create(p, width, height, format, id);
+	if (buffer)
+		buffer->inverted = flags & ZWP_LINUX_BUFFER_PARAMS_V1_FLAGS_Y_INVERT;
+	return buffer;
 }
 
 static void params_create(struct wl_client *by, struct wl_resource *resource, int32_t width, int32_t height,
@@ -238,13 +250,34 @@ static void dmabuf_create_params(struct wl_client *by, struct wl_resource *resou
 
 /* ---- the global ------------------------------------------------------------------------ */
 
+static void get_default_feedback(struct wl_client *by, struct wl_resource *resource, uint32_t id)
+{
+	feedback_create(wl_resource_get_user_data(resource), by, resource, id);
+}
+
+static void get_surface_feedback(struct wl_client *by, struct wl_resource *resource, uint32_t id,
+				 struct wl_resource *surface)
+{
+	feedback_create(wl_resource_get_user_data(resource), by, resource, id);
+}
+
 static const struct zwp_linux_dmabuf_v1_interface implementation = {
 	.destroy = dmabuf_destroy, .create_params = dmabuf_create_params,
+	.get_default_feedback = get_default_feedback, .get_surface_feedback = get_surface_feedback,
 };
+
+static void tell_format(struct wl_resource *resource, uint32_t format)
+{
+	zwp_linux_dmabuf_v1_send_format(resource, format);
+	if (wl_resource_get_version(resource) < ZWP_LINUX_DMABUF_V1_MODIFIER_SINCE_VERSION)
+		return;
+	for (int i = 0; i < DMABUF_MODIFIERS; i++)
+		zwp_linux_dmabuf_v1_send_modifier(resource, format, (uint32_t)(dmabuf_modifiers[i] >> 32),
+			(uint32_t)dmabuf_modifiers[i]);
+}
 
 static void dmabuf_bind(struct wl_client *by, void *data, uint32_t version, uint32_t id)
 {
-	static const uint64_t modifiers[] = { DRM_FORMAT_MOD_LINEAR, DRM_FORMAT_MOD_INVALID };
 	struct wl_resource *resource = wl_resource_create(by, &zwp_linux_dmabuf_v1_interface, (int)version, id);
 
 	if (!resource) {
@@ -252,17 +285,25 @@ static void dmabuf_bind(struct wl_client *by, void *data, uint32_t version, uint
 		return;
 	}
 	wl_resource_set_implementation(resource, &implementation, data, NULL);
-	for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
-		zwp_linux_dmabuf_v1_send_format(resource, formats[i]);
-		for (int m = 0; version >= ZWP_LINUX_DMABUF_V1_MODIFIER_SINCE_VERSION && m < 2; m++)
-			zwp_linux_dmabuf_v1_send_modifier(resource, formats[i], (uint32_t)(modifiers[m] >> 32), (uint32_t)modifiers[m]);
-	}
+	for (int i = 0; i < DMABUF_FORMATS && version < ZWP_LINUX_DMABUF_V1_GET_DEFAULT_FEEDBACK_SINCE_VERSION; i++)
+		tell_format(resource, dmabuf_formats[i]);
 }
 
 int dmabuf_create_global(struct server *server)
 {
+	int error;
+
 	if (!win_on_gpu(server->device))
 		return 0;
+	error = feedback_create_table(server);
+	if (error)
+		return error;
 	return wl_global_create(server->display, &zwp_linux_dmabuf_v1_interface, DMABUF_VERSION, server, dmabuf_bind) ?
 		0 : -ENOMEM;
+}
+
+void dmabuf_destroy_global(struct server *server)
+{
+	if (server->formats_fd >= 0)
+		close(server->formats_fd);
 }

@@ -9,12 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <linux/input-event-codes.h>
 #include <wayland-server-protocol.h>
 
+#include "bwm.h"
 #include "seat_parts.h"
 
 enum {
@@ -49,40 +49,17 @@ static void layout_read(void)
 		fclose(f);
 }
 
-/*
- * The keymap's text in memory that no client can change: sealed, and opened again for reading alone, since one that
- * maps it shared may do so only then.
- */
+/* The keymap's text in a file for clients. */
 static int keymap_share(struct keyboard *k)
 {
-	char *text = xkb_keymap_get_as_string(k->keymap, XKB_KEYMAP_FORMAT_TEXT_V1), path[32];
-	int fd = memfd_create("keymap", MFD_CLOEXEC | MFD_ALLOW_SEALING), shared;
-	size_t done = 0;
+	char *text = xkb_keymap_get_as_string(k->keymap, XKB_KEYMAP_FORMAT_TEXT_V1);
 
-	if (!text || fd < 0)
-		goto fail;
+	if (!text)
+		return -1;
 	k->keymap_bytes = (uint32_t)strlen(text) + 1;
-	while (done < k->keymap_bytes) {
-		ssize_t n = write(fd, text + done, k->keymap_bytes - done);
-		if (n < 0)
-			goto fail;
-		done += (size_t)n;
-	}
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL))
-		goto fail;
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	shared = open(path, O_RDONLY | O_CLOEXEC);
-	if (shared < 0)
-		goto fail;
-	close(fd);
+	k->keymap_fd = sealed_file("keymap", text, k->keymap_bytes);
 	free(text);
-	k->keymap_fd = shared;
-	return 0;
-fail:
-	free(text);
-	if (fd >= 0)
-		close(fd);
-	return -1;
+	return k->keymap_fd < 0 ? -1 : 0;
 }
 
 /* ---- what clients are told --------------------------------------------------------- */

@@ -94,7 +94,7 @@ static bool read_options(struct server *server, const char **name, int argc, cha
 
 int main(int argc, char **argv)
 {
-	struct server server = { 0 };
+	struct server server = { .formats_fd = -1 };
 	struct wl_event_source *signals[2];
 	const char *name = NULL;
 	int status;
@@ -117,6 +117,7 @@ int main(int argc, char **argv)
 	status = run(&server, name);
 	wl_display_destroy_clients(server.display);
 	shell_destroy(&server);
+	dmabuf_destroy_global(&server);
 	output_destroy(&server.output);
 	for (int i = 0; i < 2; i++)
 		if (signals[i])

@@ -8,6 +8,8 @@
  *                                        "plain" instead is shared memory without alpha
  *     fill N COLOUR, size N W H COLOUR   another buffer, of the same or another size
  *     scaled N SCALE W H COLOUR          a buffer of this size of which so many pixels, each way, are one of the surface
+ *     inverted N W H COLOUR CORNER       a buffer of the GPU's whose first row is the lowest, a quarter of it, which has the
+ *                                        first pixel, of another colour; both without alpha
  *     late N COLOUR                      as fill, but without waiting: "shown N" is told when a frame has shown it
  *     await N                            until all that was late is shown
  *     opaque N X Y W H                   from the next picture on, nothing is seen through this part of it
@@ -250,6 +252,27 @@ static void gpu_buffer(struct pane *p, uint32_t colour)
 	close(fd);
 }
 
+/* Attach one that is drawn from its lowest row on. */
+static void inverted_buffer(struct pane *p, uint32_t colour, uint32_t corner)
+{
+	struct zwp_linux_buffer_params_v1 *params;
+	int fd = -1;
+
+	if (win_create_shared(device, p->width, p->height, &p->picture, &fd))
+		fail("picture");
+	win_begin_frame(p->picture);
+	win_clear(p->picture, colour);
+	win_rect(p->picture, 0, 0, (float)p->width / 2, (float)p->height / 2, corner);
+	if (win_end_frame(p->picture))
+		fail("draw");
+	params = zwp_linux_dmabuf_v1_create_params(dmabuf);
+	zwp_linux_buffer_params_v1_add(params, fd, 0, 0, (uint32_t)p->width * 4, 0, 0);
+	p->buffer = zwp_linux_buffer_params_v1_create_immed(params, p->width, p->height, DRM_FORMAT_ARGB8888,
+		ZWP_LINUX_BUFFER_PARAMS_V1_FLAGS_Y_INVERT);
+	zwp_linux_buffer_params_v1_destroy(params);
+	close(fd);
+}
+
 static void shm_buffer(struct pane *p, uint32_t colour)
 {
 	int fd = memfd_create("panes", MFD_CLOEXEC);
@@ -301,6 +324,19 @@ static void show(struct pane *p, int width, int height, uint32_t colour)
 	struct pane old = *p;
 
 	new_buffer(p, width, height, colour);
+	commit(p);
+	drop_buffer(old.buffer, old.picture, old.pixels, old.bytes);
+}
+
+static void show_inverted(struct pane *p, int width, int height, uint32_t colour, uint32_t corner)
+{
+	struct pane old = *p;
+
+	p->width = width;
+	p->height = height;
+	inverted_buffer(p, colour, corner);
+	wl_surface_attach(p->surface, p->buffer, 0, 0);
+	wl_surface_damage_buffer(p->surface, 0, 0, width, height);
 	commit(p);
 	drop_buffer(old.buffer, old.picture, old.pixels, old.bytes);
 }
@@ -605,7 +641,7 @@ static bool run(const char *line)
 {
 	int n = 0, x, y, w, h, count, part[4];
 	char kind[8];
-	uint32_t colour;
+	uint32_t colour, corner;
 	struct pane *p;
 
 	if (strncmp(line, "cycle ", 6) && sscanf(line, "%*s %d", &n) == 1 && (n < 0 || n >= PANES))
@@ -622,6 +658,8 @@ static bool run(const char *line)
 		animate(n, count);
 	} else if (sscanf(line, "size %d %d %d %x", &n, &w, &h, &colour) == 4) {
 		show(p, w, h, colour);
+	} else if (sscanf(line, "inverted %d %d %d %x %x", &n, &w, &h, &colour, &corner) == 5) {
+		show_inverted(p, w, h, colour, corner);
 	} else if (sscanf(line, "late %d %x", &n, &colour) == 2) {
 		show_late(p, colour);
 	} else if (sscanf(line, "await %d", &n) == 1) {
