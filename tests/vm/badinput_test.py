@@ -115,6 +115,19 @@ def test_hosts_that_cannot_be():
                     assert vm.run("ls /sys/class/net") == "lo\n", message
 
 
+def test_room_for_some_ranges():
+    """The window holds the card's registers, but not its table of messages: its wire serves."""
+    only_ours()
+    with tempfile.TemporaryDirectory() as d:
+        dtb = device_tree(d, ("-t x", BRIDGE, "ranges", *"2000000 0 10000000 0 10000000 0 4000".split()))
+        with Vm(args=["-dtb", dtb]) as vm:
+            vm.wait(r"pci 0000:00:\S+: no room for a range of 0x1000 bytes")
+            vm.wait(r"virtio-net-pci: INTx, GICv2 \d+ \(MSI-X: the table is not inside its BAR; MSI: no capability\)$")
+            vm.boot()
+            assert vm.run("ping -c 2 -q 10.0.2.2 | grep -c ' 0% packet loss'") == "1\n"
+            assert vm.interrupts()["virtio0"]
+
+
 def test_frames_that_nobody_names():
     """Several frames and no msi-map: any of them takes any device's messages, and one has what another lacks."""
     only_ours()

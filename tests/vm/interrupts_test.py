@@ -10,6 +10,7 @@ from vmtest import LIMIT, Vm, main, only_ours
 ECAM = 0x4010000000
 EDU_SLOT = 6                # whose pin A is the same wire as that of the card in slot 2
 EDU_RAISE, EDU_LOWER = 0x60, 0x64
+GITS_CTLR = 0x8080000
 
 
 class Bench:
@@ -91,6 +92,27 @@ def test_two_steps_to_end_an_interrupt():
             assert vm.run("ping -c 5 -q 10.0.2.2 | grep -c ' 0% packet loss'") == "1\n"
             names = vm.interrupts()
             assert any(re.match("virtio0", k) and v for k, v in names.items()), names
+
+
+def test_an_its_that_stops_answering():
+    """It takes neither messages nor commands any more: that is said, and the card goes on without its interrupts."""
+    only_ours()
+    with tempfile.TemporaryDirectory() as d:
+        bench = Bench(d)
+        with Vm(gic="3", smp="2", args=bench.args) as vm:
+            vm.boot()
+            assert vm.run("ping -c 2 -q 10.0.2.2 | grep -c ' 0% packet loss'") == "1\n"
+            number = vm.run("sed -n 's/^ *\\([0-9]*\\):.*virtio0-input.0$/\\1/p' /proc/interrupts").strip()
+            bench.open()
+            bench.write(GITS_CTLR, bench.read(GITS_CTLR) & ~1)
+            assert vm.run(f"echo 2 >/proc/irq/{number}/smp_affinity; echo $?").endswith("1\n")
+            vm.run("until dmesg | grep 'ITS-MSI: its [0-9]* lines are polled at 100 Hz from now on'; do sleep 0.1; done")
+            assert vm.run("dmesg | grep -c 'ITS: no answer to command 0x1; it is out of service'") == "1\n"
+            before = vm.interrupts()
+            assert vm.run("ping -c 5 -q 10.0.2.2 | grep -c ' 0% packet loss'") == "1\n"
+            assert {k: v for k, v in vm.interrupts().items() if "virtio" in k} == {k: v for k, v in before.items() if "virtio" in k}
+            assert vm.run("ifconfig eth0 down; ifconfig eth0 up; route add default gw 10.0.2.2; ping -c 2 -q 10.0.2.2 | "
+                          "grep -c ' 0% packet loss'") == "1\n"
 
 
 main()
