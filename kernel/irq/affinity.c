@@ -5,7 +5,7 @@
  *
  * A line is moved under its lock, at any time: what was raised before may be handled on the old CPU while the new one
  * handles the next, so a handler does what it does for its device under that device's own lock, or by one atomic step
- * (napi_interrupt).
+ * (napi_schedule).
  */
 #include "base/errno.h"
 #include "irq/internal.h"

@@ -82,6 +82,29 @@ def test_a_held_line_of_gicv3():
     held_line("3")
 
 
+def test_drivers_that_share_a_wire():
+    """Each begins and ends while the others' interrupts come, which are none of its own."""
+    only_ours()
+    cards = {6: "virtio-balloon-pci", 10: "qemu-xhci", 14: "virtio-gpu-pci", 18: "virtio-keyboard-pci", 22: "virtio-rng-pci",
+             26: "virtio-serial-pci"}
+    args = [word for slot, name in cards.items() for word in ("-device", f"{name},addr={slot:#x}")]
+    with Vm(append="pci=nomsi", smp="2", args=args) as vm:
+        vm.boot()
+        names = vm.run("sed -n 's/.* Level *\\(virtio0.*\\)/\\1/p' /proc/interrupts")
+        assert names.count(",") == len(cards), names
+        vm.run("{ while [ ! -e /tmp/enough ]; do ping -c 20 -i 0.01 -q 10.0.2.2; done | grep -c ', 0% packet loss' >/tmp/good; } "
+               ">/dev/null 2>&1 & echo $! >/tmp/pinger")
+        for slot in cards:
+            device = f"/sys/bus/pci/devices/0000:00:{slot:02x}.0"
+            driver = vm.run(f"readlink -f {device}/driver").strip()
+            for _ in range(5):
+                vm.run(f"echo {device[-12:]} >{driver}/unbind && [ ! -e {device}/driver ] && "
+                       f"echo {device[-12:]} >{driver}/bind && [ -e {device}/driver ]")
+        vm.run("touch /tmp/enough; while [ -d /proc/$(cat /tmp/pinger) ]; do sleep 0.1; done; [ $(cat /tmp/good) -gt 0 ]")
+        names = vm.run("sed -n 's/.* Level *\\(virtio0.*\\)/\\1/p' /proc/interrupts")
+        assert names.count(",") == len(cards), names
+
+
 def test_two_steps_to_end_an_interrupt():
     """GICv3's EOImode 1: wires, messages and the timer serve as in mode 0."""
     only_ours()

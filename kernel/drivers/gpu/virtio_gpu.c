@@ -76,32 +76,32 @@ static const struct { irq_handler handler; const char *name; } vectors[VECTORS] 
 	{ config_irq, "config" }, { control_irq, "control" }, { cursor_irq, "cursor" },
 };
 
-static void interrupts_end(struct virtio_gpu *g)
+static int interrupts_alloc(struct virtio_gpu *g)
 {
-	struct pci_device *pci = g->device->pci;
+	int n = pci_irq_alloc(g->device->pci, VECTORS, VECTORS, PCI_IRQ_MSIX);
 
-	if (g->silent)
-		return;
-	g->silent = true;
-	for (u32 i = 0; i < pci->irq_count; i++)
-		pci_irq_detach(pci, i, g);
-	pci_irq_free(pci);
+	if (n < 0)
+		n = pci_irq_alloc(g->device->pci, 1, 1, PCI_IRQ_MSIX | PCI_IRQ_MSI | PCI_IRQ_INTX);
+	return MIN(n, 0);
 }
 
-static int interrupts_setup(struct virtio_gpu *g)
+/* The queues are there: a line that is shared may call at once. */
+static int interrupts_attach(struct virtio_gpu *g)
 {
 	struct pci_device *pci = g->device->pci;
-	int n = pci_irq_alloc(pci, VECTORS, VECTORS, PCI_IRQ_MSIX), err = 0;
+	bool own = pci->irq_count == VECTORS;
+	int err = 0;
 
-	if (n < 0)
-		n = pci_irq_alloc(pci, 1, 1, PCI_IRQ_MSIX | PCI_IRQ_MSI | PCI_IRQ_INTX);
-	if (n < 0)
-		return n;
-	for (int i = 0; i < n && !err; i++)
-		err = pci_irq_attach(pci, i, n == VECTORS ? vectors[i].handler : shared_irq, g, g->device->name);
-	if (err)
-		interrupts_end(g);
+	for (u32 i = 0; i < pci->irq_count && !err; i++)
+		err = pci_irq_attach(pci, i, own ? vectors[i].handler : shared_irq, g, g->device->name);
 	return err;
+}
+
+/* Handlers are through, if there were any. */
+static void interrupts_detach(struct virtio_gpu *g)
+{
+	for (u32 i = 0; i < g->device->pci->irq_count; i++)
+		pci_irq_detach(g->device->pci, i, g);
 }
 
 /* ---- what the host shows ---------------------------------------------------------------------------- */
@@ -143,7 +143,7 @@ static void device_fail(struct work *w)
 {
 	struct virtio_gpu *g = container_of(w, struct virtio_gpu, fail);
 
-	interrupts_end(g);
+	interrupts_detach(g);
 	virtio_stop(g->device);
 	gpu_queue_fail(g);
 }
@@ -199,8 +199,9 @@ static void device_end(struct virtio_gpu *g)
 	WRITE_ONCE(g->dev.gone, true);
 	atomic_store(&g->failing, true);
 	work_cancel(&g->fail);
-	interrupts_end(g);
+	interrupts_detach(g);
 	virtio_stop(g->device);
+	pci_irq_free(g->device->pci);
 	if (g->control.memory)
 		gpu_queue_fail(g);
 	work_cancel(&g->change);
@@ -252,13 +253,14 @@ static int device_start(struct virtio_gpu *g)
 	if (!err)
 		err = config_read(g);
 	if (!err)
-		err = interrupts_setup(g);
+		err = interrupts_alloc(g);
+	if (!err)
+		err = queues_setup(g);
+	if (!err)
+		err = interrupts_attach(g);
 	if (err)
 		return err;
 	g->dev.virgl = virtio_has(d, VIRTIO_GPU_F_VIRGL);
-	err = queues_setup(g);
-	if (err)
-		return err;
 	virtio_ready(d);
 	for (u32 i = 0; i < d->pci->irq_count; i++)
 		pci_irq_enable(d->pci, i);

@@ -101,7 +101,6 @@ struct virtio_gpu {
 	struct wait_queue room;		/* for room in either ring */
 	struct work reap, change, fail, over;
 	bool failing;			/* fail was queued, or needs not be [a] */
-	bool silent;			/* no handler is about [fail's; who has cancelled it] */
 	bool reset;			/* the host touches nothing any more [q] */
 	u32 warned;			/* error answers that were logged [q] */
 };

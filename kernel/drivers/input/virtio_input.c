@@ -332,7 +332,6 @@ static void events_start(struct virtio_input *v)
 
 	for (u32 i = 0; i < vq->size; i++)
 		event_give(v, &v->in[i]);
-	virtio_ready(v->device);
 	events_take(v);
 	spin_unlock_irqrestore(&v->events, flags);
 	pci_irq_enable(v->device->pci, 0);
@@ -352,11 +351,23 @@ static int input_start(struct virtio_input *v)
 	err = queues_setup(v);
 	if (!err)	/* a line that is shared may call at once */
 		err = pci_irq_attach(d->pci, 0, input_irq, v, d->name);
-	if (!err)
+	if (!err) {
+		virtio_ready(d);	/* programs that see it may light its LEDs at once */
 		err = input_register(v->input);
+	}
 	if (err)
 		interrupt_end(v);
 	return err;
+}
+
+/* A lie takes the device away from here on: also one that it told before, or that a quick program brought about. */
+static void lies_watch(struct virtio_input *v)
+{
+	/* Ordered against queue_broken's own exchange: that sees false, or broken is seen here. */
+	(void)atomic_xchg(&v->ending, false);
+	for (u32 i = 0; i < ARRAY_SIZE(v->queues); i++)
+		if (READ_ONCE(v->queues[i].broken))
+			queue_broken(&v->queues[i]);
 }
 
 static int input_probe(struct virtio_device *d)
@@ -371,6 +382,7 @@ static int input_probe(struct virtio_device *d)
 		return -ENOMEM;
 	v->device = d;
 	v->end.fn = input_end_work;
+	v->ending = true;
 	spin_init(&v->events, "virtio_input.events");
 	spin_init(&v->status, "virtio_input.status");
 	v->input = input_new();
@@ -388,6 +400,7 @@ static int input_probe(struct virtio_device *d)
 	}
 	d->driver_data = v;
 	events_start(v);
+	lies_watch(v);
 	return 0;
 }
 

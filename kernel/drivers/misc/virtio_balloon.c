@@ -432,22 +432,22 @@ static int balloon_start(struct balloon *b)
 	err = pci_irq_alloc(d->pci, 1, 1, PCI_IRQ_MSIX | PCI_IRQ_MSI | PCI_IRQ_INTX);
 	if (err < 0)
 		return err;
-	err = pci_irq_attach(d->pci, 0, balloon_irq, b, d->name);
-	if (err)
-		goto free_irq;
 	err = queues_make(b);
 	if (err)
-		goto detach;
+		goto drop;
 	b->stats_wanted = virtio_has(d, BALLOON_F_STATS);
 	b->freed = 1;			/* all that is free at boot */
 	b->report_at = WAIT_FOREVER;
 	b->leaving = b->ended = b->host_is_slow = 0;
-	virtio_ready(d);
 	for (u32 i = 0; i < QUEUES; i++)
 		if (b->queues[i].memory) {
 			b->queues[i].on_broken = wake_thread;
 			virtqueue_arm(&b->queues[i]);
 		}
+	err = pci_irq_attach(d->pci, 0, balloon_irq, b, d->name);	/* a line that is shared may call at once */
+	if (err)
+		goto drop;
+	virtio_ready(d);
 	err = thread_create("balloon", balloon_thread, b) ? 0 : -ENOMEM;
 	if (err)
 		goto detach;
@@ -458,9 +458,9 @@ static int balloon_start(struct balloon *b)
 
 detach:
 	pci_irq_detach(d->pci, 0, b);
+drop:
 	virtio_stop(d);
 	balloon_empty(b);
-free_irq:
 	pci_irq_free(d->pci);
 	return err;
 }

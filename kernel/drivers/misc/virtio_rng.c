@@ -153,10 +153,10 @@ static int entropy_start(struct entropy *e)
 	err = virtio_queue_setup(d, &e->vq, 0, d->pci->irq_type == PCI_IRQ_MSIX ? 0 : VIRTIO_NO_VECTOR, 0);
 	if (err)
 		goto free_irq;
+	e->vq.on_broken = entropy_broken;
 	err = pci_irq_attach(d->pci, 0, entropy_irq, e, d->name);	/* a line that is shared may call at once */
 	if (err)
 		goto drop;
-	e->vq.on_broken = entropy_broken;
 	virtio_ready(d);
 	pci_irq_enable(d->pci, 0);
 	return 0;

@@ -58,6 +58,7 @@ struct slot {
 	struct pci_device *port;	/* referenced */
 	u8 cap;
 	u32 caps;			/* Slot Capabilities */
+	struct spinlock lock;		/* irq kind */
 	u32 events;			/* EVENT_* not looked at yet [a] */
 	bool completed;			/* the last command [a] */
 	bool gone;			/* the port is given up: the thread ends, and frees this [P; read without] */
@@ -68,10 +69,12 @@ struct slot {
 
 static u16 slot_status(struct slot *s) { return pci_read16(s->port, s->cap + EXP_SLOT_STATUS); }
 
-/* Hard interrupt. A message comes when the first event is noted, and none while one is: until all are taken. */
-static enum irq_result slot_irq(void *arg)
+/*
+ * What has happened since the last time. A message comes when the first event is noted, and none while one is: until all
+ * are taken, and each by one CPU, though the next message may go to another. [lock]
+ */
+static u32 slot_take(struct slot *s)
 {
-	struct slot *s = arg;
 	u32 all = 0, status;
 
 	for (u32 n = 0; (status = slot_status(s)) != 0xffff && (status &= EVENTS); n++) {
@@ -85,6 +88,16 @@ static enum irq_result slot_irq(void *arg)
 		pci_write16(s->port, s->cap + EXP_SLOT_STATUS, status);
 		all |= status;
 	}
+	return all;
+}
+
+static enum irq_result slot_irq(void *arg)
+{
+	struct slot *s = arg;
+	u64 flags = spin_lock_irqsave(&s->lock);
+	u32 all = slot_take(s);
+
+	spin_unlock_irqrestore(&s->lock, flags);
 	if (!all)
 		return IRQ_NONE;
 	if (all & EVENT_COMPLETED)
@@ -107,10 +120,12 @@ static void slot_time(struct timer *t)
 /* Change these bits of Slot Control, and wait until the port has done so, if it says when. */
 static void slot_control(struct slot *s, u16 bits, u16 value)
 {
+	u64 flags = spin_lock_irqsave(&s->lock);
 	u16 control = pci_read16(s->port, s->cap + EXP_SLOT_CONTROL);
 
 	atomic_store(&s->completed, false);
 	pci_write16(s->port, s->cap + EXP_SLOT_CONTROL, (control & ~bits) | value);
+	spin_unlock_irqrestore(&s->lock, flags);
 	if (s->caps & SLOT_NO_COMPLETED)
 		return;
 	if (wait_event_uninterruptible(&s->wait, atomic_load(&s->completed) || READ_ONCE(s->gone), clock_ns() + COMMAND_NS))
@@ -271,7 +286,8 @@ static int slot_probe(struct pci_device *port)
 	s->port = port;
 	s->cap = pci_find_cap(port, PCI_CAP_EXP, 0);
 	s->caps = pci_read32(port, s->cap + EXP_SLOT_CAP);
-	wait_queue_init(&s->wait, "pci slot");
+	spin_init(&s->lock, "pci slot");
+	wait_queue_init(&s->wait, "pci slot.wait");
 	timer_init(&s->timer, slot_time);
 	err = pci_irq_alloc(port, 1, 1, PCI_IRQ_MSIX | PCI_IRQ_MSI | PCI_IRQ_INTX);
 	if (err < 0)

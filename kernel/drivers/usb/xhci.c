@@ -298,6 +298,8 @@ static void xhci_thread(void *arg)
 
 	if (!err)
 		err = memory_alloc(h);
+	if (!err)	/* a line that is shared may call at once */
+		err = pci_irq_attach(h->pci, 0, xhci_irq, h, h->irq_name);
 	if (!err) {
 		pci_irq_describe(h->pci, irq, sizeof(irq));
 		log_info("xhci %s: xHCI %x.%02x, %u ports, %s", h->pci->dev.name, mmio_read32(h->regs) >> 24,
@@ -333,19 +335,6 @@ static void xhci_release(struct xhci *h)
 	kfree(h);
 }
 
-static int interrupt_setup(struct xhci *h)
-{
-	int err = pci_irq_alloc(h->pci, 1, 1, PCI_IRQ_MSIX | PCI_IRQ_MSI | PCI_IRQ_INTX);
-
-	if (err < 0)
-		return err;
-	snprintf(h->irq_name, sizeof(h->irq_name), "xhci-hcd:usb%u", h->bus[0]);
-	err = pci_irq_attach(h->pci, 0, xhci_irq, h, h->irq_name);
-	if (err)
-		pci_irq_free(h->pci);
-	return err;
-}
-
 static int xhci_probe(struct pci_device *d)
 {
 	static u32 buses;		/* [probe: one at a time] */
@@ -368,14 +357,14 @@ static int xhci_probe(struct pci_device *d)
 		err = capabilities_read(h);
 	h->bus[0] = ++buses;
 	h->bus[1] = ++buses;
+	snprintf(h->irq_name, sizeof(h->irq_name), "xhci-hcd:usb%u", h->bus[0]);
 	if (!err)
-		err = interrupt_setup(h);
+		err = MIN(pci_irq_alloc(d, 1, 1, PCI_IRQ_MSIX | PCI_IRQ_MSI | PCI_IRQ_INTX), 0);
 	if (err)
 		goto fail;
 	d->driver_data = h;
 	if (thread_create("usb", xhci_thread, h))
 		return 0;
-	pci_irq_detach(d, 0, h);
 	pci_irq_free(d);
 	err = -ENOMEM;
 fail:

@@ -122,10 +122,14 @@ void pci_irq_free(struct pci_device *d) { }
 void pci_irq_detach(struct pci_device *d, u32 i, void *arg) { model.handler = NULL; }
 void pci_irq_enable(struct pci_device *d, u32 i) { }
 
+static void interrupt(void *arg);
+
+/* On a wire that others share the handler is called as soon as it is there. */
 int pci_irq_attach(struct pci_device *d, u32 i, irq_handler handler, void *arg, const char *name)
 {
 	model.handler = handler;
 	model.arg = arg;
+	host_interrupt(interrupt, NULL);
 	return 0;
 }
 

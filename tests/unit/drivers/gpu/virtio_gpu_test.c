@@ -30,6 +30,8 @@ static struct model {
 	u32 types[512], count;		/* what was asked, in order */
 	u32 events;
 	u32 registered, changed;
+	bool wire;			/* there are no messages */
+	u8 isr;
 } model;
 static struct pci_device pci;
 static struct virtio_device device;
@@ -58,7 +60,9 @@ void virtio_config_read(struct virtio_device *d, u32 at, void *to, u32 n)
 
 static void config_write32(struct virtio_device *d, u32 at, u32 value) { model.events &= ~value; }
 static bool set_config_vector(struct virtio_device *d, u16 vector) { return true; }
+static u8 isr(struct virtio_device *d) { return model.isr; }
 static const struct virtio_transport transport = {
+	.isr = isr,
 	.config_write32 = config_write32,
 	.set_config_vector = set_config_vector,
 };
@@ -81,6 +85,7 @@ void virtio_stop(struct virtio_device *d) { virtio_reset(d); }
 
 int virtio_queue_setup(struct virtio_device *d, struct virtqueue *vq, u16 index, u16 vector, u16 indirect_max)
 {
+	EXPECT(!model.handler[0]);	/* its queues are looked at only when they are there */
 	model.vq[index] = vq;
 	return virtqueue_create(vq, index, RING, 0, indirect_max, d->name) ?: (vq->notify = (void *)NOTIFY, 0);
 }
@@ -90,7 +95,9 @@ static struct host_mmio notify = { .base = NOTIFY, .size = 4, .write = kicked };
 
 int pci_irq_alloc(struct pci_device *d, u32 min, u32 max, u32 types)
 {
-	d->irq_type = PCI_IRQ_MSIX;
+	if (model.wire && !(types & PCI_IRQ_INTX))
+		return -ENXIO;
+	d->irq_type = model.wire ? PCI_IRQ_INTX : PCI_IRQ_MSIX;
 	return d->irq_count = max;
 }
 
@@ -100,10 +107,14 @@ void pci_irq_enable(struct pci_device *d, u32 i) { }
 void pci_irq_describe(struct pci_device *d, char *buf, size_t size) { *buf = '\0'; }
 size_t bus_device_path(const struct bus_device *d, char *path, size_t size) { return *path = '\0', 0; }
 
+static void interrupt(void *vector);
+
+/* On a wire that others share the handler is called as soon as it is there. */
 int pci_irq_attach(struct pci_device *d, u32 i, irq_handler handler, void *arg, const char *name)
 {
 	model.handler[i] = handler;
 	model.arg = arg;
+	host_interrupt(interrupt, (void *)(uintptr_t)i);
 	return 0;
 }
 
@@ -186,7 +197,7 @@ static bool serve(void)
 		__atomic_store_n(&vq->used->idx, ++model.used[0], __ATOMIC_SEQ_CST);
 		any = true;
 		if (!(vq->avail->flags & VIRTQ_AVAIL_NO_INTERRUPT))
-			host_interrupt(interrupt, (void *)(uintptr_t)VECTOR_CONTROL);
+			host_interrupt(interrupt, (void *)(uintptr_t)(model.wire ? 0 : VECTOR_CONTROL));
 		vq = model.vq[QUEUE_CONTROL];
 	}
 	return any;
@@ -240,6 +251,18 @@ TEST(a_device_is_asked_what_it_has)
 	EXPECT_EQ(gpu()->capsets[0].size, CAPSET_SIZE);
 	EXPECT_EQ(gpu()->displays[0].width, 640u);
 	EXPECT_EQ(gpu()->displays[0].edid_size, GPU_EDID_SIZE);
+	end();
+}
+
+/* The register says of work that there is none of yet: what is to be looked at is there. */
+TEST(a_wire_that_says_too_much)
+{
+	model = (struct model){ .scanouts = 1, .wire = true, .isr = VIRTIO_ISR_QUEUE | VIRTIO_ISR_CONFIG };
+	EXPECT_EQ(probe(), 0);
+	EXPECT(model.handler[0] == shared_irq);
+	EXPECT_EQ(shared_irq(model.arg), IRQ_HANDLED);
+	model.isr = 0;
+	EXPECT_EQ(shared_irq(model.arg), IRQ_NONE);
 	end();
 }
 

@@ -37,6 +37,8 @@ static struct model {
 	void *arg;
 	u32 queues_fail;			/* queue_setup of this number fails, counted from 1 */
 	u32 kicks;
+	bool ready;
+	bool early_lie;			/* it uses buffers before it was given one */
 	void (*on_kick)(void);	/* at each doorbell */
 } model;
 static struct pci_device pci;
@@ -94,7 +96,7 @@ void virtio_config_read(struct virtio_device *d, u32 at, void *to, u32 n)
 }
 
 int virtio_negotiate(struct virtio_device *d, u64 wanted) { return 0; }
-void virtio_ready(struct virtio_device *d) { }
+void virtio_ready(struct virtio_device *d) { model.ready = true; }
 void virtio_stop(struct virtio_device *d) { }
 
 int virtio_queue_setup(struct virtio_device *d, struct virtqueue *vq, u16 index, u16 vector, u16 indirect_max)
@@ -108,6 +110,7 @@ int virtio_queue_setup(struct virtio_device *d, struct virtqueue *vq, u16 index,
 
 static void model_kicked(void *arg, u64 offset, unsigned width, u64 value)
 {
+	EXPECT(model.ready);
 	model.kicks++;
 	if (model.on_kick)
 		model.on_kick();
@@ -125,10 +128,16 @@ void pci_irq_free(struct pci_device *d) { }
 void pci_irq_detach(struct pci_device *d, u32 i, void *arg) { model.handler = NULL; }
 void pci_irq_enable(struct pci_device *d, u32 i) { }
 
+static void interrupt(void *arg);
+
+/* On a wire that others share the handler is called as soon as it is there. */
 int pci_irq_attach(struct pci_device *d, u32 i, irq_handler handler, void *arg, const char *name)
 {
 	model.handler = handler;
 	model.arg = arg;
+	if (model.early_lie)
+		model.vq[QUEUE_EVENTS]->used->idx = 3;
+	host_interrupt(interrupt, NULL);
 	return 0;
 }
 
@@ -275,6 +284,29 @@ TEST(a_lie_about_events_ends_the_device)
 		report(EV_KEY, KEY_A, 1, len);
 		expect_gone(dev);
 	}
+}
+
+/* It ends when it has begun: whether there is memory for that, or not. */
+TEST(a_lie_before_it_starts)
+{
+	struct input_device *dev;
+	int err = -ENOMEM;
+
+	for (u32 nth = 1; err; nth++) {
+		model = (struct model){ .slots = 4, .early_lie = true };
+		host_alloc_fail(nth);
+		err = probe();
+		host_alloc_fail(0);
+		if (err) {
+			host_run();
+			host_mmio_remove(&notify);
+			EXPECT_EQ(host_alloc_live(), 0ull);
+		}
+	}
+	EXPECT(host_log_has("used index 3"));
+	dev = ((struct virtio_input *)device.driver_data)->input;
+	ref_get(&dev->refs);
+	expect_gone(dev);
 }
 
 static void all_again(void)

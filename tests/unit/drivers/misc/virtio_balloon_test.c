@@ -92,6 +92,7 @@ void virtio_stop(struct virtio_device *d) { memset(model.vq, 0, sizeof(model.vq)
 
 int virtio_queue_setup(struct virtio_device *d, struct virtqueue *vq, u16 index, u16 vector, u16 indirect_max)
 {
+	EXPECT(!model.handler);		/* its queues are looked at only when they are there */
 	model.vq[vq - balloon->queues] = vq;
 	model.last_index = MAX(model.last_index, index);
 	return virtqueue_create(vq, index, RING, 0, indirect_max, d->name) ?: (vq->notify = (void *)NOTIFY, 0);
@@ -110,10 +111,14 @@ void pci_irq_free(struct pci_device *d) { }
 void pci_irq_detach(struct pci_device *d, u32 i, void *arg) { model.handler = NULL; }
 void pci_irq_enable(struct pci_device *d, u32 i) { }
 
+static void interrupt(void *arg);
+
+/* On a wire that others share the handler is called as soon as it is there. */
 int pci_irq_attach(struct pci_device *d, u32 i, irq_handler handler, void *arg, const char *name)
 {
 	model.handler = handler;
 	model.arg = arg;
+	host_interrupt(interrupt, NULL);
 	return 0;
 }
 

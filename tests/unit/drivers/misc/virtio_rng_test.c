@@ -60,10 +60,16 @@ void pci_irq_free(struct pci_device *d) { }
 void pci_irq_detach(struct pci_device *d, u32 i, void *arg) { model.handler = NULL; }
 void pci_irq_enable(struct pci_device *d, u32 i) { }
 
+static void first_call(void *e) { model.handler(e); }
+
+/* On a wire that others share the handler is called as soon as it is there. */
 int pci_irq_attach(struct pci_device *d, u32 i, irq_handler handler, void *arg, const char *name)
 {
-	model.handler = model.no_line ? NULL : handler;
-	return model.no_line ? -EBUSY : 0;
+	if (model.no_line)
+		return -EBUSY;
+	model.handler = handler;
+	host_interrupt(first_call, arg);
+	return 0;
 }
 
 /* ---- the device ------------------------------------------------------------------------------------- */

@@ -101,10 +101,12 @@ void pci_irq_free(struct pci_device *d) { irqs_given--; }
 void pci_irq_enable(struct pci_device *d, u32 i) { }
 void pci_irq_disable(struct pci_device *d, u32 i) { }
 
+/* On a wire that others share the handler is called as soon as it is there. */
 int pci_irq_attach(struct pci_device *d, u32 i, irq_handler handler, void *arg, const char *name)
 {
 	port.handler = handler;
 	port.arg = arg;
+	host_interrupt(port_raise, NULL);
 	return 0;
 }
 

@@ -41,10 +41,14 @@ void pci_unmap(void *va, u64 n) { }
 void pci_enable(struct pci_device *d) { config_space[PCI_COMMAND] = PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY; }
 void pci_disable(struct pci_device *d) { config_space[PCI_COMMAND] = 0; }
 
+static void first_call(void *arg) { handler(arg); }
+
+/* On a wire that others share the handler is called as soon as it is there. */
 int pci_irq_attach(struct pci_device *d, u32 i, irq_handler fn, void *arg, const char *name)
 {
 	handler = fn;
 	handler_arg = arg;
+	host_interrupt(first_call, arg);
 	return 0;
 }
 
