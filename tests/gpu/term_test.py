@@ -430,10 +430,12 @@ class Look:
         self.picture.text(self.fonts[face], self.size[face], x, y + self.base, text, colour)
 
     def foreign(self, row, col, letter, colour=FOREGROUND):
-        """A letter that the terminal's font has not."""
+        """A letter that the terminal's font has not: as many eighths of its size as fit into its cell, to half a pixel."""
         assert not self.fonts[0].index(ord(letter)) and self.other.index(ord(letter))
         x, y = self.at(row, col)
-        self.picture.text(self.other, self.size[0], x, y + self.base, letter, colour)
+        width = self.other.glyph(letter)[1] * self.size[0] / (self.other.ascent - self.other.descent)
+        part = min(8, math.floor(8 * (CELL + 0.5) / width)) / 8
+        self.picture.text(self.other, self.size[0] * part, x, y + self.base, letter, colour)
 
     def thumb(self, y, height):
         self.picture.rect(self.picture.width - BAR + 1, y, BAR - 2, height, THUMB)
@@ -495,7 +497,7 @@ def colours(t):
 
 def faces(t):
     """Italics, bold ones, and letters of another font, each in its cell."""
-    t.put("/tmp/a", "stty -echo; printf 'is \\033[3mfgj_ \\033[1mMy\\033[0m a\u05d5b\u1d1bc'; read -r x")
+    t.put("/tmp/a", "stty -echo; printf 'is \\033[3mfgj_ \\033[1mMy\\033[0m a\u05d5b\u1d1bc\u2808\u27ffd'; read -r x")
     t.run("""
         start 20 2 10 /bin/sh /tmp/a
         until is
@@ -511,7 +513,10 @@ def faces(t):
     look.text(0, 13, "b")
     look.foreign(0, 14, "\u1d1b")
     look.text(0, 15, "c")
-    look.rect(0, 16, CURSOR)
+    look.foreign(0, 16, "\u2808")
+    look.foreign(0, 17, "\u27ff")
+    look.text(0, 18, "d")
+    look.rect(0, 19, CURSOR)
     look.check(t, "/tmp/drawn")
 
 

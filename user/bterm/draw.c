@@ -12,7 +12,10 @@
 #include "draw.h"
 #include "utf8.h"
 
-enum { TRIAL = 100 };           /* pixels: a font's proportions are taken at this height */
+enum {
+	TRIAL = 100,            /* pixels: a font's proportions are taken at this height */
+	SMALLER = 5,            /* looks of the other font, each an eighth smaller: so that its letters fit into cells */
+};
 
 #define SELECTED_BACKGROUND 0xff3a5f8au
 #define SELECTED_FOREGROUND 0xffffffffu
@@ -23,6 +26,7 @@ enum { TRIAL = 100 };           /* pixels: a font's proportions are taken at thi
 struct draw {
 	struct win_font *regular, *bold, *regular_slanted, *bold_slanted;
 	struct win_font *fallback;      /* for letters that those lack; NULL: there is none */
+	struct win_font *smaller[SMALLER];      /* of it; NULL from the first on that there is no memory for */
 	int width, height, base;        /* of a cell; the letters' line below its top */
 	int reach;                      /* how far letters may reach out of their row */
 };
@@ -53,6 +57,9 @@ static void have_fallback(struct draw *d, struct win_device *device, const char 
 		return;
 	win_font_fallback(d->regular, d->fallback);
 	win_font_fallback(d->bold, d->fallback);
+	for (int i = 0; i < SMALLER; i++)
+		if (win_font_smaller(d->fallback, (float)(SMALLER + 2 - i) / 8, &d->smaller[i]))
+			break;
 }
 
 int draw_open(struct draw **result, struct win_device *device, const char *regular, const char *bold,
@@ -93,6 +100,8 @@ void draw_close(struct draw *d)
 {
 	struct win_font *fonts[] = { d->regular_slanted, d->bold_slanted, d->regular, d->bold, d->fallback };
 
+	for (int i = 0; i < SMALLER && d->smaller[i]; i++)
+		win_font_close(d->smaller[i]);
 	for (size_t i = 0; i < sizeof fonts / sizeof fonts[0]; i++)
 		if (fonts[i])
 			win_font_close(fonts[i]);
@@ -176,9 +185,22 @@ static bool is_plain(const struct draw *d, const struct cell *c)
 	return c->chars[0] < 0x80 || win_font_has(font_of(d, c), c->chars[0]);
 }
 
-static void draw_letter(const struct draw *d, struct win *win, const struct cell *c, float x, float top)
+/* The font for a letter, such that it fits into its cells: what the terminal's fonts lack may be too wide at their size. */
+static struct win_font *fitting(const struct draw *d, const struct cell *c, const char *text)
 {
 	struct win_font *font = font_of(d, c);
+	float room = (float)(d->width * (c->width == 2 ? 2 : 1)) + 0.5f;
+
+	if (!d->fallback || win_font_has(font, c->chars[0]) || !win_font_has(d->fallback, c->chars[0]))
+		return font;
+	for (int i = 0; i < SMALLER && d->smaller[i] && win_text_width(font, text) > room; i++)
+		font = d->smaller[i];
+	return font;
+}
+
+static void draw_letter(const struct draw *d, struct win *win, const struct cell *c, float x, float top)
+{
+	struct win_font *font = NULL;
 	char text[UTF8_MOST + 1];
 
 	if (boxes_has(c->chars[0])) {
@@ -187,6 +209,7 @@ static void draw_letter(const struct draw *d, struct win *win, const struct cell
 	}
 	for (int i = 0; i < CELL_CHARS && c->chars[i]; i++) {
 		text[utf8_put(text, c->chars[i])] = '\0';
+		font = font ? font : fitting(d, c, text);
 		win_text(win, font, x, top + (float)d->base, text, c->fg);
 	}
 }

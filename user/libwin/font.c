@@ -56,7 +56,7 @@ struct atlas {
 
 struct win_font {
 	struct win_device *device;
-	unsigned char     *file;        /* NULL: the font's that it is the slanted one of */
+	unsigned char     *file;        /* NULL: the font's that it is another look of */
 	struct win_font   *fallback;    /* for letters that it lacks; NULL: none */
 	stbtt_fontinfo     info;
 	float              scale, ascent, line, slant;
@@ -447,16 +447,35 @@ int win_font_open(struct win_device *device, const char *path, float height, str
 	return 0;
 }
 
+/* Another look of the font, by its file. */
+static int derive(const struct win_font *font, struct win_font **result)
+{
+	*result = malloc(sizeof **result);
+	if (!*result)
+		return -ENOMEM;
+	**result = *font;
+	(*result)->file = NULL;
+	return 0;
+}
+
 int win_font_slant(struct win_font *font, struct win_font **result)
 {
-	struct win_font *slanted = malloc(sizeof *slanted);
+	int error = derive(font, result);
 
-	if (!slanted)
-		return -ENOMEM;
-	*slanted = *font;
-	slanted->file = NULL;
-	slanted->slant = SLANT;
-	*result = slanted;
+	if (!error)
+		(*result)->slant = SLANT;
+	return error;
+}
+
+int win_font_smaller(struct win_font *font, float part, struct win_font **result)
+{
+	int error = part > 0 && part <= 1 ? derive(font, result) : -EINVAL;
+
+	if (error)
+		return error;
+	(*result)->scale *= part;
+	(*result)->ascent *= part;
+	(*result)->line *= part;
 	return 0;
 }
 

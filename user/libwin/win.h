@@ -82,6 +82,9 @@ void win_font_close(struct win_font *font);
 /* The same letters, leaning to the right, for a face that has no italics. It is closed before the font that it is of. */
 int win_font_slant(struct win_font *font, struct win_font **slanted);
 
+/* The same letters, this part of their size (above 0, at most 1). It is closed before the font that it is of. */
+int win_font_smaller(struct win_font *font, float part, struct win_font **smaller);
+
 /*
  * Letters that a font lacks are taken from another one of the same device, which is closed after it; NULL: from none.
  * And whether it has this code point itself.
