@@ -235,6 +235,15 @@ def test_windows_come_and_go():
         assert d.counters()["errors"] == 0
 
 
+def corner(screen, colour):
+    """The first pixel of this colour, from the top, or None."""
+    at, pixel = -1, colour.to_bytes(3, "big")
+    while (at := screen.pixels.find(pixel, at + 1)) % 3:
+        if at < 0:
+            return None
+    return at // 3 % screen.width, at // 3 // screen.width
+
+
 def test_hidden_windows():
     """Who cannot be seen, below an opaque window or minimised, costs nothing and hears of no frame; then it is there."""
     only_ours()     # /proc/gpu
@@ -264,6 +273,24 @@ def test_hidden_windows():
             want.rect(A, A, 100, 80, 0xff000000 | colour)
             d.shows(want, what)
 
+        def put(colour, x, y):
+            """Take the window of this colour there by hand."""
+            at = []
+            d.when(lambda screen: at.append(corner(screen, colour)) or at[-1], "it is there")
+            other.do("modifiers 8")
+            person.drag(at[-1][0] + 5, at[-1][1] + 5, x + 5, y + 5)
+            d.when(lambda screen: corner(screen, colour) == (x, y), "it is where it was brought")
+
+        # Two that hide it together, neither of them alone.
+        other.do("open 0 plain 68 200 ff010203", "open 2 plain 90 200 ff040506")
+        person.hold("alt")
+        put(0x040506, 80, 10)
+        put(0x010203, 12, 10)
+        person.let_go("alt")
+        other.do("modifiers 0", "open 1 gpu 60 40 ff000000")
+        unseen(0xf0f080)
+        other.do("close 0", "close 2")
+        seen(0xf0f080, "it was hidden by two")
         for kind, colour in ("plain", 0xabcdef), ("shm", 0x80f0a0):
             other.do(f"open 0 {kind} 50 50 ff0000ff", "maximise 0")
             if kind == "shm":

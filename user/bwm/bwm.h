@@ -317,7 +317,7 @@ struct window {
 	int                 place_x, place_y;
 	rect                drawn;          /* window_extents() in the frame that is shown */
 	rect                opaque;         /* in that frame, what nothing below it was seen through; empty: nothing */
-	bool                hidden;         /* in that frame, by another window's opaque part: nobody saw it */
+	bool                hidden;         /* in that frame, by other windows' opaque parts: nobody saw it */
 	rect                restored;       /* its geometry before it was maximised or fullscreen */
 	enum window_edges   resize_edges;   /* which of its edges move when it is resized: the others stay */
 	char               *title, *app_id; /* NULL: it has none */

@@ -1,13 +1,24 @@
 /*
  * A frame: the damaged parts of the display, each drawn from the wallpaper up within a clip of its own.
  *
- * Who is outside of a part is not drawn for it, nor what lies wholly below something opaque there. A window that another
- * one hides altogether costs nothing: its pixels are not taken, its damage does not count (surface_damage()), and its
+ * Who is outside of a part is not drawn for it, nor what lies wholly below something opaque there. A window that others
+ * hide altogether costs nothing: its pixels are not taken, its damage does not count (surface_damage()), and its
  * client, who is told of no frames, has nothing to draw; all of it is damaged when it is seen again. What changed is all
  * that is sent to the display, and a frame without damage draws nothing: it only tells clients, who asked, that it is
  * time for their next.
  */
 #include "shell.h"
+
+enum {
+	COVER_PARTS = 64,       /* opaque ones that may hide windows together: the highest; what more hide is drawn */
+	COVER_PIECES = 256,     /* that a window is cut into by these, at most */
+};
+
+/* What nothing below is seen through. */
+struct cover {
+	int  count;
+	rect parts[COVER_PARTS];        /* the highest first */
+};
 
 struct drawing {
 	struct win   *screen;
@@ -126,28 +137,49 @@ static rect opaque_part(struct window *w)
 	return part;
 }
 
+/* Whether the parts from first on hide all of this: what the next of them leaves free is for those behind it. */
+static bool covers(const struct cover *c, int first, rect r, int *pieces)
+{
+	if (rect_empty(r))
+		return true;
+	for (int i = first; i < c->count; i++) {
+		rect over = rect_meet(r, c->parts[i]);
+		int below = over.y + over.height, right = over.x + over.width;
+		if (rect_empty(over))
+			continue;
+		return --*pieces > 0 &&
+			covers(c, i + 1, (rect) { r.x, r.y, r.width, over.y - r.y }, pieces) &&
+			covers(c, i + 1, (rect) { r.x, below, r.width, r.y + r.height - below }, pieces) &&
+			covers(c, i + 1, (rect) { r.x, over.y, over.x - r.x, over.height }, pieces) &&
+			covers(c, i + 1, (rect) { right, over.y, r.x + r.width - right, over.height }, pieces);
+	}
+	return false;
+}
+
 /* Whom the windows above hide, from the highest down; only of who is seen the pixels are taken. */
 static void find_hidden(struct server *server)
 {
 	rect display = { 0, 0, server->output.width, server->output.height };
-	struct window *w, *above;
+	struct cover cover = { 0 };
+	struct window *w;
 
 	wl_list_for_each_reverse(w, &server->windows, link) {
 		rect extents;
 		bool was = w->hidden;
+		int pieces = COVER_PIECES;
 
 		w->opaque = (rect) { 0 };
 		w->hidden = false;
 		if (!window_visible(w))
 			continue;
 		extents = rect_meet(window_extents(w), display);
-		for (above = wl_container_of(w->link.next, above, link); &above->link != &server->windows && !w->hidden;
-		     above = wl_container_of(above->link.next, above, link))
-			w->hidden = !rect_empty(extents) && rect_within(extents, above->opaque);
+		w->hidden = !rect_empty(extents) && covers(&cover, 0, extents, &pieces);
 		if (w->hidden)
 			continue;
 		walk_window(w, take, NULL);
 		w->opaque = opaque_part(w);
+		if (!rect_empty(w->opaque) && cover.count < COVER_PARTS)
+			cover.parts[cover.count++] = w->opaque;
 		if (was)
 			damage_add(server, extents);
 	}
