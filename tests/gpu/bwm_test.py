@@ -174,6 +174,41 @@ def test_inverted_buffers():
         panes.leave()
 
 
+def places(d):
+    """A dialogue is seen wholly, though its parent's middle is at the edge; a popup lies where its window will be; a pointer
+    that is too large for the card's plane is drawn, and goes along."""
+    panes, person = Panes(d), Person(d.vm, WIDTH, HEIGHT)
+    panes.do("open 0 shm 60 40 ffff0000", "child 1 0 300 200 ff00ff00")
+    want = d.empty.copy()
+    want.rect(0, 0, 300, 200, 0xff00ff00)
+    d.shows(want, "a dialogue")
+    panes.do("close 1", "maximise 0", f"future 0 {WIDTH - 10} 10 100 60 ffffff00", "follow 0 ff0000ff")
+    want.rect(0, 0, WIDTH, WORK_HEIGHT, 0xff0000ff)
+    want.rect(WIDTH - 100, 10, 100, 60, 0xffffff00)
+    d.shows(want, "a popup of a window that was not yet there")
+
+    person.point(400, 300)
+    for x, y, width, height in (10, 20, 100, 90), (4, 4, 40, 65):
+        panes.do(f"cursor {width} {height} {x} {y} ff00ffff")
+        for at in (400, 300), (WIDTH - 30, 2):
+            person.point(*at)
+            with_pointer = want.copy()
+            with_pointer.rect(at[0] - x, at[1] - y, width, height, 0xff00ffff)
+            d.shows(with_pointer, "a large pointer")
+    panes.do("cursor 64 64 4 4 ff00ffff")
+    d.shows(want, "a pointer on the plane is none of the picture's")
+
+
+def test_places():
+    with Desktop() as d:
+        places(d)
+
+
+def test_places_by_the_cpu():
+    with Desktop(gpu="2d") as d:
+        places(d)
+
+
 def test_by_hand():
     """A click raises a window, alt and a button move it."""
     with Desktop() as d:

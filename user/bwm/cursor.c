@@ -2,7 +2,8 @@
  * The pointer's look, on the card's cursor plane: moving it draws no frame. A card without one has it drawn above all.
  *
  * The plane shows a dumb buffer of the size that every card takes. bwm's own looks are drawn into it from rows of text;
- * a client's is its surface's picture, read once a commit. Source: drm-kms(7), drmModeSetCursor2.
+ * a client's is its surface's picture, read once a commit. One that the plane cannot show as it is, larger or scaled or
+ * of several surfaces, is drawn like a window, above all. Source: drm-kms(7), drmModeSetCursor2.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -63,23 +64,28 @@ static void shape_pixels(enum cursor_shape shape, uint32_t *pixels)
 		}
 }
 
-/* A client's picture, what of it the plane has room for; nothing if it cannot be had. */
+/* Whether the look is a client's that is drawn like a window. */
+static bool is_composed(const struct cursor *c)
+{
+	const struct surface *s = c->surface;
+
+	return c->shown && s && s->contents.image &&
+		(s->width > CURSOR_SIDE || s->height > CURSOR_SIDE || s->scale != 1 || s->transform || s->viewport.cropped ||
+		 s->width != win_width(s->contents.image) || s->height != win_height(s->contents.image) ||
+		 (s->contents.dmabuf && s->contents.dmabuf->inverted) || !wl_list_empty(&s->below) || !wl_list_empty(&s->above));
+}
+
+/* A client's picture; nothing if it cannot be had. */
 static void surface_pixels(const struct surface *s, uint32_t *pixels)
 {
 	struct win *image = s->contents.image;
-	int width = image ? win_width(image) : 0, height = image ? win_height(image) : 0;
-	uint32_t *all = image ? malloc((size_t)width * (size_t)height * sizeof *all) : NULL;
-	rect part = rect_meet((rect) { 0, 0, width, height }, (rect) {
-		(int)s->viewport.x * s->scale, (int)s->viewport.y * s->scale,
-		s->viewport.cropped ? (int)s->viewport.width * s->scale : width,
-		s->viewport.cropped ? (int)s->viewport.height * s->scale : height,
-	});
+	size_t row = (size_t)s->width * sizeof *pixels;
+	uint32_t *all = image ? malloc((size_t)s->height * row) : NULL;
 
 	memset(pixels, 0, CURSOR_SIDE * CURSOR_SIDE * sizeof *pixels);
 	if (all && !win_read(image, all))
-		for (int y = 0; y < part.height && y < CURSOR_SIDE; y++)
-			memcpy(pixels + y * CURSOR_SIDE, all + (part.y + y) * width + part.x,
-				(size_t)(part.width < CURSOR_SIDE ? part.width : CURSOR_SIDE) * sizeof *pixels);
+		for (int y = 0; y < s->height; y++)
+			memcpy(pixels + y * CURSOR_SIDE, all + y * s->width, row);
 	free(all);
 }
 
@@ -153,6 +159,7 @@ static void plane_show(struct shell *shell, const uint32_t *pixels)
 
 /* ---- without a plane --------------------------------------------------------------------- */
 
+/* Where it is drawn now; what is on the plane is nowhere. */
 static void drawn_move(struct shell *shell)
 {
 	struct cursor *c = &shell->cursor;
@@ -160,7 +167,8 @@ static void drawn_move(struct shell *shell)
 
 	damage_add(shell->server, c->drawn);
 	place(shell, &x, &y);
-	c->drawn = c->shown ? (rect) { x, y, CURSOR_SIDE, CURSOR_SIDE } : (rect) { 0 };
+	c->drawn = is_composed(c) ? surface_extents(c->surface, x, y) :
+		c->shown && !c->buffer ? (rect) { x, y, CURSOR_SIDE, CURSOR_SIDE } : (rect) { 0 };
 	damage_add(shell->server, c->drawn);
 }
 
@@ -172,7 +180,6 @@ static void drawn_show(struct shell *shell, const uint32_t *pixels)
 		return;
 	if (pixels)
 		win_write(c->picture, pixels);
-	drawn_move(shell);
 }
 
 /* ---- what it looks like ------------------------------------------------------------------- */
@@ -185,8 +192,8 @@ static void show(struct shell *shell)
 
 	if (!shell->server->output.screen)
 		return;
-	pixels = c->shown ? malloc(CURSOR_SIDE * CURSOR_SIDE * sizeof *pixels) : NULL;
-	if (c->shown && !pixels)
+	pixels = c->shown && !is_composed(c) ? malloc(CURSOR_SIDE * CURSOR_SIDE * sizeof *pixels) : NULL;
+	if (c->shown && !is_composed(c) && !pixels)
 		return;
 	if (pixels && c->surface)
 		surface_pixels(c->surface, pixels);
@@ -196,6 +203,7 @@ static void show(struct shell *shell)
 		plane_show(shell, pixels);
 	if (!c->buffer)
 		drawn_show(shell, pixels);
+	drawn_move(shell);
 	free(pixels);
 }
 
@@ -302,17 +310,20 @@ bool cursor_icon_set(struct shell *shell, struct wl_resource *by, struct wl_reso
 	return true;
 }
 
-/* The cursor's surface is on the plane: among those that are drawn it lies outside of the display. */
+/* A cursor that is on the plane lies, among those that are drawn, outside of the display; a composed one above all. */
 void cursor_walk(struct shell *shell, surface_visitor *visit, void *argument)
 {
+	struct cursor *c = &shell->cursor;
+	int left = -CURSOR_OUTSIDE, top = -CURSOR_OUTSIDE;
 	double x, y;
 
-	if (shell->cursor.surface)
-		surface_walk(shell->cursor.surface, -CURSOR_OUTSIDE, -CURSOR_OUTSIDE, visit, argument);
-	if (!shell->cursor.icon)
-		return;
 	seat_pointer_place(shell->seat, &x, &y);
-	surface_walk(shell->cursor.icon, (int)x + shell->cursor.icon->dx, (int)y + shell->cursor.icon->dy, visit, argument);
+	if (c->icon)
+		surface_walk(c->icon, (int)x + c->icon->dx, (int)y + c->icon->dy, visit, argument);
+	if (is_composed(c))
+		place(shell, &left, &top);
+	if (c->surface)
+		surface_walk(c->surface, left, top, visit, argument);
 }
 
 /* ---- events ----------------------------------------------------------------------------------- */
@@ -325,7 +336,7 @@ void cursor_moved(struct shell *shell)
 	if (!shell->server->output.screen)
 		return;
 	place(shell, &x, &y);
-	if (!c->buffer)
+	if (!c->buffer || is_composed(c))
 		drawn_move(shell);
 	else if (c->shown)
 		drmModeMoveCursor(card(shell), win_screen_crtc(shell->server->output.screen), x, y);
@@ -345,7 +356,7 @@ void cursor_draw(struct shell *shell, struct win *screen, rect part)
 {
 	struct cursor *c = &shell->cursor;
 
-	if (!c->buffer && c->shown && c->picture && !rect_empty(rect_meet(c->drawn, part)))
+	if (!c->buffer && c->shown && !is_composed(c) && c->picture && !rect_empty(rect_meet(c->drawn, part)))
 		win_image(screen, c->picture, (float)c->drawn.x, (float)c->drawn.y, CURSOR_SIDE, CURSOR_SIDE);
 }
 

@@ -26,10 +26,27 @@ rect popup_geometry(const struct popup *popup)
 	return (rect) { parent.x + popup->x, parent.y + popup->y, own.width, own.height };
 }
 
+/* Where the parent will be when it is as the positioner says: resized, or maximised and the like. */
+static rect parent_then(const struct popup *popup, const struct positioner *p)
+{
+	rect parent = parent_geometry(popup);
+	const struct window *w = popup->parent ? popup->parent->window : NULL;
+
+	if (!w || !p->for_parent)
+		return parent;
+	if (w->placing && w->place_asked && (int32_t)(p->parent_serial - w->place_serial) >= 0)
+		return (rect) { w->place_x, w->place_y, p->parent_width, p->parent_height };
+	if (p->parent_width > 0 && w->resize_edges & EDGE_LEFT)
+		parent.x += parent.width - p->parent_width;
+	if (p->parent_height > 0 && w->resize_edges & EDGE_TOP)
+		parent.y += parent.height - p->parent_height;
+	return parent;
+}
+
 static void place(struct popup *popup, const struct positioner *p)
 {
 	rect bounds = { 0, 0, popup->xdg->server->output.width, popup->xdg->server->output.height };
-	rect parent = parent_geometry(popup), at;
+	rect parent = parent_then(popup, p), at;
 
 	bounds.x -= parent.x;
 	bounds.y -= parent.y;

@@ -197,13 +197,20 @@ static void set_reactive(struct wl_client *by, struct wl_resource *resource)
 	of(resource)->reactive = true;
 }
 
-/* What the parent will be when it has answered: popups are placed by what it is. */
 static void set_parent_size(struct wl_client *by, struct wl_resource *resource, int32_t width, int32_t height)
 {
+	if (width < 0 || height < 0 || !sane(width) || !sane(height)) {
+		refuse(resource, "size of a parent");
+		return;
+	}
+	of(resource)->parent_width = width;
+	of(resource)->parent_height = height;
 }
 
 static void set_parent_configure(struct wl_client *by, struct wl_resource *resource, uint32_t serial)
 {
+	of(resource)->parent_serial = serial;
+	of(resource)->for_parent = true;
 }
 
 static const struct xdg_positioner_interface implementation = {

@@ -392,6 +392,17 @@ static void place_nth(struct window *w, int n)
 	w->y += work.y + down % (room_y + 1) - all.y;
 }
 
+/* Where all of it is seen, or if it is too large its upper left part. */
+static void keep_inside(struct window *w)
+{
+	rect work = shell_work_area(w->server), all = framed(w, window_geometry(w));
+	int right = work.x + work.width - all.width, bottom = work.y + work.height - all.height;
+	int x = all.x < right ? all.x : right, y = all.y < bottom ? all.y : bottom;
+
+	w->x += (x > work.x ? x : work.x) - all.x;
+	w->y += (y > work.y ? y : work.y) - all.y;
+}
+
 /* A dialogue in the middle of its parent; others beside the one before, or at the first place if they are alone. */
 static void place(struct window *w)
 {
@@ -402,6 +413,7 @@ static void place(struct window *w)
 	if (w->parent && w->parent->mapped) {
 		w->x = w->parent->x + (w->parent->width - w->width) / 2;
 		w->y = w->parent->y + (w->parent->height - w->height) / 2;
+		keep_inside(w);
 		return;
 	}
 	wl_list_for_each(other, &server->windows, link)

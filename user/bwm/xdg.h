@@ -75,6 +75,9 @@ struct positioner {
 	uint32_t       anchor, gravity, adjustment;
 	int            dx, dy;
 	bool           reactive;
+	int            parent_width, parent_height;     /* of its geometry when the popup is shown; 0: as it is */
+	uint32_t       parent_serial;
+	bool           for_parent;          /* as it is to be by the configure of that serial */
 };
 
 void positioner_create(struct client *client, uint32_t version, uint32_t id);

@@ -20,6 +20,9 @@
  *     turn N TRANSFORM SCALE             its buffer is turned and scaled so
  *     sub N X Y gpu|shm W H COLOUR       a subsurface; popup N X Y W H COLOUR: a popup at that place
  *     menu N X Y W H COLOUR              a popup that is to be seen wholly wherever its window goes
+ *     future N X Y W H COLOUR            a popup at that place of the window as it was asked to be last
+ *     child N M W H COLOUR               a window in shared memory whose parent is M
+ *     cursor W H X Y COLOUR              the pointer, once it is on a window: a picture, pointing at this place of it
  *     title N TEXT, maximise N, restore N, minimise N
  *     follow N COLOUR                    the size that the last configure asked for
  *     close N, cycle COUNT gpu|shm W H   open and close one so often
@@ -61,6 +64,7 @@ struct pane {
 	struct xdg_popup     *popup;
 	struct wp_viewport   *viewport;
 	struct wl_buffer     *buffer;
+	uint32_t              serial;       /* of the last configure */
 	struct win           *picture;      /* of the GPU's buffer */
 	uint32_t             *pixels;       /* of shared memory's */
 	size_t                bytes;
@@ -76,7 +80,8 @@ static struct wl_shm *shm;
 static struct xdg_wm_base *base;
 static struct zwp_linux_dmabuf_v1 *dmabuf;
 static struct wl_seat *seat;
-static uint32_t modifiers;
+static struct wl_pointer *pointer;
+static uint32_t modifiers, entered;     /* the serial with which the pointer came in last; 0: it is outside */
 static struct wp_viewporter *viewporter;
 static struct win_device *device;
 static struct pane panes[PANES];
@@ -101,6 +106,7 @@ static void xdg_configured(void *data, struct xdg_surface *xdg, uint32_t serial)
 	struct pane *p = data;
 
 	xdg_surface_ack_configure(xdg, serial);
+	p->serial = serial;
 	p->configured = true;
 }
 
@@ -164,6 +170,34 @@ static void key_modifiers(void *data, struct wl_keyboard *keyboard, uint32_t ser
 }
 
 static const struct wl_keyboard_listener keyboard_listener = { keymap, key_enter, key_leave, key, key_modifiers, NULL };
+
+static void pointer_enter(void *data, struct wl_pointer *of, uint32_t serial, struct wl_surface *surface, wl_fixed_t x,
+			  wl_fixed_t y)
+{
+	entered = serial;
+}
+
+static void pointer_leave(void *data, struct wl_pointer *of, uint32_t serial, struct wl_surface *surface)
+{
+	entered = 0;
+}
+
+static void pointer_motion(void *data, struct wl_pointer *of, uint32_t time, wl_fixed_t x, wl_fixed_t y)
+{
+}
+
+static void pointer_button(void *data, struct wl_pointer *of, uint32_t serial, uint32_t time, uint32_t button, uint32_t on)
+{
+}
+
+static void pointer_axis(void *data, struct wl_pointer *of, uint32_t time, uint32_t axis, wl_fixed_t value)
+{
+}
+
+static const struct wl_pointer_listener pointer_listener = {
+	.enter = pointer_enter, .leave = pointer_leave, .motion = pointer_motion, .button = pointer_button,
+	.axis = pointer_axis,
+};
 
 static void found(void *data, struct wl_registry *registry, uint32_t name, const char *interface, uint32_t version)
 {
@@ -412,7 +446,7 @@ static void wait_configure(struct pane *p)
 			fail("configure");
 }
 
-static void open_window(struct pane *p, const char *kind, int width, int height, uint32_t colour)
+static void open_window(struct pane *p, const char *kind, int width, int height, uint32_t colour, struct pane *parent)
 {
 	*p = (struct pane) { .gpu = !strcmp(kind, "gpu"), .plain = !strcmp(kind, "plain") };
 	p->surface = wl_compositor_create_surface(compositor);
@@ -420,6 +454,8 @@ static void open_window(struct pane *p, const char *kind, int width, int height,
 	xdg_surface_add_listener(p->xdg, &xdg_listener, p);
 	p->toplevel = xdg_surface_get_toplevel(p->xdg);
 	xdg_toplevel_add_listener(p->toplevel, &toplevel_listener, p);
+	if (parent)
+		xdg_toplevel_set_parent(p->toplevel, parent->toplevel);
 	wait_configure(p);
 	show(p, width, height, colour);
 }
@@ -438,7 +474,7 @@ static void open_sub(struct pane *parent, int x, int y, bool gpu, int width, int
 	show(p, width, height, colour);
 }
 
-static void open_popup(struct pane *parent, int x, int y, int width, int height, uint32_t colour, bool reactive)
+static void open_popup(struct pane *parent, int x, int y, int width, int height, uint32_t colour, char kind)
 {
 	struct xdg_positioner *at = xdg_wm_base_create_positioner(base);
 	struct pane *p = calloc(1, sizeof *p);
@@ -447,9 +483,13 @@ static void open_popup(struct pane *parent, int x, int y, int width, int height,
 	xdg_positioner_set_anchor_rect(at, x, y, 1, 1);
 	xdg_positioner_set_anchor(at, XDG_POSITIONER_ANCHOR_TOP_LEFT);
 	xdg_positioner_set_gravity(at, XDG_POSITIONER_GRAVITY_BOTTOM_RIGHT);
-	if (reactive) {
+	if (kind != 'p')
 		xdg_positioner_set_constraint_adjustment(at, XDG_POSITIONER_CONSTRAINT_ADJUSTMENT_SLIDE_X);
+	if (kind == 'm') {
 		xdg_positioner_set_reactive(at);
+	} else if (kind == 'f') {
+		xdg_positioner_set_parent_size(at, parent->asked_width, parent->asked_height);
+		xdg_positioner_set_parent_configure(at, parent->serial);
 	}
 	p->surface = wl_compositor_create_surface(compositor);
 	p->xdg = xdg_wm_base_get_xdg_surface(base, p->surface);
@@ -459,6 +499,20 @@ static void open_popup(struct pane *parent, int x, int y, int width, int height,
 	xdg_positioner_destroy(at);
 	wait_configure(p);
 	show(p, width, height, colour);
+}
+
+static void set_cursor(int width, int height, int x, int y, uint32_t colour)
+{
+	struct pane *p = calloc(1, sizeof *p);
+
+	while (!entered)
+		if (wl_display_dispatch(display) < 0)
+			fail("pointer");
+	p->surface = wl_compositor_create_surface(compositor);
+	new_buffer(p, width, height, colour);
+	wl_surface_commit(p->surface);
+	wl_pointer_set_cursor(pointer, entered, p->surface, x, y);
+	roundtrip();
 }
 
 static void close_window(struct pane *p)
@@ -505,7 +559,7 @@ static void show_false(uint32_t target, uint32_t format, uint32_t said)
 	struct zwp_linux_buffer_params_v1 *params;
 	int fd = -1;
 
-	open_window(p, "shm", 64, 64, 0xff000000);
+	open_window(p, "shm", 64, 64, 0xff000000, NULL);
 	if (win_open(&device, NULL, WIN_GPU) || drmIoctl(device->fd, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE, &call) ||
 	    drmPrimeHandleToFD(device->fd, call.bo_handle, DRM_CLOEXEC, &fd))
 		fail("texture");
@@ -550,10 +604,10 @@ static void lie(const char *what)
 		wl_surface_attach(surface, p->buffer, 0, 0);
 		wl_surface_commit(surface);
 	} else if (!strcmp(what, "serial")) {           /* an answer to what was never asked */
-		open_window(p, "shm", 64, 64, 0xff000000);
+		open_window(p, "shm", 64, 64, 0xff000000, NULL);
 		xdg_surface_ack_configure(p->xdg, 0x7fffffff);
 	} else if (!strcmp(what, "geometry")) {
-		open_window(p, "shm", 64, 64, 0xff000000);
+		open_window(p, "shm", 64, 64, 0xff000000, NULL);
 		xdg_surface_set_window_geometry(p->xdg, INT_MIN, INT_MAX, -1, INT_MAX);
 	} else if (!strcmp(what, "far")) {
 		struct xdg_positioner *at = xdg_wm_base_create_positioner(base);
@@ -597,7 +651,7 @@ static void lie(const char *what)
 			fail("truncate");
 		pool = wl_shm_create_pool(shm, fd, size);
 		buffer = wl_shm_pool_create_buffer(pool, 0, 640, 480, 640 * 4, WL_SHM_FORMAT_ARGB8888);
-		open_window(p, "shm", 64, 64, 0xff000000);
+		open_window(p, "shm", 64, 64, 0xff000000, NULL);
 		if (ftruncate(fd, 0))
 			fail("truncate");
 		wl_surface_attach(p->surface, buffer, 0, 0);
@@ -612,13 +666,13 @@ static void lie(const char *what)
 	} else if (!strcmp(what, "deaf")) {
 		ask_deaf();
 	} else if (!strcmp(what, "beyond")) {           /* a part that the buffer does not have */
-		open_window(p, "shm", 64, 64, 0xff000000);
+		open_window(p, "shm", 64, 64, 0xff000000, NULL);
 		view(p, (int[]) { 32 * 16, 0, 33 * 16, 64 * 16 }, -1, -1);
 	} else if (!strcmp(what, "fraction")) {         /* a size that no window can have */
-		open_window(p, "shm", 64, 64, 0xff000000);
+		open_window(p, "shm", 64, 64, 0xff000000, NULL);
 		view(p, (int[]) { 0, 0, 8, 64 * 16 }, -1, -1);
 	} else if (!strcmp(what, "nothing")) {          /* a part without a size */
-		open_window(p, "shm", 64, 64, 0xff000000);
+		open_window(p, "shm", 64, 64, 0xff000000, NULL);
 		view(p, (int[]) { 0, 0, 0, 0 }, -1, -1);
 	} else if (!strcmp(what, "viewports")) {        /* two for a surface */
 		wp_viewporter_get_viewport(viewporter, surface);
@@ -644,11 +698,11 @@ static bool run(const char *line)
 	uint32_t colour, corner;
 	struct pane *p;
 
-	if (strncmp(line, "cycle ", 6) && sscanf(line, "%*s %d", &n) == 1 && (n < 0 || n >= PANES))
+	if (strncmp(line, "cycle ", 6) && strncmp(line, "cursor ", 7) && sscanf(line, "%*s %d", &n) == 1 && (n < 0 || n >= PANES))
 		return false;
 	p = &panes[n % PANES];
 	if (sscanf(line, "open %d %7s %d %d %x", &n, kind, &w, &h, &colour) == 5) {
-		open_window(p, kind, w, h, colour);
+		open_window(p, kind, w, h, colour, NULL);
 	} else if (sscanf(line, "fill %d %x", &n, &colour) == 2) {
 		show(p, p->width, p->height, colour);
 	} else if (sscanf(line, "redraw %d %x", &n, &colour) == 2) {
@@ -680,9 +734,15 @@ static bool run(const char *line)
 	} else if (sscanf(line, "sub %d %d %d %7s %d %d %x", &n, &x, &y, kind, &w, &h, &colour) == 7) {
 		open_sub(p, x, y, !strcmp(kind, "gpu"), w, h, colour);
 	} else if (sscanf(line, "popup %d %d %d %d %d %x", &n, &x, &y, &w, &h, &colour) == 6) {
-		open_popup(p, x, y, w, h, colour, false);
+		open_popup(p, x, y, w, h, colour, *line);
 	} else if (sscanf(line, "menu %d %d %d %d %d %x", &n, &x, &y, &w, &h, &colour) == 6) {
-		open_popup(p, x, y, w, h, colour, true);
+		open_popup(p, x, y, w, h, colour, *line);
+	} else if (sscanf(line, "future %d %d %d %d %d %x", &n, &x, &y, &w, &h, &colour) == 6) {
+		open_popup(p, x, y, w, h, colour, *line);
+	} else if (sscanf(line, "child %d %d %d %d %x", &n, &x, &w, &h, &colour) == 5) {
+		open_window(p, "shm", w, h, colour, &panes[x % PANES]);
+	} else if (sscanf(line, "cursor %d %d %d %d %x", &w, &h, &x, &y, &colour) == 5) {
+		set_cursor(w, h, x, y, colour);
 	} else if (sscanf(line, "follow %d %x", &n, &colour) == 2) {
 		show(p, p->asked_width, p->asked_height, colour);
 	} else if (sscanf(line, "maximise %d", &n) == 1) {
@@ -703,7 +763,7 @@ static bool run(const char *line)
 		close_window(p);
 	} else if (sscanf(line, "cycle %d %7s %d %d", &count, kind, &w, &h) == 4) {
 		for (int i = 0; i < count; i++) {
-			open_window(&panes[PANES - 1], kind, w, h, 0xff000000 | (uint32_t)i * 0x10305);
+			open_window(&panes[PANES - 1], kind, w, h, 0xff000000 | (uint32_t)i * 0x10305, NULL);
 			close_window(&panes[PANES - 1]);
 		}
 	} else if (sscanf(line, "flood %d %d", &n, &count) == 2) {
@@ -749,6 +809,8 @@ int main(void)
 	}
 	xdg_wm_base_add_listener(base, &base_listener, NULL);
 	wl_keyboard_add_listener(wl_seat_get_keyboard(seat), &keyboard_listener, NULL);
+	pointer = wl_seat_get_pointer(seat);
+	wl_pointer_add_listener(pointer, &pointer_listener, NULL);
 	while ((length = getline(&line, &room, stdin)) > 0) {
 		line[length - 1] = '\0';
 		if (!run(line)) {
