@@ -4,9 +4,15 @@ import hashlib
 import os
 import re
 
-from netns import Net, Vm, main, only_ours
+from netns import ECAM, Bench, Net, Vm, main, only_ours
 
 ROUNDS = 10
+LEGACY = {"disable-modern": True, "disable-legacy": "off"}
+SLOT_CARDS = (("virtio-net-pci", {}), ("virtio-net-pci", {"packed": True}), ("virtio-net-pci", LEGACY), ("e1000e", {}),
+              ("e1000", {}), ("vmxnet3", {}))
+SINK = "import socketserver as s; s.TCPServer(('', 8098), type('', (s.StreamRequestHandler,), {'handle': " \
+       "lambda h: [None for _ in iter(lambda: h.rfile.read1(65536), b'')]})).serve_forever()"
+PULLED = "the card was pulled|Card not present"     # as Linux says it
 OTHER = ["-netdev", "user,id=other", "-device", "virtio-net-pci,netdev=other,romfile="]
 
 
@@ -101,6 +107,64 @@ def test_plugged_in_and_out():
         vm.run("touch /tmp/stop; wait $first")
         sums = vm.run("cat /tmp/sums").split()[::2]
         assert sums and set(sums) == {want}, sums[:4]
+
+
+class Hand(Bench):
+    """A hand at the slot: it takes the card out, and nobody in the guest has been asked.
+
+    QEMU has no command for that. But a slot whose power and indicator are off gives its card up at once, and they can be
+    switched off behind the guest's back.
+    """
+    EXPRESS, SLOT_CONTROL, POWER_OFF = 0x10, 0x18, 0x0700
+
+    def __init__(self, net, name, place):
+        super().__init__(net.dir)
+        self.port = ECAM + (place << 15)
+        self.args += ["-device", f"pcie-root-port,id={name},chassis={place},slot={place},addr={place}"]
+
+    def pull(self):
+        at = self.read(self.port + 0x34, 1)
+        while self.read(self.port + at, 1) != self.EXPRESS:
+            at = self.read(self.port + at + 1, 1)
+        control = self.port + at + self.SLOT_CONTROL
+        self.write(control, self.read(control, 2) | self.POWER_OFF, 2)
+
+
+def test_pulled_out():
+    """Nobody presses a button: registers read all ones in the middle of a poll. Nothing waits for what is gone."""
+    only_ours()     # Linux 6.1 spins for ever in a command that a virtio card took along
+    with Net() as net:
+        net.nginx()
+        net.spawn("python3", "-c", SINK)
+        net.spawn("python3", "-m", "http.server", "8099", "--directory", net.www)
+        want = hashlib.sha256(open(os.path.join(net.www, "10m"), "rb").read()).hexdigest()
+        hand = Hand(net, "slot1", 5)
+        with Vm(ns=net, smp="4", args=["-netdev", "user,id=other", *hand.args]) as vm:
+            vm.boot()
+            hand.reach(vm)
+            vm.run("(while [ ! -e /tmp/stop ]; do wget -q -O - http://10.77.0.1/10m | sha256sum; done >/tmp/sums) & "
+                   "first=$!")
+            for card, options in SLOT_CARDS:
+                vm.qmp("device_add", driver=card, id="hot", bus="slot1", netdev="other", romfile="", **options)
+                vm.run("until ip link set eth1 up 2>/dev/null; do :; done; ip addr add 10.0.2.15/24 dev eth1; "
+                       "until wget -q -O /tmp/10m http://10.0.2.2:8099/10m; do :; done")
+                assert want in vm.run("sha256sum /tmp/10m"), (card, options)
+                # Both ways at once, without end, and commands to the card (QEMU's e1000 is deaf for a second after each).
+                vm.run("wget -q -O /dev/null http://10.0.2.2:8099/10m; nc 10.0.2.2 8098 </dev/zero 2>/dev/null & up=$!")
+                vm.run("(while [ ! -e /tmp/out ]; do timeout 5 wget -q -O /dev/null http://10.0.2.2:8099/10m; done "
+                       "2>/dev/null) & down=$!")
+                sent = "cat /sys/class/net/eth1/statistics/tx_bytes"
+                vm.run(f"n=$({sent}); until [ $({sent}) -gt $((n + 1000000)) ]; do :; done")
+                told = "while ifconfig eth1 promisc && ifconfig eth1 -promisc; do :; done 2>/dev/null"
+                vm.run(f"({':' if card == 'e1000' else told}) & told=$!")
+                hand.pull()
+                vm.run("wait $told; while [ -e /sys/class/net/eth1 ]; do :; done; touch /tmp/out; kill $up; wait $up; "
+                       "wait $down; rm /tmp/out")
+                assert not vm.run("ls /sys/bus/pci/devices | grep -v '^0000:00:' || true").split()
+            vm.run("touch /tmp/stop; wait $first")
+            sums = vm.run("cat /tmp/sums").split()[::2]
+            assert sums and set(sums) == {want}, sums[:4]
+            assert len(re.findall(PULLED, vm.run("dmesg"))) == len(SLOT_CARDS)
 
 
 def test_words_and_errors():

@@ -1,43 +1,13 @@
 #!/usr/bin/env python3
 """Interrupts that misbehave, and unusual ways to end them."""
-import os
 import re
-import socket
 import tempfile
 
-from vmtest import LIMIT, Vm, main, only_ours
+from vmtest import ECAM, Bench, Vm, main, only_ours
 
-ECAM = 0x4010000000
 EDU_SLOT = 6                # whose pin A is the same wire as that of the card in slot 2
 EDU_RAISE, EDU_LOWER = 0x60, 0x64
 GITS_CTLR = 0x8080000
-
-
-class Bench:
-    """QEMU's qtest: reads and writes of the machine's addresses, from outside."""
-
-    def __init__(self, folder):
-        self.path = os.path.join(folder, "qtest")
-        self.args = ["-qtest", f"unix:{self.path},server=on,wait=off", "-qtest-log", "/dev/null"]
-
-    def open(self):
-        s = socket.socket(socket.AF_UNIX)
-        s.settimeout(LIMIT)
-        s.connect(self.path)
-        self.file = s.makefile("rw")
-
-    def ask(self, words):
-        self.file.write(words + "\n")
-        self.file.flush()
-        answer = self.file.readline().split()
-        assert answer[0] == "OK", (words, answer)
-        return answer[1:]
-
-    def read(self, address):
-        return int(self.ask(f"readl {address:#x}")[0], 16)
-
-    def write(self, address, value):
-        self.ask(f"writel {address:#x} {value:#x}")
 
 
 class Edu:
@@ -63,14 +33,16 @@ def held_line(gic, **machine):
         bench = Bench(d)
         with Vm(append="pci=nomsi", gic=gic, args=bench.args + ["-device", f"edu,addr={EDU_SLOT}"], **machine) as vm:
             vm.boot()
-            vm.run("ping -c 2 -q 10.0.2.2")
-            bench.open()
+            vm.ping("10.0.2.2", 2)
+            bench.reach(vm)
             edu = Edu(bench)
             edu.hold()
-            vm.run("ping -c 2 -q 10.0.2.2; dmesg | grep -E 'nobody cared|that no driver knew.*virtio0.* is masked and polled'")
-            assert vm.run("ping -c 5 -q 10.0.2.2 | grep -c ' 0% packet loss'") == "1\n"
+            vm.ping("10.0.2.2", 2)
+            vm.run("dmesg | grep -E 'nobody cared|that no driver knew.*virtio0.* is masked and polled'")
+            vm.ping("10.0.2.2", 5)
             before = vm.interrupts()
-            vm.run("ping -c 3 -q 10.0.2.2 && wget -q -O - http://10.0.2.2:1/ 2>/dev/null; true")
+            vm.ping("10.0.2.2", 3)
+            vm.run("wget -q -O - http://10.0.2.2:1/ 2>/dev/null || true")
             assert {k: v for k, v in vm.interrupts().items() if "virtio" in k} == {k: v for k, v in before.items() if "virtio" in k}
 
 
@@ -112,7 +84,7 @@ def test_two_steps_to_end_an_interrupt():
         with Vm(gic=gic, smp="2", append=f"gicv3.eoimode=1 {append}") as vm:
             vm.wait(r"GICv3: EOImode 1")
             vm.boot()
-            assert vm.run("ping -c 5 -q 10.0.2.2 | grep -c ' 0% packet loss'") == "1\n"
+            vm.ping("10.0.2.2", 5)
             names = vm.interrupts()
             assert any(re.match("virtio0", k) and v for k, v in names.items()), names
 

@@ -290,6 +290,13 @@ class Vm(Console):
             raise VmError(f"status {status} from: {command}\n{out}")
         return out
 
+    def ping(self, host, count=1):
+        """Echoes, each sent when the last was answered, however slow the machine; all must be.
+
+        (busybox's ping leaves a second after the last of several: it says lost of what is late.)
+        """
+        self.run(f"(for i in $(seq {count}); do ping -c 1 -W {LIMIT} -q {host} || exit 1; done)", LIMIT * (count + 1))
+
     # ---- the machine ------------------------------------------------------
 
     def connect(self, path):
@@ -407,6 +414,36 @@ class Person:
         for i in range(1, steps + 1):
             self.point(x0 + (x1 - x0) * i // steps, y0 + (y1 - y0) * i // steps)
         self.button(name, False)
+
+
+# ---- what is done to the machine behind the guest's back ---------------------------------------
+
+ECAM = 0x4010000000     # the configuration space of PCI, of QEMU's virt
+
+
+class Bench:
+    """QEMU's qtest: reads and writes of the machine's addresses, from outside. Its args are for QEMU."""
+    LETTERS = {1: "b", 2: "w", 4: "l"}
+
+    def __init__(self, folder):
+        self.path = os.path.join(folder, "qtest")
+        self.args = ["-qtest", f"unix:{self.path},server=on,wait=off", "-qtest-log", "/dev/null"]
+
+    def reach(self, vm):
+        self.file = vm.connect(self.path).makefile("rw")
+
+    def ask(self, words):
+        self.file.write(words + "\n")
+        self.file.flush()
+        answer = self.file.readline().split()
+        assert answer[0] == "OK", (words, answer)
+        return answer[1:]
+
+    def read(self, address, size=4):
+        return int(self.ask(f"read{self.LETTERS[size]} {address:#x}")[0], 16)
+
+    def write(self, address, value, size=4):
+        self.ask(f"write{self.LETTERS[size]} {address:#x} {value:#x}")
 
 
 def tool(name, *args, stdin="", timeout=LIMIT, env=None):
