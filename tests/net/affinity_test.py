@@ -50,7 +50,13 @@ def moved_under_load(*names, append="", queues=1, **machine):
         assert all(per_cpu), shown
 
 
+# QEMU's GICv2 before 9.1 forgets an edge that is pending when its line is told another CPU. Linux does not look after that,
+# so there these lines are an ITS's.
+EDGES = "3" if os.environ.get("DUNLIN_TEST_KERNEL") else "2"
+
+
 def test_gicv2m():
+    only_ours()     # see EDGES
     moved_under_load("virtio0-config", "virtio0-input.0", "virtio0-output.0")
 
 
@@ -75,11 +81,11 @@ def test_masked_while_polled():
 
 def test_several_queues():
     names = [f"virtio0-{kind}.{i}" for kind in ("input", "output") for i in range(4)]
-    moved_under_load("virtio0-config", *names, queues=4, nic="virtio-net-pci,mq=on,vectors=10")
+    moved_under_load("virtio0-config", *names, queues=4, gic=EDGES, nic="virtio-net-pci,mq=on,vectors=10")
 
 
 def test_e1000e():
-    moved_under_load("eth0-rx-0", "eth0-tx-0", nic="e1000e")
+    moved_under_load("eth0-rx-0", "eth0-tx-0", gic=EDGES, nic="e1000e")
 
 
 def test_the_console():

@@ -67,17 +67,15 @@ def test_failures():
     """Each with curl's status for it."""
     with Net() as net, programs("curl", ns=net) as vm:
         with net.inside():
-            silent = socket.create_server((net.host_ip, 81), backlog=1)
-        with silent:
+            silent, rude = (socket.create_server((net.host_ip, port), backlog=1) for port in (81, 82))
+        with silent, rude:
             assert vm.sh("curl -sS http://host.test/ 2>&1")[1] == 7                     # refused
             assert vm.sh("curl -sS http://nobody.test/ 2>&1")[1] == 6                   # no such name
             assert vm.sh("curl -sS -m 1 http://host.test:81/ 2>&1")[1] == 28            # no answer
             out, status = vm.sh("curl -sS --connect-timeout 60 http://10.77.0.99/ 2>&1")
             assert status == 7, out                                                     # nobody has that address
-            gone, _ = silent.accept()
-            gone.close()
-            reset = vm.start("curl -sS http://host.test:81/ 2>&1")
-            gone, _ = silent.accept()
+            reset = vm.start("curl -sS http://host.test:82/ 2>&1")
+            gone, _ = rude.accept()
             gone.recv(4096)
             gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             gone.close()

@@ -16,7 +16,7 @@ def test_any_call():
         out, status = vm.sh(f"SEED={SEED} COUNT=3000 /bin/fuzz", 1500)
         assert status == 0, f"DUNLIN_SEED={SEED}\n{out}\n{vm.tail()}"
         assert vm.run("echo $((6 * 7)) | cat; ls -d /bin; rm -rf /tmp/*; echo x >/tmp/x && cat /tmp/x") == "42\n/bin\nx\n"
-        assert vm.run("ping -c 1 -q 10.0.2.2 | grep -c ' 0% packet loss'") == "1\n"
+        vm.ping("10.0.2.2")
 
 
 main()
