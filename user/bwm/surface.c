@@ -465,7 +465,7 @@ rect surface_opaque(const struct surface *s)
 bool surface_set_role(struct surface *s, const struct surface_role *role, void *object, struct wl_resource *by,
 		      uint32_t error)
 {
-	if ((s->role && s->role != role) || s->role_object) {
+	if ((s->role && s->role != role) || (s->role_object && s->role_object != object)) {
 		wl_resource_post_error(by, error, "surface %u is a %s", wl_resource_get_id(s->resource), s->role->name);
 		return false;
 	}

@@ -503,16 +503,19 @@ static void open_popup(struct pane *parent, int x, int y, int width, int height,
 
 static void set_cursor(int width, int height, int x, int y, uint32_t colour)
 {
-	struct pane *p = calloc(1, sizeof *p);
+	static struct pane cursor;     /* the same surface each time: toolkits have one for each pointer */
+	struct pane *p = &cursor, old = cursor;
 
 	while (!entered)
 		if (wl_display_dispatch(display) < 0)
 			fail("pointer");
-	p->surface = wl_compositor_create_surface(compositor);
+	if (!p->surface)
+		p->surface = wl_compositor_create_surface(compositor);
 	new_buffer(p, width, height, colour);
 	wl_surface_commit(p->surface);
 	wl_pointer_set_cursor(pointer, entered, p->surface, x, y);
 	roundtrip();
+	drop_buffer(old.buffer, old.picture, old.pixels, old.bytes);
 }
 
 static void close_window(struct pane *p)
