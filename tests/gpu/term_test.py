@@ -684,7 +684,7 @@ def test_flood():
 
 # ---- in windows ------------------------------------------------------------------------
 
-KEYS = {"\n": "ret"}
+KEYS = {"\n": "ret", "=": "equal"}
 
 
 def press(vm, text):
@@ -693,21 +693,33 @@ def press(vm, text):
         vm.qmp("input-send-event", events=[key(KEYS.get(letter, letter), down) for down in (True, False)])
 
 
-def typed(vm, program, text):
+def typed(vm, program, text, type_it=press):
     """Type this as soon as a program has the keyboard, as libwayland tells it, and wait until that has ended."""
     vm.run(f"rm -f /tmp/ended /tmp/events; (WAYLAND_DEBUG=1 {program} >/tmp/said 2>/tmp/events; echo $? >/tmp/ended) &")
     vm.run('(until grep -qs "wl_keyboard.*enter(" /tmp/events; do [ ! -s /tmp/ended ] || exit 1; usleep 50000; done)',
            LIMIT)
-    press(vm, text)
+    type_it(vm, text)
     vm.run("until [ -s /tmp/ended ]; do usleep 50000; done", LIMIT)
     return vm.run("cat /tmp/ended").strip()
 
 
+def hold(vm, letter):
+    vm.qmp("input-send-event", events=[key(letter, True)])
+
+
+def desktop(**options):
+    return machine(archives=[qemu.built("desktop.cpio")], **options)
+
+
+def ready(vm):
+    vm.boot()
+    vm.run("export XDG_RUNTIME_DIR=/run; until [ -S /run/wayland-0 ]; do usleep 50000; done")
+
+
 def windows(gpu):
     """bterm under the window manager: its program gets what is typed; the checks' window ends by a key."""
-    with machine(gpu=gpu, archives=[qemu.built("desktop.cpio")]) as vm:
-        vm.boot()
-        vm.run("export XDG_RUNTIME_DIR=/run; until [ -S /run/wayland-0 ]; do usleep 50000; done")
+    with desktop(gpu=gpu) as vm:
+        ready(vm)
         assert typed(vm, "bterm sh -c 'read -r x; echo $x >/tmp/typed'", "a\n") == "0"
         assert vm.run("cat /tmp/typed") == "a\n"
         assert typed(vm, "wincheck fork pipe", "q") in ("0", "130")
@@ -720,6 +732,22 @@ def test_windows():
 
 def test_windows_by_the_gpu():
     windows("virgl")
+
+
+def test_layouts():
+    """The layout that the kernel's command line names, or a file; dead keys make letters with those that follow; a key
+    that is held repeats."""
+    echo = "bterm sh -c 'read -r x; echo $x >/tmp/typed'"
+    with desktop(gpu="2d", append="XKB_DEFAULT_LAYOUT=de") as vm:
+        ready(vm)
+        assert typed(vm, echo, "y=e=ax=xa\n") == "0"
+        assert vm.run("cat /tmp/typed") == "z\u00e9\u00e1xa\n"     # acute and x make nothing
+        assert typed(vm, "bterm sh -c 'stty -icanon; head -c 20 >/tmp/typed'", "y", hold) == "0"
+        assert vm.run("cat /tmp/typed") == 20 * "z"
+    with desktop(gpu="2d", files={"etc/default/keyboard": b'XKBMODEL="pc105"\nXKBLAYOUT="fr"\n'}) as vm:
+        ready(vm)
+        assert typed(vm, echo, "a\n") == "0"
+        assert vm.run("cat /tmp/typed") == "q\n"
 
 
 if __name__ == "__main__":

@@ -118,6 +118,8 @@ struct desktop {
 	struct watch                repeat;             /* a timer */
 	int32_t                     repeat_rate, repeat_delay;
 	uint32_t                    held;               /* the key that repeats */
+	struct xkb_compose_state   *compose;            /* of dead keys; NULL: none was pressed yet, */
+	bool                        compose_lacks;      /* or there is no table for them */
 
 	/* selection.c */
 	struct selection           *selections[WINDOW_SELECTIONS];

@@ -4,6 +4,9 @@
  *
  * A held key repeats at the rate that the compositor names. A program that is slower than that gets one event for all
  * that it missed.
+ *
+ * Dead keys and the compose key type nothing: with those that follow they make a letter, as the locale's Compose file
+ * says, Compose(5). That is large, and read when the first of them is pressed.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,6 +15,8 @@
 #include <sys/mman.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+
+#include <xkbcommon/xkbcommon-compose.h>
 
 #include "desktop.h"
 
@@ -40,6 +45,53 @@ static uint32_t modifiers(const struct desktop *d)
 
 /* ---- the keyboard --------------------------------------------------------------------- */
 
+/* Compose(5)'s table of the user's locale; without one the keys type what they do alone. Letters are UTF-8 in any case. */
+static struct xkb_compose_state *open_compose(struct xkb_context *context)
+{
+	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
+	struct xkb_compose_state *state = NULL;
+	struct xkb_compose_table *table;
+	const char *locale = NULL;
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0] && !(locale && *locale); i++)
+		locale = getenv(names[i]);
+	if (!locale || !*locale || !strcmp(locale, "C") || !strcmp(locale, "POSIX"))
+		locale = "C.UTF-8";
+	table = xkb_compose_table_new_from_locale(context, locale, XKB_COMPOSE_COMPILE_NO_FLAGS);
+	if (table)
+		state = xkb_compose_state_new(table, XKB_COMPOSE_STATE_NO_FLAGS);
+	xkb_compose_table_unref(table);
+	return state;
+}
+
+static bool begins_sequence(uint32_t symbol)
+{
+	return (symbol >= XKB_KEY_dead_grave && symbol <= XKB_KEY_dead_longsolidusoverlay) || symbol == XKB_KEY_Multi_key;
+}
+
+/* What a key that went down means behind the dead keys before it. */
+static void compose(struct desktop *d, struct window_event *event)
+{
+	if (!d->compose && !d->compose_lacks && begins_sequence(event->symbol)) {
+		d->compose = open_compose(d->xkb);
+		d->compose_lacks = !d->compose;
+	}
+	if (!d->compose || xkb_compose_state_feed(d->compose, event->symbol) == XKB_COMPOSE_FEED_IGNORED)
+		return;
+	switch (xkb_compose_state_get_status(d->compose)) {
+	case XKB_COMPOSE_NOTHING:
+		return;
+	case XKB_COMPOSE_COMPOSED:
+		event->symbol = xkb_compose_state_get_one_sym(d->compose);
+		if (xkb_compose_state_get_utf8(d->compose, event->text, sizeof event->text) < (int)sizeof event->text)
+			return;
+		break;
+	default:        /* it goes on, or there is no such sequence */
+		event->symbol = XKB_KEY_NoSymbol;
+	}
+	event->text[0] = 0;
+}
+
 /* Send the key's event to who has the focus. */
 static void key_event(struct desktop *d, uint32_t code, bool on, bool repeated)
 {
@@ -51,6 +103,8 @@ static void key_event(struct desktop *d, uint32_t code, bool on, bool repeated)
 	/* What does not fit, and no key types that much, is no text. */
 	if (on && xkb_state_key_get_utf8(d->state, code, event.text, sizeof event.text) >= (int)sizeof event.text)
 		event.text[0] = 0;
+	if (on && !repeated)
+		compose(d, &event);
 	desktop_event(d, &event);
 }
 
@@ -80,6 +134,11 @@ static void repeat_ready(struct watch *watch, uint32_t events)
 		key_event(d, d->held, true, true);
 }
 
+static bool composing(const struct desktop *d)
+{
+	return d->compose && xkb_compose_state_get_status(d->compose) == XKB_COMPOSE_COMPOSING;
+}
+
 static void key(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t time, uint32_t evdev, uint32_t how)
 {
 	struct desktop *d = data;
@@ -92,7 +151,7 @@ static void key(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint3
 	key_event(d, code, on, false);
 	if (!on && code == d->held)
 		repeat_stop(d);
-	if (on && d->repeat_rate > 0 && xkb_keymap_key_repeats(d->keymap, code)) {
+	if (on && d->repeat_rate > 0 && xkb_keymap_key_repeats(d->keymap, code) && !composing(d)) {
 		d->held = code;
 		repeat_at(d, (long)d->repeat_delay * (NANOSECONDS / MILLISECONDS) + 1, NANOSECONDS / d->repeat_rate);
 	}
@@ -105,6 +164,8 @@ static void set_focus(struct desktop *d, struct window *w)
 	repeat_stop(d);
 	if (had == w)
 		return;
+	if (d->compose)
+		xkb_compose_state_reset(d->compose);
 	d->focus = w;
 	if (had) {
 		had->focused = false;
@@ -372,6 +433,7 @@ void seat_close(struct desktop *d)
 	if (d->seat)
 		seat_gone(d);
 	drop_keymap(d);
+	xkb_compose_state_unref(d->compose);
 	xkb_context_unref(d->xkb);
 	if (d->repeat.fd >= 0)
 		close(d->repeat.fd);
