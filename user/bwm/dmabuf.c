@@ -14,7 +14,10 @@
 #include "dmabuf.h"
 #include "linux-dmabuf-unstable-v1-server-protocol.h"
 
-enum { DMABUF_VERSION = 4 };
+enum {
+	DMABUF_VERSION = 4,
+	PIXEL_BYTES = 4,        /* of each format below */
+};
 
 /* What win_import() knows; virtio-gpu's buffers have no tiling that a guest sees. */
 const uint32_t dmabuf_formats[DMABUF_FORMATS] = {
@@ -153,6 +156,15 @@ static bool format_known(uint32_t format)
 	return false;
 }
 
+/* The picture's rows do not overlap, and all of them lie in the file, where that tells its size. */
+static bool within_file(const struct params *p, int32_t width, int32_t height)
+{
+	off_t size = lseek(p->fd, 0, SEEK_END);
+	uint64_t end = p->offset + (uint64_t)p->stride * (uint32_t)height;
+
+	return p->stride / PIXEL_BYTES >= (uint32_t)width && end <= (size < 0 ? UINT32_MAX : (uint64_t)size);
+}
+
 /* Post what is wrong, as the protocol has it, and be false. */
 static bool params_check(struct wl_resource *resource, int32_t width, int32_t height, uint32_t format)
 {
@@ -168,8 +180,8 @@ static bool params_check(struct wl_resource *resource, int32_t width, int32_t he
 		error = ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_INVALID_FORMAT, text = "this format was not offered";
 	else if (width < 1 || height < 1)
 		error = ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_INVALID_DIMENSIONS, text = "no size";
-	else if ((int64_t)p->offset + (int64_t)p->stride * height > UINT32_MAX)
-		error = ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_OUT_OF_BOUNDS, text = "beyond all buffers";
+	else if (!within_file(p, width, height))
+		error = ZWP_LINUX_BUFFER_PARAMS_V1_ERROR_OUT_OF_BOUNDS, text = "rows overlap or lie beyond the buffer's end";
 	p->used = true;
 	if (text)
 		wl_resource_post_error(resource, error, "%s", text);

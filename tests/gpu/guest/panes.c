@@ -591,6 +591,18 @@ static _Noreturn void ask_deaf(void)
 	}
 }
 
+/* A buffer of 64x64, which has 64 rows of 256 bytes, said to be so. */
+static void lie_of_rows(uint32_t offset, uint32_t stride)
+{
+	struct zwp_linux_buffer_params_v1 *params = zwp_linux_dmabuf_v1_create_params(dmabuf);
+	int fd;
+
+	if (win_open(&device, NULL, WIN_GPU) || win_create_shared(device, 64, 64, &panes[0].picture, &fd))
+		fail("picture");
+	zwp_linux_buffer_params_v1_add(params, fd, 0, offset, stride, 0, 0);
+	zwp_linux_buffer_params_v1_create_immed(params, 64, 64, DRM_FORMAT_ARGB8888, 0);
+}
+
 static void lie(const char *what)
 {
 	struct pane *p = &panes[0];
@@ -626,17 +638,21 @@ static void lie(const char *what)
 		pool = wl_shm_create_pool(shm, fd, 4096);
 		wl_shm_pool_create_buffer(pool, 0, 64, 16, 4, WL_SHM_FORMAT_ARGB8888);
 	} else if (!strcmp(what, "offset")) {           /* rows that overlap, and begin where there are no more pages */
-		if (win_open(&device, NULL, WIN_GPU) || win_create_shared(device, 64, 64, &p->picture, &fd))
-			fail("picture");
-		params = zwp_linux_dmabuf_v1_create_params(dmabuf);
-		zwp_linux_buffer_params_v1_add(params, fd, 0, 0xfffffffc, 4, 0, 0);
-		zwp_linux_buffer_params_v1_create_immed(params, 64, 64, DRM_FORMAT_ARGB8888, 0);
+		lie_of_rows(0xfffffffc, 4);
+	} else if (!strcmp(what, "overlap")) {
+		lie_of_rows(0, 252);
+	} else if (!strcmp(what, "end")) {              /* the last row lies behind the last page */
+		lie_of_rows(256, 256);
+	} else if (!strcmp(what, "pitch")) {            /* the lower half lies there */
+		lie_of_rows(0, 512);
 	} else if (!strcmp(what, "roles")) {
 		wl_subcompositor_get_subsurface(subcompositor, surface, wl_compositor_create_surface(compositor));
 		xdg_wm_base_get_xdg_surface(base, surface);
 	} else if (!strcmp(what, "loop")) {
 		wl_subcompositor_get_subsurface(subcompositor, surface, surface);
-	} else if (!strcmp(what, "memfd")) {            /* a file that is no buffer of the card's */
+	} else if (!strcmp(what, "other") || !strcmp(what, "memfd")) {  /* no buffer of the card's, as large as one or empty */
+		if (!strcmp(what, "other") && ftruncate(fd, 64 * 256))
+			fail("truncate");
 		params = zwp_linux_dmabuf_v1_create_params(dmabuf);
 		zwp_linux_buffer_params_v1_add(params, fd, 0, 0, 256, 0, 0);
 		zwp_linux_buffer_params_v1_create_immed(params, 64, 64, DRM_FORMAT_ARGB8888, 0);
