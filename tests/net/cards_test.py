@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""What the cards of Intel and VMware have beside the ladder: filters, another address, large frames, counts."""
+"""What each card has beside the ladder: filters, another address, large frames, counts, checksums."""
 import hashlib
 import socket
 import struct
 
-from frames import GUEST_MAC, ether
+from frames import GUEST_MAC, ether, udp
 from netns import Net, Vm, main, only_ours
 
-CARDS = ("e1000e", "e1000", "vmxnet3")
-FILTERING = CARDS + ("virtio-net-pci", "virtio-net-pci,disable-modern=on")
+VIRTIO = ("virtio-net-pci", "virtio-net-pci,disable-modern=on", "virtio-net-pci,disable-legacy=on,packed=on")
+CARDS = ("e1000e", "e1000", "vmxnet3") + VIRTIO
 STRANGER, OTHER_GROUP = bytes.fromhex("020000000099"), bytes.fromhex("01005e112233")
 GROUP, GROUP_MAC, PORT = "239.1.2.3", bytes.fromhex("01005e010203"), 9
 IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2
@@ -44,7 +44,7 @@ def quiet(net, vm):
 def test_filters():
     """Frames for others stay in the card, until somebody wants them."""
     strange, grouped, ours = (ether(bytes(50), 0x88b5, to=to) for to in (STRANGER, OTHER_GROUP, GUEST_MAC))
-    for nic in FILTERING:
+    for nic in CARDS:
         with Net() as net, Vm(ns=net, nic=nic) as vm:
             vm.boot()
             quiet(net, vm)
@@ -61,7 +61,7 @@ def test_filters():
 
 def test_groups():
     """A program that joins a group gets what is sent to it, from the first datagram on."""
-    for nic in FILTERING:
+    for nic in CARDS:
         with Net() as net, Vm(ns=net, nic=nic, guest=True) as vm:
             vm.boot()
             quiet(net, vm)
@@ -82,7 +82,7 @@ def test_groups():
 
 
 def test_another_address():
-    for nic in FILTERING[:-1]:
+    for nic in CARDS:
         with Net() as net, Vm(ns=net, nic=nic) as vm:
             vm.boot()
             net.echo()
@@ -98,7 +98,7 @@ def test_another_address():
 def test_large_frames():
     """In several pieces each way; and the ordinary size again afterwards."""
     for nic in CARDS:
-        with Net(mtu=9000) as net, Vm(ns=net, nic=nic) as vm:
+        with Net(mtu=9000) as net, Vm(ns=net, nic=nic + ",host_mtu=9000" * (nic in VIRTIO)) as vm:
             net.nginx()
             vm.boot()
             want = hashlib.sha256(open(f"{net.www}/10m", "rb").read()).hexdigest()
@@ -125,6 +125,25 @@ def test_statistics():
             # (A short frame is an error to some.) QEMU's vmxnet3 alone does not wait until there are buffers.
             frames, dropped = int(received[1]), int(received[3])
             assert frames + dropped == wire["received"] and (not dropped or nic == "vmxnet3"), (received, wire)
+
+
+def test_wrong_checksums():
+    """Whoever looks at them, card or kernel: what is spoilt on the way is never given to a program, what is not is."""
+    for nic in CARDS:
+        with Net() as net, Vm(ns=net, nic=nic, guest=True) as vm:
+            vm.boot()
+            quiet(net, vm)
+            vm.run(f"nettool udp-echo {PORT} >/dev/null & until grep -q ':{PORT:04X} ' /proc/net/udp; do :; done")
+            count = "set -- $(grep '^Udp: [0-9]' /proc/net/snmp); echo $2 $5 $8"
+            before = [int(n) for n in vm.run(count).split()]
+            spoilt, good = (udp(net.host_ip, net.guest_ip, 7, PORT, b"data", bad_sum=bad) for bad in (True, False))
+            with net.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                s.settimeout(60)
+                s.bind((net.host_ip, 7))
+                assert seen(net, vm, spoilt, good) == 20
+                assert [s.recv(100) for _ in range(10)] == [b"data"] * 10
+            moved = [int(n) - b for n, b in zip(vm.run(count).split(), before)]
+            assert moved == [10, 10, 10], (nic, moved)
 
 
 def _another_address(nic, words):

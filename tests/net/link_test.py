@@ -35,7 +35,16 @@ def down_and_up(vector, nic="virtio-net-pci", words=""):
 
 
 def test_link_down_and_up():
-    down_and_up("virtio0-config")
+    """By each transport, and with packed rings."""
+    for more in ("", ",disable-modern=on", ",disable-legacy=on,packed=on"):
+        down_and_up("virtio0-config", "virtio-net-pci" + more)
+
+
+def test_link_by_a_wire_and_a_timer():
+    only_ours()
+    for words in ("pci=nomsi", "pci=noirq"):
+        for nic in ("virtio-net-pci", "virtio-net-pci,disable-modern=on"):
+            down_and_up(None, nic, words)
 
 
 def test_link_of_other_cards():
