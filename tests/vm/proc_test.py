@@ -84,6 +84,25 @@ def test_interrupts():
         assert re.search(r"^\s*\d+:\s+\d+\s+\S+\s+\d+\s+Level\s+\S*pl011", text, re.M), text
 
 
+def test_interrupts_name_controller_and_line():
+    """Wires by their number at the GIC, as firmware gives it; messages by who takes them; of both what they are there."""
+    for gic, wires, messages in (("2", "GICv2|GIC-0", "GICv2m-MSIX|MSI"), ("3", "GICv3", "ITS-MSI")):
+        for word in ("", "pci=nomsi"):
+            with Vm(gic=gic, smp="2", append=word) as vm:
+                vm.boot()
+                text = vm.run("cat /proc/interrupts")
+                found = {name: (domain, int(hwirq), kind) for domain, hwirq, kind, name in
+                         re.findall(r"(?m)^ *\d+: {,10}\d+ {,10}\d+  {,8}([-\w]+) +(\d+) (Level|Edge ) {5}([-\w.]+)$", text)}
+                for name, hwirq in (("arch_timer", 27), ("uart-pl011", 33), ("rtc-pl031", 34)) + (("virtio0", 37),) * bool(word):
+                    domain, number, kind = found[name]
+                    assert re.fullmatch(wires, domain) and number == hwirq and kind == "Level", text
+                lines = [found[f"virtio0-{what}"] for what in ("config", "input.0", "output.0") if not word]
+                assert all(re.fullmatch(messages, domain) and kind == "Edge " for domain, _, kind in lines), text
+                assert [number - lines[0][1] for _, number, _ in lines] == [0, 1, 2][:len(lines)], text
+                numbers = sorted(re.findall(r"(?m)^ *(\d+):", text))
+                assert set(numbers) <= set(vm.run("ls /proc/irq").split()), text
+
+
 def test_interrupts_name_the_frame():
     only_ours()
     with Vm() as vm:
