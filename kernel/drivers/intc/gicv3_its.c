@@ -63,6 +63,7 @@
 #define COMMAND_MAPC		0x09
 #define COMMAND_MAPTI		0x0a
 #define COMMAND_INV		0x0c
+#define COMMAND_INVALL		0x0d
 #define COMMAND_DISCARD		0x0f
 #define COMMAND_VALID		(1ull << 63)
 #define COMMAND_SIZE		32
@@ -173,7 +174,7 @@ static int its_sync(struct its *its, u32 cpu)
 	return its_command(its, COMMAND_SYNC, 0, its_target(its, cpu));
 }
 
-/* A collection is a CPU, by our number of it. */
+/* A collection is a CPU, by our number of it; its redistributor forgets what it may have kept of LPIs' configuration. */
 static int its_map_collection(struct its *its, u32 cpu)
 {
 	int err;
@@ -183,6 +184,8 @@ static int its_map_collection(struct its *its, u32 cpu)
 		return -ENOSPC;
 	}
 	err = its_command(its, COMMAND_MAPC, 0, COMMAND_VALID | its_target(its, cpu) | cpu);
+	if (!err)
+		err = its_command(its, COMMAND_INVALL, 0, cpu);
 	return err ? err : its_sync(its, cpu);
 }
 

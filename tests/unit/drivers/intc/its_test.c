@@ -55,7 +55,7 @@ static struct model {
 	u32 ctlr;
 	u64 cbaser, cwriter, creadr;
 	u64 baser_now[8];
-	bool collection[256];
+	bool collection[256], fresh[256];	/* known; what its redistributor keeps has been read again since */
 	struct {
 		bool valid;
 		u32 id, bits;
@@ -133,8 +133,11 @@ static bool command(const u64 *c)
 			return false;
 		if (its.typer & TYPER_CIL && n >> TYPER_CID_BITS(its.typer))
 			return false;
+		its.fresh[n] = false;
 		return its.collection[n] = true;
 	}
+	if (op == COMMAND_INVALL)
+		return its.fresh[c[2] & 0xffff] = collection_known(c[2] & 0xffff);
 	while (d < DEVICES && !(its.device[d].valid && its.device[d].id == id))
 		d++;
 	if (op == COMMAND_MAPD) {
@@ -160,11 +163,11 @@ static bool command(const u64 *c)
 		its.device[d].event[event].lpi = c[1] >> 32;
 		its.device[d].event[event].cpu = c[2] & 0xffff;
 		its.device[d].event[event].mapped = true;
-		return c[1] >> 32 >= LPI_FIRST && collection_known(c[2] & 0xffff);
+		return c[1] >> 32 >= LPI_FIRST && collection_known(c[2] & 0xffff) && its.fresh[c[2] & 0xffff];
 	case COMMAND_MOVI:
 		its.moved++;
 		its.device[d].event[event].cpu = c[2] & 0xffff;
-		return its.device[d].event[event].mapped && collection_known(c[2] & 0xffff);
+		return its.device[d].event[event].mapped && collection_known(c[2] & 0xffff) && its.fresh[c[2] & 0xffff];
 	case COMMAND_INV:
 		if (!its.device[d].event[event].mapped)
 			return false;
