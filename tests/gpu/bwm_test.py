@@ -342,24 +342,35 @@ def test_hidden_windows():
 
 
 def test_the_cpu_copies_nothing():
-    """Frames of GPU clients: a stream and a flush each; of shared memory, only what was damaged is uploaded."""
+    """Frames of GPU clients: streams and a flush each; of shared memory, only what was damaged is uploaded. QEMU says so, too."""
     only_ours()     # /proc/gpu
-    with Desktop() as d:
+    with Desktop(args=["-trace", "virtio_gpu_cmd_*"]) as d:
         panes = Panes(d)
         panes.do("open 0 gpu 300 200 ffff0000", "open 1 gpu 300 200 ff00ff00", "open 2 shm 300 200 ff0000ff")
 
+        def traced():
+            """What QEMU has been told, and has done: to read a picture back is the last of it."""
+            d.picture()
+            said = d.vm.qemu_said()
+            return [said.count(f"cmd_{name}") for name in ("res_xfer_toh", "ctx_submit", "res_flush")]
+
         def measure():
-            before = d.counters()
+            told, before = [traced()], d.counters()
             for i in range(10):
                 panes.do(f"redraw {i % 2} ff{i:02x}4080")
             after = d.counters()
+            told.append(traced())
+            middle = d.counters()
             panes.do("part 2 10 10 20 5 ffffffff")
-            return before, after, d.counters()
+            last = d.counters()
+            return before, after, middle, last, [*told, traced()]
 
-        before, after, last = d.of_one_minute(measure)
+        before, after, middle, last, told = d.of_one_minute(measure)
+        assert told[0][0] == told[1][0] == told[2][0] - 1, told
+        assert told[1][1] >= told[0][1] + 20 and told[1][2] >= told[0][2] + 10, told
         assert (after["transfers"], after["bytes"]) == (before["transfers"], before["bytes"]), (before, after)
         assert after["flushes"] - before["flushes"] >= 10, (before, after)
-        assert last["transfers"] - after["transfers"] == 1, (after, last)
+        assert last["transfers"] - middle["transfers"] == 1, (middle, last)
 
 
 def test_bad_clients():

@@ -70,6 +70,28 @@ def test_a_window_on_linux():
     window("gpu", kernel=linux_kernel())
 
 
+def test_pictures_come_before_streams():
+    """A window's pictures are made, backed, attached and written to before the first stream of its program."""
+    with desktop(args=["-trace", "virtio_gpu_cmd_*"]) as d:
+        d.vm.run("windows show >/tmp/out 2>&1 & program=$!")
+        until(d.vm, "^drawn by gpu")
+        d.when(lambda screen: colours(screen).get(GREEN) == 5000, "no window is shown")
+        said = d.vm.qemu_said()
+        context, before = re.search(r"(?s)cmd_ctx_create ctx (\w+), name windows\n(.*)", said).groups()
+        at = said.index(before)
+        before, submit, _ = before.partition(f"cmd_ctx_submit ctx {context},")
+        assert submit, said
+        pool = set(re.findall(r"cmd_res_create_3d res (\w+), fmt 0x1, w 256, h 256,", before))
+        for number in pool:
+            for done in f"res_back_attach res {number}", f"ctx_res_attach ctx {context}, res {number}", \
+                    f"res_xfer_toh_3d res {number}":
+                assert f"cmd_{done}\n" in before, (done, before)
+        assert len(pool) == 2, (pool, before)
+        # It goes on with those.
+        d.vm.run("kill $program; wait $program || true")
+        assert not re.search(rf"cmd_ctx_res_attach ctx {context},", said[at + len(before):]), said[at:]
+
+
 def resized(**options):
     """A window of another size goes on in the pictures that it has, until it has outgrown them."""
     with desktop(**options) as d:
@@ -173,6 +195,7 @@ def test_the_pointer_by_the_cpu():
 
 def test_a_thousand_windows():
     """Nothing of a window is left when it is closed."""
+    only_ours()     # /proc/gpu
     with desktop() as d:
         d.vm.run("windows cycle 3 >/tmp/out 2>&1; grep done /tmp/out")
         before = d.held()

@@ -26,7 +26,7 @@
 
 enum {
 	RENDER_FIRST = 128, RENDER_NODES = 64,  /* minors that DRM gives to cards that only draw */
-	PROBE_SIDE = 64,                        /* pixels of the picture that a compositor is tried with */
+	PROBE_SIDE = 32,                        /* pixels of the picture that a compositor is tried with: a page, which stays */
 };
 
 /* ---- the compositor's name of a picture ------------------------------------------------ */
@@ -288,7 +288,10 @@ static const struct zwp_linux_buffer_params_v1_listener probe_listener = {
 	.created = probe_taken, .failed = probe_refused,
 };
 
-/* Does the compositor take what this card draws? It may be another card's. Sleeps for the answer. */
+/*
+ * Does the compositor take what this card draws? It may be another card's. Sleeps for the answer. The picture that it was
+ * asked about stays: letting go of it would be a stream, and there shall be none before the windows' pictures are made.
+ */
 static bool takes_from(struct desktop *d, struct win_device *device)
 {
 	struct zwp_linux_buffer_params_v1 *params;
@@ -309,7 +312,10 @@ static bool takes_from(struct desktop *d, struct win_device *device)
 			wl_buffer_destroy(probe.proxy);
 	}
 	close(fd);
-	win_destroy(picture);
+	if (probe.proxy)
+		d->tried = picture;
+	else
+		win_destroy(picture);
 	return probe.proxy != NULL;
 }
 
@@ -342,6 +348,8 @@ int buffers_open(struct desktop *d, enum win_drawing how)
 
 void buffers_close(struct desktop *d)
 {
+	if (d->tried)
+		win_destroy(d->tried);
 	while (d->idle) {
 		struct buffer *b = d->idle;
 		d->idle = b->next;

@@ -96,6 +96,7 @@ struct desktop {
 	bool                        takes_pictures;     /* dma-bufs of libwin's format */
 	uint64_t                    modifier;           /* that it takes them with */
 	struct buffer              *idle;
+	struct win                 *tried;              /* that it was asked about by */
 
 	int                         fd;                 /* epoll's */
 	struct watch                wire;
