@@ -28,11 +28,11 @@ def test_four():
 
 
 def test_eight():
-    checks("affinity", "balance", smp="8", mem="256M")
+    checks("affinity", "balance", "placement", "timers_of_each", smp="8", mem="256M")
 
 
 def test_sixteen():
-    checks("affinity", "registers", "balance", smp="16", gic="3", mem="512M")
+    checks("affinity", "registers", "balance", "placement", "timers_of_each", smp="16", gic="3", mem="512M")
 
 
 def test_eight_on_gicv3():

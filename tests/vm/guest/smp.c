@@ -415,3 +415,98 @@ CHECK(balance)
 {
 	all_threads(until_all_are_used, 2 * cpus());
 }
+
+/* ---- who is woken goes where there is room ---------------------------------------------------- */
+
+static int wake_pipe[2];
+static atomic_int sleeper, sleeps_on, woken;
+
+static void *sleep_and_tell(void *arg)
+{
+	char c;
+
+	(void)arg;
+	atomic_store(&sleeper, (int)syscall(SYS_gettid));
+	for (;;) {
+		atomic_store(&sleeps_on, (int)getcpu_now() + 1);
+		if (read(wake_pipe[0], &c, 1) != 1)
+			return NULL;
+		atomic_fetch_add(&woken, 1);
+	}
+}
+
+static char state_of(int tid)
+{
+	char path[64], text[64] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	fd = open(path, O_RDONLY);
+	EXPECT(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	return strchr(text, ')')[2];
+}
+
+/* The CPU that a thread slept on is taken by one of higher rank, which never leaves it: the others are idle. */
+CHECK(placement)
+{
+	struct sched_param first = { .sched_priority = 1 };
+	cpu_set_t all;
+	pthread_t t;
+
+	SAME(sched_getaffinity(0, sizeof(all), &all), 0);
+	SAME(pipe(wake_pipe), 0);
+	SAME(pthread_create(&t, NULL, sleep_and_tell, NULL), 0);
+	for (int i = 0; i < 50; i++) {
+		while (!atomic_load(&sleeps_on) || state_of(atomic_load(&sleeper)) != 'S')
+			usleep(1000);
+		go_to(atomic_exchange(&sleeps_on, 0) - 1);
+		SAME(syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &first), 0);
+		SAME(write(wake_pipe[1], "x", 1), 1);
+		while (atomic_load(&woken) <= i)
+			;
+		first.sched_priority = 0;
+		SAME(syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &first), 0);
+		first.sched_priority = 1;
+		SAME(sched_setaffinity(0, sizeof(all), &all), 0);
+	}
+	close(wake_pipe[1]);
+	SAME(pthread_join(t, NULL), 0);
+}
+
+/* ---- each has a timer of its own -------------------------------------------------------------- */
+
+/* The interrupts of the timer that a CPU has taken. */
+static long timer_interrupts(int cpu)
+{
+	static char text[65536];
+	FILE *f = fopen("/proc/interrupts", "r");
+	long n = -1;
+
+	EXPECT(f);
+	while (fgets(text, sizeof(text), f)) {
+		char *at = strchr(text, ':');
+
+		if (!at || !strstr(text, "arch_timer"))
+			continue;
+		for (int i = 0; i <= cpu; i++)
+			n = strtol(at + 1, &at, 10), at--;
+		break;
+	}
+	fclose(f);
+	EXPECT(n >= 0);
+	return n;
+}
+
+CHECK(timers_of_each)
+{
+	for (int cpu = 0; cpu < cpus(); cpu++) {
+		long before;
+
+		go_to(cpu);
+		before = timer_interrupts(cpu);
+		/* A sleep that is over when it begins needs none. */
+		for (int n = 0; n < 10 || timer_interrupts(cpu) < before + 10; n++)
+			usleep(5000);
+	}
+}
