@@ -60,8 +60,11 @@ void inet_socket_init(struct inet_socket *i, u16 type, u16 protocol, const struc
  * when the last packet has left. The socket is in no table any more. Process context. */
 void inet_socket_release(struct inet_socket *i);
 
-/* A route for destination into i->route (or find it there still good). [L] held. */
-int inet_route(struct inet_socket *i, be32 destination, be32 source, struct netif *bound);
+/*
+ * A route for destination into i->route (or find it there still good); ifindex: by that interface, 0: any. 0; -ENODEV:
+ * there is no such interface any more; -ENETUNREACH: nor such a source (as on Linux), or no route. [L] held.
+ */
+int inet_route(struct inet_socket *i, be32 destination, be32 source, u32 ifindex);
 /* The one hot case: the route in the socket serves that destination. [L] held. */
 static inline bool inet_route_cached(const struct inet_socket *i, be32 destination, be32 source)
 {

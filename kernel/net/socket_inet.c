@@ -111,22 +111,29 @@ void inet_socket_release(struct inet_socket *i)
 
 /* ---- sending -------------------------------------------------------------- */
 
-int inet_route(struct inet_socket *i, be32 destination, be32 source, struct netif *bound)
+int inet_route(struct inet_socket *i, be32 destination, be32 source, u32 ifindex)
 {
-	u32 ifindex = bound ? bound->index : 0;
+	struct netif *bound = NULL;
 	int err;
 
+	if (ifindex && !(bound = netif_find_index(ifindex)))
+		return source && !ip_is_local(source) ? -ENETUNREACH : -ENODEV;
 	if (i->route.netif && i->route_destination == destination && i->route_source == source &&
-	    i->route_bound == ifindex && route_valid(&i->route))
-		return 0;
+	    i->route_bound == ifindex && route_valid(&i->route)) {
+		err = 0;
+		goto out;
+	}
 	route_release(&i->route);
 	err = route_lookup(destination, source, bound, &i->route);
 	if (err)
-		return err;
+		goto out;
 	i->route_destination = destination;
 	i->route_source = source;
 	i->route_bound = ifindex;
-	return 0;
+out:
+	if (bound)
+		netif_put(bound);
+	return err;
 }
 
 /* The charge travels in the field for the time of arrival, which an outgoing packet has not. */

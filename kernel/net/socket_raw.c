@@ -199,7 +199,7 @@ static int raw_connect(struct socket *s, const u8 *addr, u32 len, bool nonblock)
 	if (err)
 		return err;
 	spin_lock_bh(&s->lock);
-	err = inet_route(&r->i, remote, r->i.local, NULL);
+	err = inet_route(&r->i, remote, r->i.local, r->i.s.bound_ifindex);
 	if (!err && r->i.route.type == ROUTE_BROADCAST && !s->broadcast)
 		err = -EACCES;
 	if (!err) {
@@ -260,17 +260,9 @@ static int ping_prepare(struct raw_socket *r, struct pkt *p)
 static int raw_output(struct raw_socket *r, struct pkt *p, be32 destination, const struct inet_send_args *a)
 {
 	struct inet_socket *i = &r->i;
-	struct netif *bound = NULL;
 	struct ip_output_args args;
-	int err;
+	int err = inet_route(i, destination, a->source, a->ifindex);
 
-	if (a->ifindex && !(bound = netif_find_index(a->ifindex))) {
-		err = -ENODEV;
-		goto free;
-	}
-	err = inet_route(i, destination, a->source, bound);
-	if (bound)
-		netif_put(bound);
 	if (!err && i->route.type == ROUTE_BROADCAST && !i->s.broadcast)
 		err = -EACCES;
 	if (err)

@@ -118,7 +118,7 @@ static int disconnect(struct tcp_conn *c)
 }
 
 /* [L] */
-static int connect_begin(struct tcp_conn *c, be32 remote, be16 port, struct netif *bound)
+static int connect_begin(struct tcp_conn *c, be32 remote, be16 port)
 {
 	struct inet_socket *i = &c->inet;
 	be32 source = i->local;
@@ -126,7 +126,7 @@ static int connect_begin(struct tcp_conn *c, be32 remote, be16 port, struct neti
 
 	if (!c->port)			/* after one that failed */
 		tcp_conn_renew(c);
-	err = inet_route(i, remote, i->local, bound);
+	err = inet_route(i, remote, i->local, i->s.bound_ifindex);
 	if (err)
 		return err;
 	if (i->route.type == ROUTE_BROADCAST || i->route.type == ROUTE_MULTICAST)
@@ -177,7 +177,6 @@ static int connect_wait(struct tcp_conn *c)
 static int tcp_sock_connect(struct socket *s, const u8 *addr, u32 len, bool nonblock)
 {
 	struct tcp_conn *c = tcp_of(s);
-	struct netif *bound = NULL;
 	bool begun = false;
 	be32 remote;
 	be16 port;
@@ -190,9 +189,6 @@ static int tcp_sock_connect(struct socket *s, const u8 *addr, u32 len, bool nonb
 		return err;
 	if (!remote)
 		remote = htonl(0x7f000001);
-	if (s->bound_ifindex && !(bound = netif_find_index(s->bound_ifindex)))
-		return -ENODEV;
-
 	spin_lock_bh(&s->lock);
 	if (c->connecting && !tcp_state_in(c, STATES_OPENING)) {
 		err = connect_result(c);
@@ -201,14 +197,12 @@ static int tcp_sock_connect(struct socket *s, const u8 *addr, u32 len, bool nonb
 	} else if (c->state != TCPS_CLOSED || (c->was_connected && c->inet.remote_port)) {
 		err = -EISCONN;
 	} else {
-		err = connect_begin(c, remote, port, bound);
+		err = connect_begin(c, remote, port);
 		begun = !err;
 		if (!err)
 			err = -EINPROGRESS;
 	}
 	spin_unlock_bh(&s->lock);
-	if (bound)
-		netif_put(bound);
 	if (err != -EINPROGRESS || (nonblock && begun))
 		return err;
 	return connect_wait(c);

@@ -51,7 +51,6 @@ static int udp_sock_bind(struct socket *s, const u8 *addr, u32 len)
 static int udp_sock_connect(struct socket *s, const u8 *addr, u32 len, bool nonblock)
 {
 	struct udp_socket *u = udp_of(s);
-	struct netif *bound = NULL;
 	be32 remote, local;
 	be16 port;
 	int err;
@@ -64,12 +63,10 @@ static int udp_sock_connect(struct socket *s, const u8 *addr, u32 len, bool nonb
 	err = inet_addr_parse(addr, len, &remote, &port);
 	if (err)
 		return err;
-	if (s->bound_ifindex && !(bound = netif_find_index(s->bound_ifindex)))
-		return -ENODEV;
 	if (!remote)
 		remote = htonl(0x7f000001);
 	spin_lock_bh(&s->lock);
-	err = inet_route(&u->i, remote, u->i.local, bound);
+	err = inet_route(&u->i, remote, u->i.local, s->bound_ifindex);
 	if (!err && u->i.route.type == ROUTE_BROADCAST && !s->broadcast)
 		err = -EACCES;
 	local = u->i.local ? u->i.local : u->i.route.source;
@@ -78,8 +75,6 @@ static int udp_sock_connect(struct socket *s, const u8 *addr, u32 len, bool nonb
 		u->i.route_source = local;
 	}
 	spin_unlock_bh(&s->lock);
-	if (bound)
-		netif_put(bound);
 	if (!err)
 		err = autobind(u);
 	if (!err)
@@ -126,14 +121,8 @@ static int destination_get(struct udp_socket *u, const struct socket_msg *m, str
 /* The slow half of finding the route: [L] held. */
 static noinline int route_find(struct udp_socket *u, const struct destination *d)
 {
-	struct netif *bound = NULL;
-	int err;
+	int err = inet_route(&u->i, d->address, d->args.source, d->args.ifindex);
 
-	if (d->args.ifindex && !(bound = netif_find_index(d->args.ifindex)))
-		return -ENODEV;
-	err = inet_route(&u->i, d->address, d->args.source, bound);
-	if (bound)
-		netif_put(bound);
 	if (err == -ENETUNREACH)
 		net_count(IP_OUT_NO_ROUTES);
 	return err;

@@ -275,14 +275,8 @@ void tcp_mss_update(struct tcp_conn *c)
 
 int tcp_route_slow(struct tcp_conn *c)
 {
-	struct netif *bound = NULL;
-	int err;
+	int err = inet_route(&c->inet, c->inet.remote, c->inet.local, c->inet.s.bound_ifindex);
 
-	if (c->inet.s.bound_ifindex && !(bound = netif_find_index(c->inet.s.bound_ifindex)))
-		return -ENODEV;
-	err = inet_route(&c->inet, c->inet.remote, c->inet.local, bound);
-	if (bound)
-		netif_put(bound);
 	if (!err)
 		tcp_mss_update(c);
 	return err;

@@ -130,15 +130,8 @@ static void synack_send(struct tcp_conn *l, struct tcp_request *r, u64 now)
 	struct tcp_reply reply = { .source = r->e.local, .destination = r->e.remote, .source_port = r->e.local_port,
 		.destination_port = r->e.remote_port, .seq = r->iss, .ack = r->irs + 1, .flags = TCP_SYN | TCP_ACK,
 		.tos = l->inet.tos, .window = MIN(l->inet.s.rcvbuf, 65535u), .syn = &o };
-	struct netif *bound = NULL;
-	int err;
 
-	if (l->inet.s.bound_ifindex && !(bound = netif_find_index(l->inet.s.bound_ifindex)))
-		return;
-	err = inet_route(&l->inet, r->e.remote, r->e.local, bound);
-	if (bound)
-		netif_put(bound);
-	if (err)
+	if (inet_route(&l->inet, r->e.remote, r->e.local, l->inet.s.bound_ifindex))
 		return;
 	o.mss = tcp_mss_advertised(l);
 	r->sent = now;
@@ -476,7 +469,7 @@ static bool cookie_arrives(struct tcp_conn *l, const struct pkt *p, const struct
 		return true;
 	}
 	tcp_count(TCPC_COOKIES_RECEIVED);
-	if (inet_route(&l->inet, r.e.remote, r.e.local, NULL))
+	if (inet_route(&l->inet, r.e.remote, r.e.local, l->inet.s.bound_ifindex))
 		return true;
 	c = conn_from_request(l, &r, now);
 	if (!c)
