@@ -98,7 +98,7 @@ def test_an_its_that_stops_answering():
             vm.boot()
             assert vm.run("ping -c 2 -q 10.0.2.2 | grep -c ' 0% packet loss'") == "1\n"
             number = vm.run("sed -n 's/^ *\\([0-9]*\\):.*virtio0-input.0$/\\1/p' /proc/interrupts").strip()
-            bench.open()
+            bench.reach(vm)
             bench.write(GITS_CTLR, bench.read(GITS_CTLR) & ~1)
             assert vm.run(f"echo 2 >/proc/irq/{number}/smp_affinity; echo $?").endswith("1\n")
             vm.run("until dmesg | grep 'ITS-MSI: its [0-9]* lines are polled at 100 Hz from now on'; do sleep 0.1; done")
