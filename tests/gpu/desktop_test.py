@@ -7,7 +7,7 @@ import socket
 import tempfile
 import time
 
-from gputest import LIMIT, MODULES, Vm, VmError, _read, host_errors, main, qemu
+from gputest import LIMIT, MODULES, USB_MODULES, Vm, VmError, _read, host_errors, main, qemu
 
 import vmtest
 
@@ -15,7 +15,6 @@ FILES = {"bin/wlclient": qemu.built("gpu", "wlclient"), "bin/scanout": qemu.buil
          "bin/keydown": qemu.built("guest", "keydown"),
          "etc/inittab": b"::respawn:-/bin/sh\n"}
 SCREEN = 640, 480
-INPUT = ("virtio_input", "evdev", "virtio_console")
 TERMINAL = 0x14181c     # bterm's background
 RED, GREEN, BLUE = 0xff0000, 0x00ff00, 0x0000ff
 # What user/bwm/shell_parts.h says.
@@ -126,7 +125,8 @@ def desktop(test, gpu, **options):
         port = os.path.join(at, "scanout")
         args += ["-device", "virtio-serial-pci", "-chardev", f"socket,id=scanout,path={port},server=on,wait=off",
                  "-device", "virtserialport,chardev=scanout,name=test.scanout"]
-        with Vm(net="none", gpu=gpu, files=files, modules=MODULES + INPUT, args=args, mem="512M",
+        modules = *MODULES, "virtio_console", *options.pop("modules", ())
+        with Vm(net="none", gpu=gpu, files=files, modules=modules, args=args, mem="512M",
                 archives=[qemu.built("desktop.cpio")], **options) as vm:
             run(test, vm, port)
 
@@ -285,7 +285,7 @@ def plugged(d):
 
 
 def test_plugged():
-    desktop(plugged, "2d", args=("-device", "qemu-xhci"))
+    desktop(plugged, "2d", args=("-device", "qemu-xhci"), modules=USB_MODULES)
 
 
 # ---- the launcher ------------------------------------------------------------------------------

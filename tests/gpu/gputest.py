@@ -14,7 +14,8 @@ from vmtest import LIMIT, TOP, Skip, Vm, VmError, _read, main, only_ours, qemu  
 
 LINUX = os.path.join(TOP, "build", "linux", "Image")
 # Debian's, in the order in which they need one another.
-MODULES = ("drm", "drm_kms_helper", "drm_shmem_helper", "virtio_dma_buf", "virtio-gpu")
+MODULES = ("drm", "drm_kms_helper", "drm_shmem_helper", "virtio_dma_buf", "virtio-gpu", "virtio_input", "evdev")
+USB_MODULES = ("usb-common", "usbcore", "xhci-hcd", "xhci-pci", "hid", "usbhid", "hid-generic")
 
 
 def linux_kernel():

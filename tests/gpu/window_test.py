@@ -333,7 +333,8 @@ def programs(**options):
         for name, (background, size) in PROGRAMS.items():
             d.vm.run(f"{name} >/tmp/out 2>&1 & program=$!")
             d.when(lambda screen: colours(screen).get(background, 0) > size // 3, name)
-            d.vm.run("kill -0 $program && kill $program; wait $program || true")
+            # While its checks run, wincheck ends those at the first signal and shows what there was; the next one ends it.
+            d.vm.run("kill $program && while kill $program 2>/dev/null; do usleep 50000; done; wait $program || true")
             d.when(lambda screen: colours(screen).get(background, 0) < size // 3, f"{name} stays")
 
 
