@@ -10,7 +10,7 @@
 #   make matrix   every machine with every card, and README's table of them
 #   make test-linux   the tests on Debian's kernel, which prove themselves there
 #   make bench    the figures beside Linux's
-#   make shot     docs/desktop.png: a picture of the desktop
+#   make shot     docs/desktop.png, or SHOT=FILE: a picture of the desktop
 #   make kcc FILES="a.c b.c"   compile these alone, for their warnings
 #
 # One makefile, no recursion. Kernel sources are found, not listed: a file under
@@ -323,9 +323,11 @@ matrix: tests-ready
 	$(Q)tests/vm/matrix.py --write
 stress: tests-ready
 	$(Q)DUNLIN_STRESS_SECONDS=300 tests/net/stress_test.py
+SHOT = docs/desktop.png
 shot: $(IMAGES) $B/desktop.cpio
-	$(Q)tools/shot --exec 'bterm --title Terminal sh -c "bcheck; exec sh" & sleep 11; btop & sleep 6' \
-		docs/desktop.png
+	$(Q)tools/shot --exec 'bterm --title Terminal sh -c "bcheck; >/tmp/checked; exec sh" & \
+		until [ -e /tmp/checked ]; do sleep 1; done; WAYLAND_DEBUG=1 btop 2>/tmp/said & \
+		until [ $$(grep -c attach /tmp/said) -ge 3 ]; do sleep 1; done' $(SHOT)
 bench: all $B/guest.cpio $B/gpu/panes $B/desktop.cpio
 	$(Q)tools/setup test
 	$(Q)bench/run

@@ -75,5 +75,20 @@ def test_a_picture():
             assert not os.path.exists(qemu.built("run", f"guest-{guest.pid}"))
 
 
+def test_the_readme_has_one():
+    """That which is made here is the README's, but for what the programs in it tell."""
+    if os.environ.get("DUNLIN_TEST_KERNEL"):
+        raise Skip("tools/run loads no modules for a GPU")
+    with tempfile.TemporaryDirectory() as at:
+        env = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+        r = subprocess.run(["make", "-s", "-C", TOP, "shot", f"SHOT={at}/desktop.png"], env=env, capture_output=True,
+                           text=True, timeout=4 * LIMIT)
+        assert r.returncode == 0, r.stdout + r.stderr
+        (*size, made), (*shown_size, shown) = pixels(f"{at}/desktop.png"), pixels(os.path.join(TOP, "docs", "desktop.png"))
+    assert size == shown_size == [1280, 800], (size, shown_size)
+    same = sum(made[i:i + 3] == shown[i:i + 3] for i in range(0, len(made), 3))
+    assert same > 0.9 * len(made) / 3, f"{same} of {len(made) // 3} pixels"
+
+
 if __name__ == "__main__":
     main()
