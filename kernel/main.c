@@ -112,7 +112,7 @@ static void memory_start(const void *boot, u64 boot_phys)
 		dtb = NULL;
 	}
 	early_console_start(dtb, rsdp);
-	pvpanic_early_start(dtb);
+	pvpanic_early_start(dtb, rsdp);
 	power_start(dtb, rsdp);
 	if (dtb ? fdt_early(dtb, efi ? memory_elsewhere : page_init_region, page_init_reserve, command_line,
 			    sizeof(command_line)) : !rsdp)

@@ -42,6 +42,8 @@ bool acpi_table_next(const struct acpi_tables *t, const char *signature, u32 *at
 bool acpi_table_at(const struct acpi_tables *t, u64 phys, const char *signature, u32 size, struct acpi_table *out);
 
 #define ACPI_FADT_SIZE		148u	/* through X_DSDT; the Arm flags came with 5.1, after it */
+#define ACPI_MCFG_HEADER	44u
+#define ACPI_MCFG_ENTRY		16u	/* base 0, segment 8, first bus 10, last bus 11 */
 #define ACPI_SPCR_SIZE		60u	/* through the baud rate */
 /* Is there PSCI, and is it called by HVC? fadt has ACPI_FADT_SIZE bytes. */
 bool acpi_fadt_psci(const u8 *fadt, bool *hvc);

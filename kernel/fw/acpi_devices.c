@@ -16,8 +16,6 @@
 #include "mm/kmap.h"
 #include "mm/slab.h"
 
-#define MCFG_HEADER	44u
-#define MCFG_ENTRY	16u	/* base 0, segment 8, first bus 10, last bus 11 */
 #define BUS_SHIFT	20	/* a megabyte of configuration space each */
 #define CODE_MAX	32u	/* tables of code: the DSDT, and as many SSDTs as large servers have */
 /* 5.6.6: what a button notifies of when it is pressed */
@@ -62,7 +60,7 @@ static const struct aml_ops hardware = { .read = hardware_read, .write = hardwar
 /* The configuration space of a segment's bus. False: the MCFG has none. */
 static bool ecam_of(const struct devices *d, u32 segment, u32 bus, u64 *base, u8 *last)
 {
-	for (u32 at = MCFG_HEADER; d->mcfg.data && at + MCFG_ENTRY <= d->mcfg.size; at += MCFG_ENTRY) {
+	for (u32 at = ACPI_MCFG_HEADER; d->mcfg.data && at + ACPI_MCFG_ENTRY <= d->mcfg.size; at += ACPI_MCFG_ENTRY) {
 		const u8 *p = d->mcfg.data + at;
 
 		if (get_unaligned_le16(p + 8) != segment || bus < p[10] || bus > p[11])
@@ -344,7 +342,7 @@ static int hosts_without_device(struct devices *d)
 {
 	int err = 0;
 
-	for (u32 at = MCFG_HEADER; !err && d->mcfg.data && at + MCFG_ENTRY <= d->mcfg.size; at += MCFG_ENTRY) {
+	for (u32 at = ACPI_MCFG_HEADER; !err && d->mcfg.data && at + ACPI_MCFG_ENTRY <= d->mcfg.size; at += ACPI_MCFG_ENTRY) {
 		struct platform_pci p = {
 			.segment = get_unaligned_le16(d->mcfg.data + at + 8), .bus_first = d->mcfg.data[at + 10],
 		};
@@ -509,7 +507,7 @@ int acpi_devices(const struct acpi_tables *t, const struct acpi_table *fadt, con
 	if (!d.aml)
 		return err;
 	aml_set_ops(d.aml, &hardware);
-	acpi_table_get(t, "MCFG", MCFG_HEADER, &d.mcfg);
+	acpi_table_get(t, "MCFG", ACPI_MCFG_HEADER, &d.mcfg);
 	acpi_table_get(t, "IORT", IORT_HEADER, &d.iort);
 	if (fadt->data && !dsdt)
 		dsdt = get_unaligned_le32(fadt->data + 40);

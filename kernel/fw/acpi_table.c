@@ -1,5 +1,5 @@
 /*
- * ACPI's tables: the way from the RSDP to a checked copy of each, and the two answers that a panic needs before
+ * ACPI's tables: the way from the RSDP to a checked copy of each, and the three answers that a panic needs before
  * anything else works. Memory is looked at through the caller's map, a piece at a time: acpi.c maps it anywhere,
  * an early caller has one window.
  *
@@ -192,4 +192,14 @@ bool acpi_psci(u64 rsdp, acpi_map map, bool *hvc)
 	u8 fadt[ACPI_FADT_SIZE];
 
 	return early(rsdp, map, "FACP", fadt, sizeof(fadt)) && acpi_fadt_psci(fadt, hvc);
+}
+
+bool acpi_ecam(u64 rsdp, acpi_map map, u64 *ecam)
+{
+	u8 mcfg[ACPI_MCFG_HEADER + ACPI_MCFG_ENTRY];
+
+	if (!early(rsdp, map, "MCFG", mcfg, sizeof(mcfg)) || mcfg[ACPI_MCFG_HEADER + 10])
+		return false;			/* its first bus is another */
+	*ecam = get_unaligned_le64(mcfg + ACPI_MCFG_HEADER);
+	return *ecam;
 }

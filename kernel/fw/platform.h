@@ -102,6 +102,8 @@ const void *firmware_show(u64 phys, size_t size);
 /* As fdt_console and fdt_psci, from SPCR and FADT. Any context in which map may be called; nothing is allocated. */
 bool acpi_console(u64 rsdp, acpi_map map, u64 *base);
 bool acpi_psci(u64 rsdp, acpi_map map, bool *hvc);
+/* From MCFG, where the configuration space of the first host begins, whose first bus is 0. */
+bool acpi_ecam(u64 rsdp, acpi_map map, u64 *ecam);
 /* The first PCI host bridge: its ECAM, and where its 32-bit memory window begins on either side. For the same. */
 bool fdt_pci(const void *dtb, u64 *ecam, u64 *mem_pci, u64 *mem_cpu);
 

@@ -414,24 +414,6 @@ TEST(wires_behind_bridges)
 
 /* ---- what a panic asks ---- */
 
-TEST(console_and_psci_before_there_is_memory)
-{
-	u64 base = 0, live = host_alloc_live();
-	bool hvc = false;
-
-	virt(2, 1, true, false);
-	root_add(false, true);
-	EXPECT(acpi_console(rsdp_at, rom_map, &base));
-	EXPECT_EQ(base, 0x9000000ull);
-	EXPECT(acpi_psci(rsdp_at, rom_map, &hvc) && hvc);
-	EXPECT_EQ(host_alloc_live(), live);
-	rom_at(rsdp_at)[17]++;
-	EXPECT(!acpi_console(rsdp_at, rom_map, &base));
-	EXPECT(!acpi_psci(0, rom_map, &hvc));
-}
-
-/* ---- broken tables ---- */
-
 static u64 table_of(const char *signature)
 {
 	for (u32 i = 0; i < rom_table_count; i++)
@@ -439,6 +421,28 @@ static u64 table_of(const char *signature)
 			return rom_tables[i].at;
 	abort();
 }
+
+TEST(what_is_asked_before_there_is_memory)
+{
+	u64 base = 0, ecam = 0, live = host_alloc_live();
+	bool hvc = false;
+
+	virt(2, 1, true, false);
+	root_add(false, true);
+	EXPECT(acpi_console(rsdp_at, rom_map, &base));
+	EXPECT_EQ(base, 0x9000000ull);
+	EXPECT(acpi_psci(rsdp_at, rom_map, &hvc) && hvc);
+	EXPECT(acpi_ecam(rsdp_at, rom_map, &ecam));
+	EXPECT_EQ(ecam, 0x4010000000ull);
+	EXPECT_EQ(host_alloc_live(), live);
+	rom_at(table_of("MCFG"))[9]++;
+	EXPECT(!acpi_ecam(rsdp_at, rom_map, &ecam));
+	rom_at(rsdp_at)[17]++;
+	EXPECT(!acpi_console(rsdp_at, rom_map, &base));
+	EXPECT(!acpi_psci(0, rom_map, &hvc));
+}
+
+/* ---- broken tables ---- */
 
 TEST(the_old_root_table_serves_where_the_new_one_is_broken)
 {
