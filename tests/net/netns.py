@@ -24,7 +24,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vm"))
-from vmtest import ECAM, LIMIT, Bench, Skip, Vm, VmError, main, only_ours, qemu  # noqa: E402,F401
+from vmtest import LIMIT, Hand, Skip, Vm, VmError, main, only_ours, qemu  # noqa: E402,F401
 
 PREFIX = "dunlin-test-"
 _libc = ctypes.CDLL(None, use_errno=True)

@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 
-from netns import ECAM, Bench, Net, Vm, main, only_ours
+from netns import Hand, Net, Vm, main, only_ours
 
 ROUNDS = 10
 LEGACY = {"disable-modern": True, "disable-legacy": "off"}
@@ -109,27 +109,6 @@ def test_plugged_in_and_out():
         assert sums and set(sums) == {want}, sums[:4]
 
 
-class Hand(Bench):
-    """A hand at the slot: it takes the card out, and nobody in the guest has been asked.
-
-    QEMU has no command for that. But a slot whose power and indicator are off gives its card up at once, and they can be
-    switched off behind the guest's back.
-    """
-    EXPRESS, SLOT_CONTROL, POWER_OFF = 0x10, 0x18, 0x0700
-
-    def __init__(self, net, name, place):
-        super().__init__(net.dir)
-        self.port = ECAM + (place << 15)
-        self.args += ["-device", f"pcie-root-port,id={name},chassis={place},slot={place},addr={place}"]
-
-    def pull(self):
-        at = self.read(self.port + 0x34, 1)
-        while self.read(self.port + at, 1) != self.EXPRESS:
-            at = self.read(self.port + at + 1, 1)
-        control = self.port + at + self.SLOT_CONTROL
-        self.write(control, self.read(control, 2) | self.POWER_OFF, 2)
-
-
 def test_pulled_out():
     """Nobody presses a button: registers read all ones in the middle of a poll. Nothing waits for what is gone."""
     only_ours()     # Linux 6.1 spins for ever in a command that a virtio card took along
@@ -138,7 +117,7 @@ def test_pulled_out():
         net.spawn("python3", "-c", SINK)
         net.spawn("python3", "-m", "http.server", "8099", "--directory", net.www)
         want = hashlib.sha256(open(os.path.join(net.www, "10m"), "rb").read()).hexdigest()
-        hand = Hand(net, "slot1", 5)
+        hand = Hand(net.dir, "slot1", 5)
         with Vm(ns=net, smp="4", args=["-netdev", "user,id=other", *hand.args]) as vm:
             vm.boot()
             hand.reach(vm)

@@ -4,7 +4,7 @@
 import os
 import tempfile
 
-from vmtest import Vm, main, only_ours
+from vmtest import Hand, Vm, main, only_ours
 
 
 class Entropy:
@@ -124,6 +124,43 @@ def test_slot_of_a_machine_with_acpi():
         assert vm.run(f"cat /sys/bus/pci/devices/{card}/vendor") == "0x1af4\n"
         vm.qmp("device_del", id="hot")
         vm.run(f"while [ -e /sys/bus/pci/devices/{card} ]; do :; done")
+
+
+def test_pulled_out():
+    """Devices go without a word, while they are used: who reads them hears of it, and the next serves as the first."""
+    only_ours()     # Linux waits for ever for what a virtio device was asked
+    with tempfile.TemporaryDirectory() as folder:
+        hand, chardev = Hand(folder, "slot1", 5), f"socket,id=c,path={folder}/c,server=on,wait=off"
+        port = "virtserialport,bus=hot.0,chardev=c,name=port,id=port"
+        with Vm(net="none", smp="2", guest=True, args=hand.args + ["-chardev", chardev]) as vm:
+            vm.boot()
+            hand.reach(vm)
+            host = vm.connect(f"{folder}/c")
+            before = vm.run("ls /dev /dev/input /sys/bus/pci/devices")
+            # The device, what is on it, and the node that it makes, where a reader is told ENODEV.
+            for device, more, node in (
+                    ("virtio-rng-pci", "", None), ("virtio-serial-pci", port, "/dev/vport*p*"),
+                    ("virtio-keyboard-pci", "", "/dev/input/event1"),
+                    ("qemu-xhci", "usb-kbd,bus=hot.0", "/dev/input/event1"),
+                    ("virtio-balloon-pci", "", None)) * 2:
+                vm.qmp("device_add", driver=device, id="hot", bus="slot1")
+                if more:
+                    driver, *options = more.split(",")
+                    vm.qmp("device_add", driver=driver, **dict(o.split("=") for o in options))
+                vm.run("cd /sys/bus/pci/drivers; until ls virtio-pci xhci_hcd | grep -q 0000:; do sleep 0.1; done; cd /")
+                if node:
+                    vm.run(f"until [ -e {node} ]; do sleep 0.1; done; cat {node} 2>/tmp/said >/dev/null & reader=$!; "
+                           f"until ls -l /proc/$reader/fd | grep -q '{node}'; do :; done")
+                elif device == "virtio-balloon-pci":
+                    vm.qmp("balloon", value=400 << 20)
+                else:       # QEMU itself does not outlive one that goes in the middle of a request
+                    vm.run("test $(head -c 64 /dev/hwrng | wc -c) = 64")
+                hand.pull()
+                vm.run("while ls /sys/bus/pci/devices | grep -qv '^0000:00:'; do sleep 0.1; done")
+                if node:
+                    vm.run("! wait $reader && grep -q 'No such device' /tmp/said")
+                assert vm.run("ls /dev /dev/input /sys/bus/pci/devices") == before, device
+            host.close()
 
 
 if __name__ == "__main__":

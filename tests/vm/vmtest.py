@@ -446,6 +446,27 @@ class Bench:
         self.ask(f"write{self.LETTERS[size]} {address:#x} {value:#x}")
 
 
+class Hand(Bench):
+    """A hand at the slot: it takes the card out, and nobody in the guest has been asked.
+
+    QEMU has no command for that. But a slot whose power and indicator are off gives its card up at once, and they can be
+    switched off behind the guest's back.
+    """
+    EXPRESS, SLOT_CONTROL, POWER_OFF = 0x10, 0x18, 0x0700
+
+    def __init__(self, folder, name, place):
+        super().__init__(folder)
+        self.port = ECAM + (place << 15)
+        self.args += ["-device", f"pcie-root-port,id={name},chassis={place},slot={place},addr={place}"]
+
+    def pull(self):
+        at = self.read(self.port + 0x34, 1)
+        while self.read(self.port + at, 1) != self.EXPRESS:
+            at = self.read(self.port + at + 1, 1)
+        control = self.port + at + self.SLOT_CONTROL
+        self.write(control, self.read(control, 2) | self.POWER_OFF, 2)
+
+
 def tool(name, *args, stdin="", timeout=LIMIT, env=None):
     """Run a program of tools/ on this machine; the finished process, output as text."""
     return subprocess.run([os.path.join(TOP, "tools", name), *args], input=stdin, capture_output=True, text=True,

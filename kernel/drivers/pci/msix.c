@@ -72,6 +72,7 @@ int pci_msix_alloc(struct pci_device *d, u32 min, u32 max, const char **why)
 	d->msix_table = pci_map(d, where & MSIX_BIR, where & ~MSIX_BIR, entries * ENTRY_WORDS * 4);
 	if (!d->msix_table)
 		return -ENOMEM;
+	d->msix_entries = entries;
 	d->irq_wanted = MIN(max, entries);
 	for (n = d->irq_wanted; ; n--) {
 		err = d->msi->alloc(d->msi, device_id, n, false, "MSIX", d->irqs);
@@ -109,6 +110,7 @@ void pci_msix_free(struct pci_device *d)
 
 	pci_write16(d, cap + MSIX_CONTROL, control & ~MSIX_ENABLE);
 	d->msi->free(d->msi, d->irqs, d->irq_count);
-	pci_unmap(d->msix_table, ((control & MSIX_SIZE) + 1) * ENTRY_WORDS * 4);
+	/* As many as were mapped: a card that was pulled says 2048. */
+	pci_unmap(d->msix_table, d->msix_entries * ENTRY_WORDS * 4);
 	d->msix_table = NULL;
 }

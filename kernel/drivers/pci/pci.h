@@ -98,7 +98,7 @@ struct pci_device {
 	u32 irq_wanted;		/* of messages: what the device has and the driver can use; there may have been fewer left */
 	struct irq **irqs;
 	struct msi_controller *msi;
-	u32 *msix_table;
+	u32 *msix_table, msix_entries;
 	const char *irq_why[3];		/* why MSI-X, MSI, INTx did not serve; NULL: not tried, or it did */
 };
 

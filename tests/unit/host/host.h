@@ -88,6 +88,9 @@ void host_test_begin(void);
 /* What the test left behind that no kernel code may: NULL, or words for it. */
 const char *host_test_end(void);
 
+/* Bytes of registers that were mapped and have been given back, in all. */
+extern u64 host_unmapped;
+
 /* ---- for the files of this folder ---- */
 
 extern u64 host_clock;				/* ns */

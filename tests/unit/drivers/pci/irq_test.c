@@ -92,6 +92,25 @@ TEST(msix_tables_at_the_limits)
 	}
 }
 
+/* A card that was pulled says all ones, which is a table of 32 KiB: what was mapped for it goes, and no more. */
+TEST(msix_of_a_card_that_is_gone)
+{
+	struct pci_device *d;
+	struct function *f;
+
+	begin();
+	f = msix_device(4, 1, 0);
+	find();
+	d = device_of(f);
+	EXPECT_EQ(pci_irq_alloc(d, 1, 1, PCI_IRQ_MSIX), 1);
+	put(f, 0x62, 2, 0xffff);
+	host_unmapped = 0;
+	pci_irq_free(d);
+	EXPECT_EQ(host_unmapped, 4 * 16ull);
+	EXPECT_EQ(frame_left, 64u);
+	end();
+}
+
 /* What the pending bits cannot be costs the device its MSI-X, and no more: the next step serves. */
 TEST(msix_pending_bits_that_cannot_be)
 {

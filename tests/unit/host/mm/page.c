@@ -96,7 +96,10 @@ __attribute__((weak)) void dma_free(void *p, size_t size)
 
 /* A test that has physical memory of its own defines these, and dma_alloc, itself. */
 __attribute__((weak)) void *mmio_map(u64 phys, u64 size) { return (void *)phys; }
-void mmio_unmap(void *va, u64 size) { }
+
+u64 host_unmapped;
+
+void mmio_unmap(void *va, u64 size) { host_unmapped += size; }
 
 void *mmio_map_found(u64 phys, u64 size, u32 at, const char *name)
 {
