@@ -103,6 +103,22 @@ def test_modetest_flips():
         vm.run("echo >&9; wait %1")
 
 
+def test_modetest_asks_for_more():
+    """A plane, a property, and atomic modesetting, which is there or said not to be."""
+    with machine(gpu="2d") as vm:
+        n = ids(vm)
+        mode = f"-s {n['Connectors']}@{n['CRTCs']}:800x600"
+        out = vm.run(f"modetest -M virtio_gpu {mode} -P {n['Planes']}@{n['CRTCs']}:800x600 </dev/null 2>&1")
+        assert f"testing 800x600@XR24 overlay plane {n['Planes']}" in out and "failed to enable plane" not in out, out
+        for dpms in 3, 0:
+            out = vm.run(f"modetest -M virtio_gpu -w {n['Connectors']}:DPMS:{dpms} 2>&1")
+            assert "failed" not in out, out
+        out, status = vm.sh(f"modetest -M virtio_gpu -a {mode} </dev/null 2>&1")
+        assert status == 0 or "no atomic modesetting support: Operation not supported" in out, out
+        out = lines(vm, "modetest -M virtio_gpu -e -f")
+        assert "Encoders:" in out and "Frame buffers:" in out and any(re.match(r"\d+\t\d+\tVirtual\t", x) for x in out), out
+
+
 def test_kmscube():
     """A turning cube by Mesa: drawn, flipped to and shown, without a pixel that passes the CPU."""
     with machine(*MESA, mem="2G", args=["-trace", "virtio_gpu_cmd_*"]) as vm:
