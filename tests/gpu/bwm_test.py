@@ -490,6 +490,11 @@ def test_no_card():
         d.alive = lambda: None
         out, status = d.vm.sh("bwm")
         assert (out, status) == ("bwm: no graphics card: No such device\n", 2), (out, status)
+    # As it is booted: the line is on the console, once, whose shell is there.
+    with machine(gpu="none", archives=[qemu.built("desktop.cpio")]) as vm:
+        vm.boot()
+        vm.run("until ps | grep -q '[s]leep 2147483647'; do usleep 50000; done")
+        assert vm.console.count("bwm: no graphics card: No such device\n") == 1, vm.console
 
 
 if __name__ == "__main__":
