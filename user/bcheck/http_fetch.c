@@ -63,7 +63,8 @@ static void head_parse(struct page *page)
 static int fetch(int fd, const char *host, const char *path, struct page *page)
 {
 	char request[1024];
-	int n = text_format(request, sizeof(request), "GET %s HTTP/1.0\r\nHost: %s\r\nConnection: close\r\n\r\n", path, host);
+	int n = text_format(request, sizeof(request), "GET %s HTTP/1.0\r\nHost: %s\r\nConnection: close\r\n\r\n", path,
+			    host);
 	static unsigned char rest[4096];
 	ssize_t got;
 

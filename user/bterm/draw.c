@@ -185,7 +185,10 @@ static bool is_plain(const struct draw *d, const struct cell *c)
 	return c->chars[0] < 0x80 || win_font_has(font_of(d, c), c->chars[0]);
 }
 
-/* The font for a letter, such that it fits into its cells: what the terminal's fonts lack may be too wide at their size. */
+/*
+ * The font for a letter, such that it fits into its cells: what the terminal's fonts lack may be too wide at their
+ * size.
+ */
 static struct win_font *fitting(const struct draw *d, const struct cell *c, const char *text)
 {
 	struct win_font *font = font_of(d, c);
@@ -323,7 +326,8 @@ void draw_terminal(const struct draw *d, struct win *win, struct window_area are
 	for (int row = first; row < end && cells; row++)
 		draw_row(d, win, v, row, cells);
 	if (v->thumb.width)
-		win_rect(win, (float)v->thumb.x, (float)v->thumb.y, (float)v->thumb.width, (float)v->thumb.height, THUMB_COLOUR);
+		win_rect(win, (float)v->thumb.x, (float)v->thumb.y, (float)v->thumb.width, (float)v->thumb.height,
+			THUMB_COLOUR);
 	if (v->flash)
 		win_rect(win, 0, 0, (float)win_width(win), (float)win_height(win), FLASH_COLOUR);
 	free(cells);

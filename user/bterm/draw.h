@@ -1,6 +1,6 @@
 /*
- * A terminal's picture: cells of a size that is the font's, on a window with a small margin, and a scroll bar. What is drawn depends on
- * nothing but what is told here, so any part of it may be drawn at any time.
+ * A terminal's picture: cells of a size that is the font's, on a window with a small margin, and a scroll bar. What is
+ * drawn depends on nothing but what is told here, so any part of it may be drawn at any time.
  */
 #ifndef BTERM_DRAW_H
 #define BTERM_DRAW_H
@@ -32,7 +32,8 @@ struct draw_view {
 /*
  * Cells of this width in pixels, with letters of these TrueType files, the second for bold ones; fonts with letters of
  * one width. Italics are those, slanted; letters that they lack are the third's, if there is such a file (NULL: none).
- * -EINVAL, -ENOMEM, what open() says of a file, what the device says. Drawing itself tells of errors by the frame's end.
+ * -EINVAL, -ENOMEM, what open() says of a file, what the device says. Drawing itself tells of errors by the frame's
+ * end.
  */
 int draw_open(struct draw **draw, struct win_device *device, const char *regular, const char *bold,
 	      const char *fallback, int cell_width);

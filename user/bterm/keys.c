@@ -106,7 +106,8 @@ bool keys_press(VTerm *vterm, const struct window_event *e)
 		return true;
 	}
 	/* A key that types the character 0 has no text that could be told. */
-	if (e->modifiers & WINDOW_CTRL && (e->symbol == XKB_KEY_space || e->symbol == XKB_KEY_at || e->symbol == XKB_KEY_2)) {
+	if (e->modifiers & WINDOW_CTRL &&
+	    (e->symbol == XKB_KEY_space || e->symbol == XKB_KEY_at || e->symbol == XKB_KEY_2)) {
 		if (alt)
 			vterm_keyboard_unichar(vterm, 0x1b, VTERM_MOD_NONE);
 		vterm_keyboard_unichar(vterm, 0, VTERM_MOD_NONE);

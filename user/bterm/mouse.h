@@ -1,4 +1,6 @@
-/* The pointer on a terminal: programs that ask for it are told, else, and with Shift, it selects, pastes and scrolls. */
+/*
+ * The pointer on a terminal: programs that ask for it are told, else, and with Shift, it selects, pastes and scrolls.
+ */
 #ifndef BTERM_MOUSE_H
 #define BTERM_MOUSE_H
 

@@ -1,6 +1,6 @@
 /*
- * OSC 52: ESC ] 5 2 ; TARGETS ; BASE64, ended by BEL or ESC \. libvterm keeps only the beginning of a sequence that comes
- * in two pieces, so the bytes are looked at here before it has them; it makes nothing of them.
+ * OSC 52: ESC ] 5 2 ; TARGETS ; BASE64, ended by BEL or ESC \. libvterm keeps only the beginning of a sequence that
+ * comes in two pieces, so the bytes are looked at here before it has them; it makes nothing of them.
  *
  * TARGETS: c is the clipboard, p and s are the primary selection, as is nothing at all. What is asked for by "?" is
  * not told: a program has no business to read what was copied elsewhere.

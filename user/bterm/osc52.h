@@ -1,4 +1,7 @@
-/* Text that a program gives to the clipboard by writing it to its terminal: OSC 52 (XTerm Control Sequences, "Ps = 5 2"). */
+/*
+ * Text that a program gives to the clipboard by writing it to its terminal: OSC 52 (XTerm Control Sequences,
+ * "Ps = 5 2").
+ */
 #ifndef BTERM_OSC52_H
 #define BTERM_OSC52_H
 

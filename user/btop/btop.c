@@ -98,7 +98,8 @@ static float memory(const struct btop *b, struct win *win, float y)
 	return y + 6;
 }
 
-static float number_line(const struct btop *b, struct win *win, float y, const char *name, double value, const char *unit)
+static float number_line(const struct btop *b, struct win *win, float y, const char *name, double value,
+			 const char *unit)
 {
 	char text[48];
 

@@ -15,8 +15,8 @@
 #include "sample.h"
 
 /* Call line() for each line of a file, until it gives an error. */
-static int each_line(const char *path, int (*line)(struct sample *s, const char *text, double seconds), struct sample *s,
-		     double seconds)
+static int each_line(const char *path, int (*line)(struct sample *s, const char *text, double seconds),
+		     struct sample *s, double seconds)
 {
 	FILE *f = fopen(path, "re");
 	char *text = NULL;

@@ -237,7 +237,7 @@ struct surface {
 	rect                       opaque;
 	struct wl_list             frames;      /* frame callbacks of the current state */
 	struct wl_list             below, above;    /* struct subsurface by link, the lowest first: under it, over it */
-	struct wl_list             pending_below, pending_above;    /* by pending_link: as they are from the next commit on */
+	struct wl_list             pending_below, pending_above;    /* by pending_link: as they are from the next commit */
 	struct subsurface         *subsurface;  /* if it is one */
 	struct wl_signal           gone;        /* emitted with the surface when it is destroyed */
 };
@@ -311,7 +311,7 @@ struct window {
 	int                 least_width, least_height, most_width, most_height;     /* 0: no such limit */
 	int                 pending_least_width, pending_least_height, pending_most_width, pending_most_height;
 	int                 asked_width, asked_height;  /* of the geometry, in the last configure; 0: as the client likes */
-	bool                placing;        /* it is maximised or the like, and with its client's answer goes to this place */
+	bool                placing;        /* maximised or the like, it goes to this place with its client's answer */
 	bool                place_asked;    /* the client was told, by the configure with this serial */
 	uint32_t            place_serial;
 	int                 place_x, place_y;

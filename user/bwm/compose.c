@@ -3,9 +3,9 @@
  *
  * Who is outside of a part is not drawn for it, nor what lies wholly below something opaque there. A window that others
  * hide altogether costs nothing: its pixels are not taken, its damage does not count (surface_damage()), and its
- * client, who is told of no frames, has nothing to draw; all of it is damaged when it is seen again. What changed is all
- * that is sent to the display, and a frame without damage draws nothing: it only tells clients, who asked, that it is
- * time for their next.
+ * client, who is told of no frames, has nothing to draw; all of it is damaged when it is seen again. What changed is
+ * all that is sent to the display, and a frame without damage draws nothing: it only tells clients, who asked, that it
+ * is time for their next.
  */
 #include "shell.h"
 
@@ -27,8 +27,8 @@ struct drawing {
 };
 
 /*
- * wl_output.transform: turned by quarters, and from FLIPPED on mirrored before. A buffer that is upside down is one that
- * is mirrored and turned by two.
+ * wl_output.transform: turned by quarters, and from FLIPPED on mirrored before. A buffer that is upside down is one
+ * that is mirrored and turned by two.
  */
 static void draw_surface(struct surface *s, int x, int y, void *argument)
 {

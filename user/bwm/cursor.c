@@ -72,7 +72,8 @@ static bool is_composed(const struct cursor *c)
 	return c->shown && s && s->contents.image &&
 		(s->width > CURSOR_SIDE || s->height > CURSOR_SIDE || s->scale != 1 || s->transform || s->viewport.cropped ||
 		 s->width != win_width(s->contents.image) || s->height != win_height(s->contents.image) ||
-		 (s->contents.dmabuf && s->contents.dmabuf->inverted) || !wl_list_empty(&s->below) || !wl_list_empty(&s->above));
+		 (s->contents.dmabuf && s->contents.dmabuf->inverted) || !wl_list_empty(&s->below) ||
+		 !wl_list_empty(&s->above));
 }
 
 /* A client's picture; nothing if it cannot be had. */

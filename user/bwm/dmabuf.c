@@ -247,8 +247,8 @@ static void dmabuf_create_params(struct wl_client *by, struct wl_resource *resou
 	if (!client || !client_take(client, &client->objects, CLIENT_OBJECTS))
 		return;
 	p = calloc(1, sizeof *p);
-	resource = p ? wl_resource_create(by, &zwp_linux_buffer_params_v1_interface, wl_resource_get_version(resource), id) :
-		NULL;
+	resource = p ? wl_resource_create(by, &zwp_linux_buffer_params_v1_interface, wl_resource_get_version(resource),
+		id) : NULL;
 	if (!resource) {
 		free(p);
 		client_give(client, &client->objects);

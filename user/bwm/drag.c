@@ -239,8 +239,8 @@ void drag_start(struct seat *seat, struct wl_client *client, struct source *sour
 	if (source)
 		source->used = true;
 	*drag = (struct drag) {
-		.grab = { .moved = moved, .button = button, .cancel = cancel }, .seat = seat, .source = source, .client = client,
-		.client_gone.notify = client_gone, .offer_gone.notify = offer_gone,
+		.grab = { .moved = moved, .button = button, .cancel = cancel }, .seat = seat, .source = source,
+		.client = client, .client_gone.notify = client_gone, .offer_gone.notify = offer_gone,
 	};
 	focus_init(&drag->focus, surface_gone);
 	focus_init(&drag->icon, icon_gone);

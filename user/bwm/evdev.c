@@ -219,7 +219,9 @@ static struct device *earliest(struct evdev *evdev)
 	return first;
 }
 
-/* Some device has something: take what all have. One that filled its buffer has more, perhaps, before the others' next. */
+/*
+ * Some device has something: take what all have. One that filled its buffer has more, perhaps, before the others' next.
+ */
 static int readable(int fd, uint32_t mask, void *data)
 {
 	struct evdev *evdev = data;

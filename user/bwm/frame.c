@@ -55,7 +55,9 @@ static rect button(rect title, int number)
 {
 	int step = BUTTON + BUTTON_GAP;
 
-	return (rect) { title.x + title.width - (number + 1) * step, title.y + (title.height - BUTTON) / 2, BUTTON, BUTTON };
+	return (rect) {
+		title.x + title.width - (number + 1) * step, title.y + (title.height - BUTTON) / 2, BUTTON, BUTTON,
+	};
 }
 
 static const enum ui_kind buttons[] = { UI_CLOSE, UI_MAXIMISE, UI_MINIMISE };

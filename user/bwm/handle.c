@@ -37,7 +37,8 @@ static void resize_by(struct handling *h, int dx, int dy)
 	int width = h->from.width + (h->edges & EDGE_LEFT ? -dx : h->edges & EDGE_RIGHT ? dx : 0);
 	int height = h->from.height + (h->edges & EDGE_TOP ? -dy : h->edges & EDGE_BOTTOM ? dy : 0);
 
-	window_resize(h->window, width < LEAST_SIDE ? LEAST_SIDE : width, height < LEAST_SIDE ? LEAST_SIDE : height, h->edges);
+	window_resize(h->window, width < LEAST_SIDE ? LEAST_SIDE : width, height < LEAST_SIDE ? LEAST_SIDE : height,
+		h->edges);
 }
 
 /* A maximised window that is dragged away comes off at its old size, the pointer as far along its title as before. */

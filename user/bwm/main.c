@@ -35,8 +35,8 @@ static int fail(const char *what, int error)
 static int create_globals(struct server *server)
 {
 	static int (*const creators[])(struct server *server) = {
-		surface_create_global, subsurface_create_global, viewporter_create_global, dmabuf_create_global, xdg_create_global,
-		decoration_create_global,
+		surface_create_global, subsurface_create_global, viewporter_create_global, dmabuf_create_global,
+		xdg_create_global, decoration_create_global,
 	};
 	int error = wl_display_init_shm(server->display) ? -ENOMEM : 0;
 

@@ -160,7 +160,8 @@ void pointer_bind(struct seat *seat, struct wl_resource *resource)
 	if (!p->focus.surface || wl_resource_get_client(p->focus.surface) != wl_resource_get_client(resource))
 		return;
 	surface_below(seat, &sx, &sy);
-	wl_pointer_send_enter(resource, p->enter_serial, p->focus.surface, wl_fixed_from_double(sx), wl_fixed_from_double(sy));
+	wl_pointer_send_enter(resource, p->enter_serial, p->focus.surface, wl_fixed_from_double(sx),
+		wl_fixed_from_double(sy));
 	if (wl_resource_get_version(resource) >= WL_POINTER_FRAME_SINCE_VERSION)
 		wl_pointer_send_frame(resource);
 }

@@ -216,7 +216,8 @@ static void grab(struct wl_client *by, struct wl_resource *resource, struct wl_r
 		popup_dismiss(popup);
 }
 
-static void reposition(struct wl_client *by, struct wl_resource *resource, struct wl_resource *positioner, uint32_t token)
+static void reposition(struct wl_client *by, struct wl_resource *resource, struct wl_resource *positioner,
+		       uint32_t token)
 {
 	struct popup *popup = of(resource);
 

@@ -277,7 +277,8 @@ static bool button(void *data, uint32_t time, uint32_t code, bool pressed)
 	w = place.window;
 	if (place.kind == UI_NONE)
 		w = window_at(shell->server, (int)x, (int)y, &surface, &sx, &sy);
-	if (w && place.kind != UI_TAB && seat_modifiers(shell->seat) & SEAT_ALT && (code == BTN_LEFT || code == BTN_RIGHT)) {
+	if (w && place.kind != UI_TAB && seat_modifiers(shell->seat) & SEAT_ALT &&
+	    (code == BTN_LEFT || code == BTN_RIGHT)) {
 		window_activate(w);
 		handle_begin(shell, w, code == BTN_LEFT ? EDGE_NONE : edges_near(w, x, y), code == BTN_RIGHT);
 		return true;

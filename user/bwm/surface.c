@@ -124,7 +124,9 @@ void surface_damage(struct surface *s, rect part)
 	damage_add(s->server, part);
 }
 
-/* The size in surface coordinates, which the buffer's must be a multiple of by the scale. False: the client was told. */
+/*
+ * The size in surface coordinates, which the buffer's must be a multiple of by the scale. False: the client was told.
+ */
 static bool surface_measure(struct surface *s)
 {
 	bool turned = s->transform & 1;
@@ -133,7 +135,10 @@ static bool surface_measure(struct surface *s)
 	return viewport_measure(s, width / s->scale, height / s->scale);
 }
 
-/* Whether a pixel of the buffer, or a square of them, is one of the surface, so that places of one are some of the other. */
+/*
+ * Whether a pixel of the buffer, or a square of them, is one of the surface, so that places of one are some of the
+ * other.
+ */
 static bool pixels_meet(const struct surface *s)
 {
 	const struct viewport *v = &s->viewport;

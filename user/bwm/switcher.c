@@ -107,7 +107,8 @@ void switcher_draw(struct shell *shell, struct win *screen, rect part)
 		const struct window *w = s->windows[i];
 		rect item = { r.x + MARGIN, r.y + MARGIN + i * ITEM_HEIGHT, r.width - 2 * MARGIN, ITEM_HEIGHT };
 		if (i == s->chosen)
-			win_rounded_rect(screen, (float)item.x, (float)item.y, (float)item.width, (float)item.height, 6, COLOUR_ACTIVE);
+			win_rounded_rect(screen, (float)item.x, (float)item.y, (float)item.width, (float)item.height, 6,
+				COLOUR_ACTIVE);
 		item.x += MARGIN;
 		item.width -= 2 * MARGIN;
 		if (w)

@@ -1,6 +1,6 @@
 /*
- * The wallpaper: a shore at dusk. Sky and water change their colour from row to row and are the same all along a row, so
- * a column is all that is kept of them: the GPU stretches it over the display as one quad, the CPU fills rows.
+ * The wallpaper: a shore at dusk. Sky and water change their colour from row to row and are the same all along a row,
+ * so a column is all that is kept of them: the GPU stretches it over the display as one quad, the CPU fills rows.
  *
  * There are more rows than colours between the first and the last. Each row takes the nearest colour, and what that is
  * off by goes into the next one: neighbours differ by the least that there is, and no edge of a band is to be seen.
@@ -91,7 +91,8 @@ void shell_draw_background(struct server *server, struct win *screen, rect part)
 	draw_paper(&server->shell->wallpaper, screen, width, part);
 	if (rect_empty(rect_meet(part, around)))
 		return;
-	win_clip(screen, rect_meet(part, (rect) { 0, 0, width, shore }));   /* what is below the shore's line is behind it */
+	/* What is below the shore's line is behind it. */
+	win_clip(screen, rect_meet(part, (rect) { 0, 0, width, shore }));
 	win_circle(screen, x, y, sun * 1.5f, 0x30ffe0b0);
 	win_circle(screen, x, y, sun, 0xfff4c890);
 	win_clip(screen, part);

@@ -191,8 +191,8 @@ static void xdg_get_popup(struct wl_client *by, struct wl_resource *resource, ui
 		popup_create(x, id, parent ? wl_resource_get_user_data(parent) : NULL, positioner);
 }
 
-static void xdg_set_geometry(struct wl_client *by, struct wl_resource *resource, int32_t left, int32_t top, int32_t width,
-			     int32_t height)
+static void xdg_set_geometry(struct wl_client *by, struct wl_resource *resource, int32_t left, int32_t top,
+			     int32_t width, int32_t height)
 {
 	struct xdg_surface *x = wl_resource_get_user_data(resource);
 
@@ -207,7 +207,8 @@ static const struct xdg_surface_interface implementation = {
 	.set_window_geometry = xdg_set_geometry, .ack_configure = xdg_ack_configure,
 };
 
-static void base_get_surface(struct wl_client *by, struct wl_resource *resource, uint32_t id, struct wl_resource *surface)
+static void base_get_surface(struct wl_client *by, struct wl_resource *resource, uint32_t id,
+			     struct wl_resource *surface)
 {
 	struct shell_client *shell = wl_resource_get_user_data(resource);
 	struct surface *s = surface_of(surface);

@@ -30,7 +30,8 @@ void power_watch(void)
 		fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		if (fd < 0)
 			continue;
-		if (!has_key(fd, KEY_POWER) || fcntl(fd, F_SETOWN, getpid()) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK | O_ASYNC) < 0)
+		if (!has_key(fd, KEY_POWER) || fcntl(fd, F_SETOWN, getpid()) < 0 ||
+		    fcntl(fd, F_SETFL, O_NONBLOCK | O_ASYNC) < 0)
 			close(fd);
 		else
 			buttons[count++] = fd;

@@ -321,7 +321,8 @@ void win_line(struct win *win, float x0, float y0, float x1, float y1, float wid
 	float dx = x1 - x0, dy = y1 - y0, length = hypotf(dx, dy);
 	struct quad q = {
 		.x = (x0 + x1) / 2, .y = (y0 + y1) / 2, .axis_x = length > 0 ? dx / length : 1,
-		.axis_y = length > 0 ? dy / length : 0, .half_x = (length + width) / 2, .half_y = width / 2, .radius = width / 2,
+		.axis_y = length > 0 ? dy / length : 0, .half_x = (length + width) / 2, .half_y = width / 2,
+		.radius = width / 2,
 	};
 
 	colour_floats(colour, q.colour);
@@ -357,7 +358,8 @@ float win_text(struct win *win, struct win_font *font, float x, float base, cons
 		if (glyph.error) {
 			win_keep(win, glyph.error);
 		} else if (glyph.width > 0) {
-			q = box(roundf(x) + (float)glyph.left, roundf(base) + (float)glyph.top, (float)glyph.width, (float)glyph.height);
+			q = box(roundf(x) + (float)glyph.left, roundf(base) + (float)glyph.top, (float)glyph.width,
+				(float)glyph.height);
 			memcpy(q.colour, numbers, sizeof numbers);
 			q.texture = glyph.texture;
 			q.left = (float)glyph.atlas_x;

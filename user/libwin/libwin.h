@@ -112,7 +112,9 @@ int win_import_unproved(struct win_device *device, int fd, int width, int height
 /* software.c */
 extern const struct path software_path;
 
-/* kms.c: the display's size, showing a texture of that size, telling of new pixels in these parts, and the end of it. */
+/*
+ * kms.c: the display's size, showing a texture of that size, telling of new pixels in these parts, and the end of it.
+ */
 int kms_display_size(struct win_device *device, int *width, int *height);
 int kms_show(struct win *win);
 int kms_flush(struct win *win, const struct win_part *parts, int count);

@@ -105,7 +105,8 @@ static int texture_export(struct texture *t, int *fd)
 static int texture_update(struct texture *t, int x, int y, int width, int height, const uint8_t *bytes)
 {
 	for (int row = 0; row < height; row++)
-		memcpy((uint8_t *)t->pixels + (size_t)(y + row) * t->pitch + x, bytes + (size_t)row * (size_t)width, (size_t)width);
+		memcpy((uint8_t *)t->pixels + (size_t)(y + row) * t->pitch + x, bytes + (size_t)row * (size_t)width,
+			(size_t)width);
 	return 0;
 }
 
@@ -215,7 +216,10 @@ static bool is_plain(const struct quad *q)
 		top == floorf(top) && 2 * q->half_x == floorf(2 * q->half_x) && 2 * q->half_y == floorf(2 * q->half_y);
 }
 
-/* [from, to) within [start, start + size): pixels that are within reach of the middle, and half a pixel for the smoothed edge. */
+/*
+ * [from, to) within [start, start + size): pixels that are within reach of the middle, and half a pixel for the
+ * smoothed edge.
+ */
 static void span(float middle, float reach, int start, int size, int *from, int *to)
 {
 	*from = (int)fminf(fmaxf(floorf(middle - reach - 0.5f), (float)start), (float)(start + size));

@@ -748,8 +748,8 @@ static int clear_part(struct texture *t, const float colour[4])
 {
 	struct virgl *v = t->device->virgl;
 	struct quad q = {
-		.x = (float)t->clip.x + (float)t->clip.width / 2, .y = (float)t->clip.y + (float)t->clip.height / 2, .axis_x = 1,
-		.half_x = (float)t->clip.width / 2, .half_y = (float)t->clip.height / 2,
+		.x = (float)t->clip.x + (float)t->clip.width / 2, .y = (float)t->clip.y + (float)t->clip.height / 2,
+		.axis_x = 1, .half_x = (float)t->clip.width / 2, .half_y = (float)t->clip.height / 2,
 	};
 	int error = flush_batch(v);
 

@@ -79,7 +79,9 @@ int win_write(struct win *win, const uint32_t *pixels);
 int win_font_open(struct win_device *device, const char *path, float height, struct win_font **font);
 void win_font_close(struct win_font *font);
 
-/* The same letters, leaning to the right, for a face that has no italics. It is closed before the font that it is of. */
+/*
+ * The same letters, leaning to the right, for a face that has no italics. It is closed before the font that it is of.
+ */
 int win_font_slant(struct win_font *font, struct win_font **slanted);
 
 /* The same letters, this part of their size (above 0, at most 1). It is closed before the font that it is of. */

@@ -75,7 +75,7 @@ struct window_event {
 	bool           on;
 	bool           repeated;            /* by a key that is held down */
 	uint32_t       symbol;              /* XKB_KEY_* of xkbcommon/xkbcommon-keysyms.h */
-	char           text[WINDOW_KEY_TEXT];   /* UTF-8 that the key types, with Ctrl's meaning; "" for none or a release */
+	char           text[WINDOW_KEY_TEXT];   /* UTF-8 that the key types, with Ctrl's meaning; "": none, or a release */
 	uint32_t       modifiers;           /* WINDOW_SHIFT... that are on */
 	double         x, y;                /* pixels; may lie outside while a button is held */
 	uint32_t       button;              /* BTN_* of linux/input-event-codes.h */

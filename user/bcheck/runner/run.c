@@ -116,7 +116,8 @@ static void reason_take(struct result *result)
 		result->output[--length] = '\0';
 	line = strrchr(result->output, '\n');
 	line = line ? line + 1 : result->output;
-	text_format(result->why, sizeof(result->why), "%.*s", (int)sizeof(result->why) - 1, *line ? line : "no reason given");
+	text_format(result->why, sizeof(result->why), "%.*s", (int)sizeof(result->why) - 1,
+		    *line ? line : "no reason given");
 	*line = '\0';
 }
 

@@ -7,9 +7,9 @@
  * if the compositor keeps both.
  *
  * Pictures are larger than their window, by steps, where the compositor can be told which part of one to show
- * (wp_viewporter): a window that is resized goes on with what it has until it outgrows that, or has shrunk far below it.
- * Those that are left over stay for a window that opens next, a few of them; memory is thus bounded by what is seen,
- * and windows that open, close and change do not make the host allocate.
+ * (wp_viewporter): a window that is resized goes on with what it has until it outgrows that, or has shrunk far below
+ * it. Those that are left over stay for a window that opens next, a few of them; memory is thus bounded by what is
+ * seen, and windows that open, close and change do not make the host allocate.
  *
  * A picture that the compositor still has is not drawn into until it comes back, whoever's it is by then.
  */
@@ -26,7 +26,7 @@
 
 enum {
 	RENDER_FIRST = 128, RENDER_NODES = 64,  /* minors that DRM gives to cards that only draw */
-	PROBE_SIDE = 32,                        /* pixels of the picture that a compositor is tried with: a page, which stays */
+	PROBE_SIDE = 32,     /* pixels of the picture that a compositor is tried with: a page; it stays */
 };
 
 /* ---- the compositor's name of a picture ------------------------------------------------ */
@@ -289,8 +289,9 @@ static const struct zwp_linux_buffer_params_v1_listener probe_listener = {
 };
 
 /*
- * Does the compositor take what this card draws? It may be another card's. Sleeps for the answer. The picture that it was
- * asked about stays: letting go of it would be a stream, and there shall be none before the windows' pictures are made.
+ * Does the compositor take what this card draws? It may be another card's. Sleeps for the answer. The picture that it
+ * was asked about stays: letting go of it would be a stream, and there shall be none before the windows' pictures are
+ * made.
  */
 static bool takes_from(struct desktop *d, struct win_device *device)
 {

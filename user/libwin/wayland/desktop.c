@@ -184,7 +184,8 @@ int desktop_fd(const struct desktop *d)
 
 /* ---- what the compositor offers ------------------------------------------------------ */
 
-static void *bind(struct desktop *d, uint32_t name, const struct wl_interface *interface, uint32_t offered, uint32_t known)
+static void *bind(struct desktop *d, uint32_t name, const struct wl_interface *interface, uint32_t offered,
+		  uint32_t known)
 {
 	return wl_registry_bind(d->registry, name, interface, offered < known ? offered : known);
 }

@@ -134,7 +134,8 @@ struct desktop {
 void desktop_event(struct desktop *desktop, const struct window_event *event);
 
 /* The last event if it is of this window and type and was not delivered yet, else NULL. */
-struct window_event *desktop_last_event(struct desktop *desktop, const struct window *window, enum window_event_type type);
+struct window_event *desktop_last_event(struct desktop *desktop, const struct window *window,
+					enum window_event_type type);
 
 /* Forget what is queued for a window, and who points at it. */
 void desktop_forget(struct desktop *desktop, const struct window *window);

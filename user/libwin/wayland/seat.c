@@ -45,7 +45,9 @@ static uint32_t modifiers(const struct desktop *d)
 
 /* ---- the keyboard --------------------------------------------------------------------- */
 
-/* Compose(5)'s table of the user's locale; without one the keys type what they do alone. Letters are UTF-8 in any case. */
+/*
+ * Compose(5)'s table of the user's locale; without one the keys type what they do alone. Letters are UTF-8 in any case.
+ */
 static struct xkb_compose_state *open_compose(struct xkb_context *context)
 {
 	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
@@ -219,8 +221,8 @@ static void keymap(void *data, struct wl_keyboard *keyboard, uint32_t format, in
 		d->state = xkb_state_new(d->keymap);
 }
 
-static void modifiers_changed(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t pressed, uint32_t latched,
-			      uint32_t locked, uint32_t group)
+static void modifiers_changed(void *data, struct wl_keyboard *keyboard, uint32_t serial, uint32_t pressed,
+			      uint32_t latched, uint32_t locked, uint32_t group)
 {
 	struct desktop *d = data;
 
@@ -266,8 +268,8 @@ static void moved(struct desktop *d, wl_fixed_t x, wl_fixed_t y)
 		desktop_event(d, &event);
 }
 
-static void pointer_enter(void *data, struct wl_pointer *pointer, uint32_t serial, struct wl_surface *surface, wl_fixed_t x,
-			  wl_fixed_t y)
+static void pointer_enter(void *data, struct wl_pointer *pointer, uint32_t serial, struct wl_surface *surface,
+			  wl_fixed_t x, wl_fixed_t y)
 {
 	struct desktop *d = data;
 

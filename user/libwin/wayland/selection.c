@@ -144,8 +144,8 @@ static void primary_changed(void *data, struct zwp_primary_selection_device_v1 *
 }
 
 /* Nothing can be dropped on a window: what is dragged over it is let go at once. */
-static void drag_enter(void *data, struct wl_data_device *device, uint32_t serial, struct wl_surface *surface, wl_fixed_t x,
-		       wl_fixed_t y, struct wl_data_offer *proxy)
+static void drag_enter(void *data, struct wl_data_device *device, uint32_t serial, struct wl_surface *surface,
+		       wl_fixed_t x, wl_fixed_t y, struct wl_data_offer *proxy)
 {
 	if (proxy)
 		offer_destroy(wl_data_offer_get_user_data(proxy));

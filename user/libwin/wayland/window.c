@@ -83,7 +83,8 @@ static void resize(struct window *w, int width, int height)
 		desktop_event(w->desktop, &event);
 }
 
-static void asked_for_size(void *data, struct xdg_toplevel *toplevel, int32_t width, int32_t height, struct wl_array *states)
+static void asked_for_size(void *data, struct xdg_toplevel *toplevel, int32_t width, int32_t height,
+			   struct wl_array *states)
 {
 	struct window *w = data;
 
