@@ -258,7 +258,8 @@ $B/desktop.cpio: $B/user/scanout tools/mkdesktop tools/lib/cpio.py $(DESKTOP_BIN
 	$(Q)tools/mkdesktop --root $(ROOT) --program=$B/user/scanout $(DESKTOP_BIN:%=--program=%) $(ENTRIES:%=--entry=%) $@
 
 # Clients that tests drive, and that tell what they hear; they are no part of the desktop.
-$B/gpu/panes $B/gpu/wlclient: $B/gpu/%: tests/gpu/guest/%.c $B/gpu/libwin.a Makefile | $(DESKTOP) $(GLUE_H)
+$B/gpu/panes $B/gpu/wlclient $B/gpu/wlfuzz: $B/gpu/%: tests/gpu/guest/%.c $B/gpu/libwin.a Makefile | \
+		$(DESKTOP) $(GLUE_H)
 	$(call say,DCC,$<)
 	$(Q)$(KCC) $(filter-out -static,$(DCFLAGS)) -D_GNU_SOURCE -Wno-unused-parameter -Iuser -I$B/wayland \
 		-idirafter $(ROOT)/usr/include -o $@ $< $B/gpu/libwin.a -L$(ROOT)/usr/lib/aarch64-linux-gnu \
@@ -280,7 +281,8 @@ $B/gpu/term: tests/gpu/guest/term.c $(patsubst user/%.c,$B/gpu/obj/%.o,$(filter-
 	$(call say,DCC,$<)
 	$(Q)$(KCC) $(DCFLAGS) -Iuser -idirafter $(ROOT)/usr/include -o $@ $(filter %.c %.o,$^) $(VTERM) $(DLIBS)
 -include $(LIBWIN:%.o=%.d)
-GPU_PROGRAMS := $(PROBE) $B/gpu/draw $B/user/scanout $B/gpu/term $B/gpu/panes $B/gpu/wlclient $B/gpu/windows $B/desktop.cpio
+GPU_PROGRAMS := $(PROBE) $B/gpu/draw $B/user/scanout $B/gpu/term $B/gpu/panes $B/gpu/wlclient $B/gpu/wlfuzz \
+	$B/gpu/windows $B/desktop.cpio
 
 # ---- what people call -------------------------------------------------------
 

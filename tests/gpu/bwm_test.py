@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 """user/bwm: windows on the display, pixel by pixel; clients that die, lie or flood; what is left behind: nothing."""
+import os
+import re
 import tempfile
 
 from desktop import FIRST, FOOT, HEIGHT, STEP, WIDTH, WORK_HEIGHT, Desktop, Panes, Screen
 from gputest import linux_kernel, machine, main, only_ours, qemu
 from gpu_test import Viewer
 from vmtest import Person
+
+FUZZ = qemu.built("gpu", "wlfuzz")
 
 A, B, C = (FIRST + n * STEP for n in range(3))
 
@@ -426,6 +430,21 @@ def test_false_textures():
             want.rect(A, A, 300, 200, 0xffff00ff)
             d.shows(want, what)
         d.errors_expected = True    # of the context in which it was tried
+
+
+def test_any_requests():
+    """Clients that ask for anything in any order: they end, bwm does not, and nothing of theirs is left."""
+    for gpu, seeds in ("virgl", 3), ("2d", 1):
+        with Desktop(gpu=gpu, programs=[FUZZ]) as d:
+            d.errors_expected = True        # the host's, about buffers that are not what was said
+            before = None if os.environ.get("DUNLIN_TEST_KERNEL") else d.held()
+            for seed in range(seeds):
+                out = d.vm.run(f"wlfuzz {seed} 40 400", 600)
+                assert re.search(r"(?m)^40 clients, \d+ ended$", out), out
+                d.alive()
+            d.shows(d.empty, "something is left")
+            if before:
+                d.holds_no_more_than(before)
 
 
 def test_foot():
