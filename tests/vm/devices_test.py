@@ -163,5 +163,32 @@ def test_pulled_out():
             host.close()
 
 
+def test_another_card_at_once():
+    """A card is pulled and another put in while the machine stands still: the old driver is not left on the new one."""
+    only_ours()     # Linux waits for ever for what a virtio device was asked
+    with tempfile.TemporaryDirectory() as folder:
+        hand = Hand(folder, "slot1", 5)
+        with Vm(net="none", smp="2", args=hand.args) as vm:
+            vm.boot()
+            hand.reach(vm)
+            vm.qmp("device_add", driver="virtio-rng-pci", id="card0", bus="slot1")
+            vm.run("until test $(head -c 64 /dev/hwrng 2>/dev/null | wc -c) = 64; do sleep 0.1; done")
+            for turn, (device, driver) in enumerate((("qemu-xhci", "xhci_hcd"), ("virtio-rng-pci", "virtio-pci")) * 2):
+                vm.qmp("stop")
+                hand.pull()
+                vm.qmp("device_add", driver=device, id=f"card{turn + 1}", bus="slot1")
+                vm.qmp("cont")
+                vm.run(f"until ls /sys/bus/pci/drivers/{driver} | grep -q '^0000:0[1-9]'; do sleep 0.1; done")
+                if driver == "virtio-pci":
+                    vm.run("until test $(head -c 64 /dev/hwrng 2>/dev/null | wc -c) = 64; do sleep 0.1; done")
+            # The same kind again: its driver was bound before, too.
+            vm.qmp("stop")
+            hand.pull()
+            vm.qmp("device_add", driver="virtio-rng-pci", id="again", bus="slot1")
+            vm.qmp("cont")
+            vm.run("until dmesg | grep -c 'may be another one' | grep -q 5; do sleep 0.1; done")
+            vm.run("until test $(head -c 64 /dev/hwrng 2>/dev/null | wc -c) = 64; do sleep 0.1; done")
+
+
 if __name__ == "__main__":
     main()

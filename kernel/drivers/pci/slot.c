@@ -6,7 +6,11 @@
  * blinks for five seconds, in which a second press takes it back; then drivers give the card up and the slot loses
  * power. A card that is pulled without asking takes its drivers with it, whose registers then read all ones.
  *
- * Source: PCI Express Base 4.0, 6.7.1 (hot plug), 6.6.1 (what a card may take after power-up), 7.5.3.
+ * When presence or link changed, the card that is there may be another one, however short the time in between: it
+ * loses its power under its drivers, as if it was pulled, and is found anew. What changes while the slot comes to
+ * power is our own doing, up to the link; nothing is bound to the card by then.
+ *
+ * Source: PCI Express Base 5.0, 6.7.1 (hot plug), 6.6.1 (what a card may take after power-up), 7.5.3.
  */
 #include "drivers/pci/pci.h"
 #include "base/errno.h"
@@ -45,10 +49,12 @@
 #define  EVENTS		(EVENT_BUTTON | EVENT_PRESENCE | EVENT_COMPLETED | EVENT_LINK | 0x0006)
 #define  STATUS_PRESENT	0x0040
 #define EVENT_TIME	0x10000		/* ours: five seconds are over */
+#define EVENT_BEGIN	0x20000		/* ours: see what is there */
 
 #define EVENTS_MAX	16		/* in a row: no person and no card is as quick as that */
 #define BUTTON_NS	(5 * NSEC_PER_SEC)	/* 6.7.1.5 */
 #define COMMAND_NS	(1 * NSEC_PER_SEC)	/* 6.7.3.2: a command is completed by then */
+#define OFF_NS		(1 * NSEC_PER_SEC)	/* 6.7.1.8: from power off to the next step */
 #define LINK_NS		(1 * NSEC_PER_SEC)
 #define SETTLE_NS	(100 * NSEC_PER_MSEC)	/* 6.6.1: before the first access behind a link that came up */
 
@@ -97,12 +103,12 @@ static enum irq_result slot_irq(void *arg)
 	u64 flags = spin_lock_irqsave(&s->lock);
 	u32 all = slot_take(s);
 
-	spin_unlock_irqrestore(&s->lock, flags);
-	if (!all)
-		return IRQ_NONE;
 	if (all & EVENT_COMPLETED)
 		atomic_store(&s->completed, true);
 	atomic_fetch_or(&s->events, all & ~EVENT_COMPLETED);
+	spin_unlock_irqrestore(&s->lock, flags);
+	if (!all)
+		return IRQ_NONE;
 	wait_wake_all(&s->wait);
 	return IRQ_HANDLED;
 }
@@ -132,11 +138,14 @@ static void slot_control(struct slot *s, u16 bits, u16 value)
 		log_warn("pcieport %s: the slot has not completed a command", s->port->dev.name);
 }
 
-static void slot_power(struct slot *s, bool on)
+/* Without a power controller only the indicator says so. */
+static void slot_power(struct slot *s, u16 indicator, bool on)
 {
 	u16 bits = CONTROL_INDICATOR | (s->caps & SLOT_POWER ? CONTROL_POWER_OFF : 0);
 
-	slot_control(s, bits, (on ? INDICATOR_ON : INDICATOR_OFF | CONTROL_POWER_OFF) & bits);
+	slot_control(s, bits, (indicator | (on ? 0 : CONTROL_POWER_OFF)) & bits);
+	if (!on && s->caps & SLOT_POWER)
+		wait_until(clock_ns() + OFF_NS);
 }
 
 static bool slot_present(struct slot *s)
@@ -146,11 +155,16 @@ static bool slot_present(struct slot *s)
 	return status != 0xffff && status & STATUS_PRESENT;
 }
 
+static bool slot_link_reports(struct slot *s)
+{
+	return pci_read32(s->port, s->cap + EXP_LINK_CAP) & LINK_REPORTS;
+}
+
 static bool slot_link(struct slot *s)
 {
 	u16 status = pci_read16(s->port, s->cap + EXP_LINK_STATUS);
 
-	return !(pci_read32(s->port, s->cap + EXP_LINK_CAP) & LINK_REPORTS) || (status != 0xffff && status & LINK_ACTIVE);
+	return !slot_link_reports(s) || (status != 0xffff && status & LINK_ACTIVE);
 }
 
 /* ---- cards come and go; all with [P] -------------------------------------------------------------- */
@@ -163,27 +177,59 @@ static void slot_empty(struct slot *s)
 		pci_remove(list_last(&b->devices, struct pci_device, node));
 }
 
+/* The indicator is turned off last, not before power is gone for sure (6.7.1.8). */
+static void slot_off(struct slot *s)
+{
+	slot_power(s, INDICATOR_BLINK, false);
+	slot_control(s, CONTROL_INDICATOR, INDICATOR_OFF);
+	s->state = SLOT_OFF;
+}
+
 static void slot_turn_off(struct slot *s)
 {
-	log_info("pcieport %s: the card %s", s->port->dev.name, slot_present(s) ? "is given up" : "was pulled");
+	log_info("pcieport %s: the card is given up", s->port->dev.name);
 	slot_empty(s);
-	slot_power(s, false);
-	s->state = SLOT_OFF;
+	slot_off(s);
+}
+
+/* The power-up's own events are over. Whether there is still a card with a link. */
+static bool slot_is_up(struct slot *s)
+{
+	slot_irq(s);
+	atomic_fetch_and(&s->events, ~(EVENT_PRESENCE | EVENT_LINK));
+	return slot_present(s) && slot_link(s);
 }
 
 static void slot_turn_on(struct slot *s)
 {
-	slot_power(s, true);
-	if (wait_event_uninterruptible(&s->wait, slot_link(s) || READ_ONCE(s->gone), clock_ns() + LINK_NS)) {
+	slot_power(s, INDICATOR_ON, true);
+	wait_event_uninterruptible(&s->wait, slot_link(s) || READ_ONCE(s->gone), clock_ns() + LINK_NS);
+	if (!slot_link_reports(s))
+		wait_until(clock_ns() + SETTLE_NS);
+	if (!slot_link(s) || !slot_is_up(s)) {
 		log_err("pcieport %s: there is a card, and no link to it", s->port->dev.name);
-		slot_power(s, false);
-		s->state = SLOT_OFF;
+		slot_off(s);
 		return;
 	}
 	wait_until(clock_ns() + SETTLE_NS);
 	log_info("pcieport %s: a card", s->port->dev.name);
 	s->state = SLOT_ON;
 	pci_rescan(s->port->below);
+}
+
+/* What the drivers are bound to is not there any more, or not what it was: no register of another card is touched. */
+static void slot_pulled(struct slot *s)
+{
+	bool there = slot_present(s);		/* without power it may not be seen */
+
+	log_info("pcieport %s: the card %s", s->port->dev.name, there ? "may be another one" : "was pulled");
+	slot_power(s, INDICATOR_BLINK, false);
+	slot_empty(s);
+	s->state = SLOT_OFF;
+	if (there || slot_present(s))
+		slot_turn_on(s);
+	else
+		slot_control(s, CONTROL_INDICATOR, INDICATOR_OFF);
 }
 
 static void slot_button(struct slot *s)
@@ -204,27 +250,24 @@ static void slot_button(struct slot *s)
 
 static void slot_look(struct slot *s, u32 events)
 {
-	bool there = slot_present(s);
+	u32 changed = events & (EVENT_PRESENCE | EVENT_LINK);
+	bool on, there = slot_present(s);
 
 	if (events & EVENT_BUTTON)
 		slot_button(s);
+	on = s->state == SLOT_ON || s->state == SLOT_TURNING_OFF;
 	/* What is there says more than what was asked for: a card that came is taken at once. */
-	if (events & (EVENT_PRESENCE | EVENT_LINK)) {
-		bool on = s->state == SLOT_ON || s->state == SLOT_TURNING_OFF;
-
-		if (on != there || (on && !slot_link(s))) {
-			timer_cancel(&s->timer);
-			if (on)
-				slot_turn_off(s);
-			if (there)
-				slot_turn_on(s);
-		}
-		return;
-	}
-	if (events & EVENT_TIME && s->state == SLOT_TURNING_OFF)
-		slot_turn_off(s);
-	else if (events & EVENT_TIME && s->state == SLOT_TURNING_ON && there)
+	if (on && (changed || (events & EVENT_BEGIN && (!there || !slot_link(s))))) {
+		timer_cancel(&s->timer);
+		slot_pulled(s);
+	} else if (!on && there && (events & (EVENT_PRESENCE | EVENT_BEGIN) || (changed && slot_link(s)))) {
+		timer_cancel(&s->timer);
 		slot_turn_on(s);
+	} else if (events & EVENT_TIME && s->state == SLOT_TURNING_OFF) {
+		slot_turn_off(s);
+	} else if (events & EVENT_TIME && s->state == SLOT_TURNING_ON && there) {
+		slot_turn_on(s);
+	}
 }
 
 static void slot_thread(void *arg)
@@ -257,19 +300,20 @@ bool pci_takes_cards(struct pci_device *d)
 	return cap && pci_read16(d, cap + 2u) & PCI_EXP_SLOT && pci_read32(d, cap + EXP_SLOT_CAP) & SLOT_HOTPLUG;
 }
 
-/* All events are wanted from here on; what is in the slot already is looked at. */
+/* All events are wanted from here on; what is in the slot already is looked at, and was not put in just now. */
 static void slot_begin(struct slot *s)
 {
-	u16 control = pci_read16(s->port, s->cap + EXP_SLOT_CONTROL);
+	u16 control;
 
 	s->state = list_empty(&s->port->below->devices) ? SLOT_OFF : SLOT_ON;
-	pci_write16(s->port, s->cap + EXP_SLOT_STATUS, EVENTS);
+	slot_irq(s);
+	atomic_store(&s->events, EVENT_BEGIN);
+	control = pci_read16(s->port, s->cap + EXP_SLOT_CONTROL);
 	control |= CONTROL_ON_PRESENCE | CONTROL_ON_LINK | CONTROL_INTERRUPT;
 	control |= s->caps & SLOT_BUTTON ? CONTROL_ON_BUTTON : 0;
 	control |= s->caps & SLOT_NO_COMPLETED ? 0 : CONTROL_ON_COMPLETED;
 	pci_irq_enable(s->port, 0);
 	pci_write16(s->port, s->cap + EXP_SLOT_CONTROL, control);
-	atomic_fetch_or(&s->events, EVENT_PRESENCE);
 	wait_wake_all(&s->wait);
 }
 

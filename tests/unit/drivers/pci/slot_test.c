@@ -20,6 +20,8 @@ static struct {
 	bool deaf;			/* commands are not completed */
 	bool stuck;			/* events are not cleared */
 	bool gone;			/* the port itself was pulled */
+	bool no_power, no_reports;	/* no power controller; the link's state is not told */
+	bool in_band;			/* presence is seen by the link alone: not without power */
 	irq_handler handler;
 	void *arg;
 } port;
@@ -37,6 +39,9 @@ static void port_event(u16 events)
 		host_interrupt(port_raise, NULL);
 }
 
+static bool port_present(void) { return port.card && !(port.in_band && port.control & CONTROL_POWER_OFF); }
+static bool port_link(void) { return port.card && !port.no_link && !(port.control & CONTROL_POWER_OFF); }
+
 static u64 port_read(void *arg, u64 at, unsigned width)
 {
 	if (port.gone)
@@ -46,24 +51,36 @@ static u64 port_read(void *arg, u64 at, unsigned width)
 	case PCI_CAP_POINTER: return CAP;
 	case CAP: return PCI_CAP_EXP;
 	case CAP + 2: return PCI_EXP_SLOT;
-	case CAP + EXP_LINK_CAP: return LINK_REPORTS;
-	case CAP + EXP_LINK_STATUS: return port.card && !port.no_link && !(port.control & CONTROL_POWER_OFF) ? LINK_ACTIVE : 0;
-	case CAP + EXP_SLOT_CAP: return SLOT_BUTTON | SLOT_POWER | SLOT_HOTPLUG;
+	case CAP + EXP_LINK_CAP: return port.no_reports ? 0 : LINK_REPORTS;
+	case CAP + EXP_LINK_STATUS: return port_link() && !port.no_reports ? LINK_ACTIVE : 0;
+	case CAP + EXP_SLOT_CAP: return SLOT_BUTTON | (port.no_power ? 0 : SLOT_POWER) | SLOT_HOTPLUG;
 	case CAP + EXP_SLOT_CONTROL: return port.control;
-	case CAP + EXP_SLOT_STATUS: return port.status | (port.card ? STATUS_PRESENT : 0);
+	case CAP + EXP_SLOT_STATUS: return port.status | (port_present() ? STATUS_PRESENT : 0);
 	default: return 0;
 	}
 }
 
+static u32 offs;			/* times that power was taken */
+
 static void port_write(void *arg, u64 at, unsigned width, u64 v)
 {
+	bool present, link;
+
 	if (at == CAP + EXP_SLOT_STATUS && !port.stuck)
 		port.status &= ~v;			/* a bit that is written is cleared */
 	if (at != CAP + EXP_SLOT_CONTROL)
 		return;
+	present = port_present();
+	link = port_link();
+	offs += v & ~port.control & CONTROL_POWER_OFF ? 1 : 0;
 	port.control = v;
 	if (!port.deaf)
 		port_event(EVENT_COMPLETED);
+	/* What power takes and gives is an event as any. */
+	if (port_present() != present)
+		port_event(EVENT_PRESENCE);
+	if (port_link() != link && !port.no_reports)
+		port_event(EVENT_LINK);
 }
 
 static struct host_mmio registers = { .base = CONFIG, .size = 4096, .read = port_read, .write = port_write };
@@ -74,7 +91,7 @@ static struct platform_pci fw;
 static struct pci_host host = { .fw = &fw };
 static struct pci_bus root = { .host = &host }, below = { .host = &host, .parent = &root };
 static struct pci_device device, card;
-static u32 found, removed, irqs_given;
+static u32 found, removed, spoken_to, irqs_given;
 static void (*while_removed)(void);
 struct platform platform;
 
@@ -91,6 +108,7 @@ void pci_rescan(struct pci_bus *b)
 void pci_remove(struct pci_device *d)
 {
 	removed++;
+	spoken_to += port_link();
 	list_remove(&d->node);
 	if (while_removed)
 		while_removed();
@@ -113,7 +131,7 @@ int pci_irq_attach(struct pci_device *d, u32 i, irq_handler handler, void *arg, 
 void pci_irq_detach(struct pci_device *d, u32 i, void *arg) { port.handler = NULL; }
 struct pci_bus *pci_bus_create(struct pci_host *h, struct pci_bus *p, struct pci_device *b, u8 n) { return NULL; }
 
-static void begin(bool card_is_there)
+static void begin_slot(bool card_is_there, bool no_power, bool no_reports)
 {
 	static bool ready;
 
@@ -123,7 +141,12 @@ static void begin(bool card_is_there)
 	memset(&port, 0, sizeof(port));
 	port.control = card_is_there ? INDICATOR_ON : INDICATOR_OFF | CONTROL_POWER_OFF;
 	port.card = card_is_there;
-	found = removed = 0;
+	port.no_power = no_power;
+	port.no_reports = no_reports;
+	port.status = card_is_there ? EVENT_PRESENCE | EVENT_LINK : 0;	/* since the machine was switched on */
+	if (no_power)
+		port.control &= ~CONTROL_POWER_OFF;
+	found = removed = spoken_to = offs = 0;
 	while_removed = NULL;
 	list_init(&below.devices);
 	below.bridge = &device;
@@ -135,6 +158,8 @@ static void begin(bool card_is_there)
 	mutex_unlock(&pci_bus_type.lock);
 	host_run();
 }
+
+static void begin(bool card_is_there) { begin_slot(card_is_there, false, false); }
 
 static void end(void)
 {
@@ -154,14 +179,14 @@ static void put_in(void)
 {
 	port.card = true;
 	port_event(EVENT_PRESENCE);
-	host_clock_advance(NSEC_PER_SEC / 2);
+	host_clock_advance(8 * NSEC_PER_SEC);
 }
 
 static void pull_out(void)
 {
 	port.card = false;
 	port_event(EVENT_PRESENCE | EVENT_LINK);
-	host_clock_advance(NSEC_PER_SEC / 2);
+	host_clock_advance(8 * NSEC_PER_SEC);
 }
 
 /* ---- cards ---- */
@@ -206,9 +231,11 @@ TEST(the_button_asks_and_takes_back)
 	EXPECT_EQ(indicator(), INDICATOR_ON);
 	EXPECT_EQ(removed, 0u);
 	port_event(EVENT_BUTTON);
-	host_clock_advance(6 * NSEC_PER_SEC);
+	host_clock_advance(10 * NSEC_PER_SEC);
 	EXPECT_EQ(removed, 1u);
+	EXPECT_EQ(found, 0u);			/* the link that went with the power was no other card's */
 	EXPECT(!powered());
+	EXPECT_EQ(indicator(), INDICATOR_OFF);
 	/* And on again: the card is still in the slot. */
 	port_event(EVENT_BUTTON);
 	host_clock_advance(6 * NSEC_PER_SEC);
@@ -227,6 +254,74 @@ TEST(a_card_that_is_pulled_while_the_button_waits)
 	host_clock_advance(10 * NSEC_PER_SEC);
 	EXPECT_EQ(removed, 1u);
 	EXPECT_EQ(indicator(), INDICATOR_OFF);
+	end();
+}
+
+/* ---- another card at once: presence and link are as they were when the slot looks ---- */
+
+static void swapped(u16 events)
+{
+	port_event(events);
+	host_clock_advance(8 * NSEC_PER_SEC);
+	EXPECT_EQ(removed, 1u);
+	EXPECT_EQ(found, 1u);
+	EXPECT(powered());
+	EXPECT_EQ(indicator(), INDICATOR_ON);
+	end();
+}
+
+TEST(another_card_at_once)
+{
+	static const u16 events[] = { EVENT_PRESENCE, EVENT_LINK, EVENT_PRESENCE | EVENT_LINK, EVENT_PRESENCE | EVENT_BUTTON };
+
+	for (u32 i = 0; i < ARRAY_SIZE(events); i++) {
+		begin(true);
+		swapped(events[i]);
+		EXPECT_EQ(offs, 1u);
+		EXPECT_EQ(spoken_to, 0u);	/* the old one's drivers did not reach the new one */
+	}
+}
+
+TEST(another_card_while_the_button_waits)
+{
+	begin(true);
+	port_event(EVENT_BUTTON);
+	host_clock_advance(NSEC_PER_SEC);
+	swapped(EVENT_PRESENCE);
+}
+
+TEST(another_card_whose_presence_goes_with_the_power)
+{
+	begin(true);
+	port.in_band = true;
+	/* Without power nobody sees it: its link comes up again with the next one who asks. */
+	port_event(EVENT_PRESENCE | EVENT_LINK);
+	host_clock_advance(8 * NSEC_PER_SEC);
+	EXPECT_EQ(removed, 1u);
+	EXPECT_EQ(found, 1u);
+	EXPECT(powered());
+	end();
+}
+
+TEST(another_card_without_power_controller_or_link_reports)
+{
+	begin_slot(true, true, false);
+	swapped(EVENT_PRESENCE);
+	begin_slot(true, false, true);
+	swapped(EVENT_PRESENCE);
+	begin_slot(true, true, true);
+	swapped(EVENT_PRESENCE);
+}
+
+TEST(another_card_after_power_was_up)
+{
+	begin(false);
+	put_in();
+	EXPECT_EQ(found, 1u);
+	port_event(EVENT_PRESENCE);
+	host_clock_advance(8 * NSEC_PER_SEC);
+	EXPECT_EQ(removed, 1u);
+	EXPECT_EQ(found, 2u);
 	end();
 }
 
@@ -261,7 +356,7 @@ TEST(a_card_that_goes_before_its_link_is_there)
 	host_run();
 	port.card = false;
 	port_event(EVENT_PRESENCE);
-	host_clock_advance(3 * NSEC_PER_SEC);
+	host_clock_advance(8 * NSEC_PER_SEC);
 	EXPECT_EQ(found, 0u);
 	EXPECT(!powered());
 	port.no_link = false;
@@ -278,7 +373,7 @@ TEST(the_port_goes_while_its_slot_waits)
 	port_event(EVENT_PRESENCE);
 	host_run();
 	port.gone = true;
-	host_clock_advance(2 * NSEC_PER_SEC);
+	host_clock_advance(8 * NSEC_PER_SEC);
 	end();
 	EXPECT_EQ(found, 0u);
 }
@@ -302,11 +397,11 @@ TEST(a_port_that_never_completes_a_command)
 	begin(false);
 	port.deaf = true;
 	put_in();
-	host_clock_advance(3 * NSEC_PER_SEC);
+	host_clock_advance(8 * NSEC_PER_SEC);
 	EXPECT(host_log_has("the slot has not completed a command"));
 	EXPECT_EQ(found, 1u);				/* the card is there all the same */
 	pull_out();
-	host_clock_advance(3 * NSEC_PER_SEC);
+	host_clock_advance(8 * NSEC_PER_SEC);
 	EXPECT_EQ(removed, 1u);
 	end();
 }
@@ -317,7 +412,7 @@ TEST(a_power_fault)
 	begin(true);
 	port.no_link = true;
 	port_event(POWER_FAULT | EVENT_LINK);
-	host_clock_advance(3 * NSEC_PER_SEC);
+	host_clock_advance(8 * NSEC_PER_SEC);
 	EXPECT_EQ(removed, 1u);
 	EXPECT_EQ(found, 0u);
 	EXPECT(!powered());
