@@ -58,5 +58,23 @@ def test_fences_that_never_come():
         d.shows(want, "after the silence")
 
 
+def test_shared_memory_in_silence():
+    """What a client of shared memory has shown meanwhile is uploaded when the card answers again: nothing is lost."""
+    with Silence() as silence, Desktop() as d:
+        silence.started()
+        pane = Panes(d)
+        pane.do("open 0 shm 100 80 ff00ff00")
+        want = d.empty.copy()
+        want.rect(A, A, 100, 80, 0xff00ff00)
+        d.shows(want, "before the silence")
+        silence.begin()
+        # The first is uploaded, into a texture that the card is then not done with; the second cannot be.
+        for colour in "ffff0000", "ff0000ff":
+            pane.do(f"late 0 {colour}", "await 0", timeout=240)
+        silence.end()
+        want.rect(A, A, 100, 80, 0xff0000ff)
+        d.shows(want, "after the silence")
+
+
 if __name__ == "__main__":
     main()

@@ -83,22 +83,28 @@ static bool have_image(struct surface *s, int width, int height, bool opaque)
 	return true;
 }
 
-/* The pages may be gone from the client's file meanwhile: libwayland then shows zeros and ends the client. */
-static void upload(struct surface *s, struct wl_shm_buffer *shm)
+/*
+ * The damage stays until all of it is uploaded: false if the card is not done with the texture, or has an error.
+ * The pages may be gone from the client's file meanwhile: libwayland then shows zeros and ends the client.
+ */
+static bool upload(struct surface *s, struct wl_shm_buffer *shm)
 {
 	struct damage *damage = &s->waiting.buffer_damage;
 	rect all = { 0, 0, s->contents.width, s->contents.height };
-	int stride = wl_shm_buffer_get_stride(shm);
+	int stride = wl_shm_buffer_get_stride(shm), error = 0;
 
 	wl_shm_buffer_begin_access(shm);
-	for (int i = 0; i < damage->count; i++) {
+	for (int i = 0; i < damage->count && !error; i++) {
 		rect part = rect_meet(damage->parts[i], all);
 		const char *pixels = wl_shm_buffer_get_data(shm);
 		if (!rect_empty(part))
-			win_upload(s->contents.image, part, pixels + (ptrdiff_t)part.y * stride + (ptrdiff_t)part.x * 4, stride);
+			error = win_upload(s->contents.image, part, pixels + (ptrdiff_t)part.y * stride + (ptrdiff_t)part.x * 4,
+				stride);
 	}
 	wl_shm_buffer_end_access(shm);
-	damage->count = 0;
+	if (!error)
+		damage->count = 0;
+	return !error;
 }
 
 void contents_take(struct surface *s)
@@ -109,8 +115,16 @@ void contents_take(struct surface *s)
 	if (!s->waiting.attached || !shm)
 		return;
 	if (have_image(s, wl_shm_buffer_get_width(shm), wl_shm_buffer_get_height(shm),
-	    wl_shm_buffer_get_format(shm) == WL_SHM_FORMAT_XRGB8888))
-		upload(s, shm);
+	    wl_shm_buffer_get_format(shm) == WL_SHM_FORMAT_XRGB8888)) {
+		bool again = s->contents.late;
+		s->contents.late = !upload(s, shm);
+		if (s->contents.late) {
+			output_schedule(&s->server->output);    /* as a frame that could not be drawn, with the next one */
+			return;
+		}
+		if (again)
+			surface_damage(s, (rect) { 0, 0, s->width, s->height });
+	}
 	s->waiting.attached = false;
 	wl_buffer_send_release(buffer);
 	state_set_buffer(&s->waiting, NULL);
