@@ -333,9 +333,17 @@ def programs(**options):
         for name, (background, size) in PROGRAMS.items():
             d.vm.run(f"{name} >/tmp/out 2>&1 & program=$!")
             d.when(lambda screen: colours(screen).get(background, 0) > size // 3, name)
-            # While its checks run, wincheck ends those at the first signal and shows what there was; the next one ends it.
-            d.vm.run("kill $program && while kill $program 2>/dev/null; do usleep 50000; done; wait $program || true")
+            d.vm.run("kill $program; wait $program || true")
             d.when(lambda screen: colours(screen).get(background, 0) < size // 3, f"{name} stays")
+
+
+def test_checks_ended_by_a_signal():
+    """While checks run the runner takes the signals; one ends wincheck then as it does later."""
+    with desktop() as d:
+        d.vm.run("wincheck >/tmp/out 2>&1 & program=$!")
+        d.vm.run("(until [ $((0x$(sed -n 's/^SigCgt:[[:space:]]*//p' /proc/$program/status) & 0x4000)) != 0 ]; do "
+                 "kill -0 $program || exit 1; usleep 1000; done)", 120)
+        assert d.vm.run("kill $program; wait $program || echo $?", 120) == "143\n"
 
 
 def test_programs_by_the_gpu():

@@ -36,7 +36,7 @@ static struct window   *window;
 static struct win_font *font, *bold;
 static struct line     *lines;
 static int              count, room, top;       /* top: the first that is seen, unless the end is followed */
-static bool             following = true, closed, finished, interrupted;
+static bool             following = true, closed, finished;
 static struct totals    shown;
 static const char      *running = "";
 
@@ -70,9 +70,8 @@ static void draw_head(struct win *win)
 	if (shown.chosen && shown.done)
 		win_rounded_rect(win, MARGIN, MARGIN, (float)(width * shown.done) / (float)shown.chosen, BAR, BAR / 2, colour);
 	if (finished)
-		snprintf(text, sizeof text, "%s%d checks: %d passed, %d failed, %d skipped in %u.%03u ms",
-			 interrupted ? "interrupted; " : "", shown.done, shown.count[PASSED], shown.count[FAILED],
-			 shown.count[SKIPPED], MS(shown.ns));
+		snprintf(text, sizeof text, "%d checks: %d passed, %d failed, %d skipped in %u.%03u ms",
+			 shown.done, shown.count[PASSED], shown.count[FAILED], shown.count[SKIPPED], MS(shown.ns));
 	else
 		snprintf(text, sizeof text, "%d of %d  %s", shown.done, shown.chosen, running);
 	win_text(win, font, MARGIN, MARGIN + BAR + 22, text, PLAIN);
@@ -234,7 +233,7 @@ static void ended(const struct check *check, const struct result *result, const 
 	show(totals);
 }
 
-/* The results stay until the window is closed; signals end it as they end any program. */
+/* The results stay until the window is closed; what stopped the checks, that or a signal, ends the program at once. */
 static void end(const struct totals *totals, bool stopped)
 {
 	static const int taken[] = { SIGCHLD, SIGWINCH, SIGINT, SIGTERM, SIGHUP, SIGQUIT };
@@ -245,9 +244,8 @@ static void end(const struct totals *totals, bool stopped)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	finished = true;
-	interrupted = stopped;
 	show(totals);
-	while (!closed) {
+	while (!closed && !stopped) {
 		struct pollfd fd = { .fd = desktop_fd(desktop), .events = POLLIN };
 		poll(&fd, 1, -1);
 		take_input();
