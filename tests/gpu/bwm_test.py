@@ -4,6 +4,7 @@ import os
 import re
 import tempfile
 
+import golden
 from desktop import FIRST, FOOT, HEIGHT, STEP, WIDTH, WORK_HEIGHT, Desktop, Panes, Screen
 from gputest import linux_kernel, machine, main, only_ours, qemu
 from gpu_test import Viewer
@@ -211,6 +212,60 @@ def test_places():
 def test_places_by_the_cpu():
     with Desktop(gpu="2d") as d:
         places(d)
+
+
+# What user/bwm/shell_parts.h says of frames, and user/btop/btop.c of its window.
+FRAME, FRAME_LIT, BTOP = 0xff2b3644, 0xff35567d, 0xff14181f
+BORDER, TITLE, FRAME_RADIUS, CONTENTS_RADIUS, BTOP_WIDTH, BTOP_HEIGHT = 4, 28, 9, 6, 400, 320
+EDGE_SLACK = 48         # of a channel, where an arc goes through a pixel: it may be smoothed another way
+
+
+def looks_framed(d, screen, colour):
+    """Whether btop's frame, and its window's corners in it, are as geometry has them; text and buttons are left out.
+
+    The frame's middle, which is the same all along, is left out of the picture that is made: near is what lies less than
+    half of that from the left or the top, and the rest is as far from the other side.
+    """
+    width, height = 80, 100
+    outside = BTOP_WIDTH + 2 * BORDER - width, BTOP_HEIGHT + TITLE + BORDER - height
+
+    def place(x, y):
+        return 3 * ((FIRST + y + (y >= height // 2) * outside[1]) * WIDTH + FIRST + x + (x >= width // 2) * outside[0])
+    want = golden.Picture(width, height)
+    want.pixels = [[tuple(c / 255 for c in d.empty.pixels[place(x, y):][:3]) + (1.0,) for x in range(width)]
+                   for y in range(height)]
+    want.rounded(0, 0, width, height, FRAME_RADIUS, colour)
+    want.rounded(BORDER, TITLE, width - 2 * BORDER, height - TITLE - BORDER, CONTENTS_RADIUS, BTOP)
+    for y in range(height):
+        for x in range(width):
+            if (9 <= x < width - 7 and 4 <= y < 24) or (14 <= x < width - 14 and 32 <= y < height - 8):
+                continue
+            slack = EDGE_SLACK if want.edges[y][x] else 2
+            if any(abs(have - 255 * c) > slack for have, c in zip(screen.pixels[place(x, y):], want.pixels[y][x][:3])):
+                return False
+    return True
+
+
+def frames(gpu):
+    """A frame's corners are round, with the wallpaper around them, and so are its window's; who is not active is duller."""
+    with Desktop(gpu=gpu, programs=[qemu.built("desktop-bin", "btop")]) as d:
+        d.vm.run("btop & btop=$!")
+        d.when(lambda screen: looks_framed(d, screen, FRAME_LIT), "the active window's frame")
+        panes = Panes(d)
+        panes.do("open 0 shm 8 8 ffff0000")
+        d.when(lambda screen: looks_framed(d, screen, FRAME), "another window's frame")
+        panes.leave()
+        d.when(lambda screen: looks_framed(d, screen, FRAME_LIT), "a frame that is lit again")
+        d.vm.run("kill $btop; wait $btop || true")
+        d.shows(d.empty, "no window")
+
+
+def test_frames_by_the_gpu():
+    frames("virgl")
+
+
+def test_frames_by_the_cpu():
+    frames("2d")
 
 
 def test_by_hand():
