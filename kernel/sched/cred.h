@@ -19,6 +19,7 @@ struct cred {
 
 #define CRED_CAPS_ALL		((1ull << 41) - 1)	/* up to CAP_CHECKPOINT_RESTORE */
 #define CRED_SYS_ADMIN		21			/* CAP_SYS_ADMIN */
+#define CRED_SYS_TTY_CONFIG	26			/* CAP_SYS_TTY_CONFIG */
 
 extern struct cred cred_root;	/* never freed; writable for its count alone */
 static inline const struct cred *cred_get(const struct cred *c) { ref_get((u32 *)&c->refs); return c; }

@@ -67,6 +67,13 @@ static bool device_drained(struct tty *t)
 	return !tty_output_used(t) && (!c->drained || c->drained(c));
 }
 
+static long device_ioctl(struct tty *t, u32 cmd, u64 arg)
+{
+	struct console *c = t->device;
+
+	return c->ioctl ? c->ioctl(c, cmd, arg) : 1;
+}
+
 static void device_forget(struct tty *t)
 {
 	struct console *c = t->device;
@@ -78,6 +85,7 @@ static const struct tty_driver console_driver = {
 	.write = device_write,
 	.input_resume = device_input_resume,
 	.drained = device_drained,
+	.ioctl = device_ioctl,
 	.forget = device_forget,
 };
 

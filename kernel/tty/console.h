@@ -23,6 +23,8 @@ struct console {
 	void (*input_resume)(struct console *);
 	/* Has all that was written left the device? (tcdrain). NULL: always */
 	bool (*drained)(struct console *);
+	/* Its own ioctls; 1: not one of these. Process context. NULL: it has none */
+	long (*ioctl)(struct console *, u32 cmd, u64 arg);
 	/* After console_unregister, once no file has the terminal: c may be freed, and c->tty with it (kfree). Process
 	 * context */
 	void (*release)(struct console *);

@@ -29,5 +29,3 @@ static inline u32 screen_bits(u32 mask) { return mask ? 32 - __builtin_clz(mask)
 must_check int screen_register(struct screen *s);
 /* The console is drawn on it no more, and what it shows is kept for the next screen. Process context. */
 void screen_unregister(struct screen *s);
-/* Somebody else draws on it (a program with a display server), or nobody does any more: then all is drawn anew. */
-void screen_yield(struct screen *s, bool yielded);

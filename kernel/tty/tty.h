@@ -24,6 +24,8 @@ struct tty_driver {
 	 * do */
 	void (*input_resume)(struct tty *);
 	bool (*drained)(struct tty *);	/* all output has left. NULL: when our own ring is empty */
+	/* ioctls that only this kind has; 1: not one of these. Process context. NULL: it has none */
+	long (*ioctl)(struct tty *, u32 cmd, u64 arg);
 	void (*opened)(struct tty *);	/* process context; NULL */
 	void (*closed)(struct tty *, bool last);
 	void (*forget)(struct tty *);	/* the last reference is gone: free it. NULL: never happens */

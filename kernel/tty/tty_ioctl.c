@@ -200,5 +200,6 @@ long tty_ioctl(struct file *f, u32 cmd, u64 arg)
 	case TIOCSTI:
 		return -EIO;		/* typing for others is a way to their privileges: as Linux with legacy_tiocsti off */
 	}
-	return -ENOTTY;
+	err = t->driver->ioctl ? t->driver->ioctl(t, cmd, arg) : 1;
+	return err == 1 ? -ENOTTY : err;
 }

@@ -5,13 +5,17 @@
  *
  * Order of locks: screens' mutex, then [v]; the log and the terminal are outside of [v].
  */
+#include <linux/kd.h>
 #include <linux/major.h>
+#include "arch/arm64/ucopy.h"
 #include "base/errno.h"
 #include "base/string.h"
 #include "core/log.h"
 #include "mm/slab.h"
 #include "sched/core_event.h"
+#include "sched/cred.h"
 #include "sched/mutex.h"
+#include "sched/pid.h"
 #include "tty/tty.h"
 #include "tty/vt.h"
 
@@ -100,6 +104,50 @@ static void draw(struct work *w)
 	if (v->screen && !v->yielded)
 		vt_show(v, false);
 	mutex_unlock(&screens);
+}
+
+/* ---- ioctl_console(2) -------------------------------------------------------------------------------------- */
+
+/* Whose terminal it is may say who draws, and who has CAP_SYS_TTY_CONFIG. */
+static bool may_set(const struct vt *v)
+{
+	const struct tty *t = v->console.tty;
+	s32 session = READ_ONCE(t->session);
+
+	return (session && session == pid_current_session()) || current_capable(CRED_SYS_TTY_CONFIG);
+}
+
+/* KD_GRAPHICS: a program draws on the screen, letters are kept back; KD_TEXT: all of them are drawn anew. */
+static long mode_set(struct vt *v, u64 mode)
+{
+	if (!may_set(v))
+		return -EPERM;
+	if (mode > KD_TEXT1)
+		return -EINVAL;
+	mutex_lock(&screens);
+	v->yielded = mode == KD_GRAPHICS;
+	if (!v->yielded) {
+		memset(v->shown, 0xff, (size_t)v->columns * v->rows * sizeof(*v->shown));
+		work_queue(&v->draw);
+	}
+	mutex_unlock(&screens);
+	return 0;
+}
+
+static long vt_ioctl(struct console *c, u32 cmd, u64 arg)
+{
+	struct vt *v = container_of(c, struct vt, console);
+	u8 keyboard = KB_101;
+
+	switch (cmd) {
+	case KDGKBTYPE:
+		return copy_to_user(arg, &keyboard, sizeof(keyboard)) ? -EFAULT : 0;
+	case KDGETMODE:
+		return put_user_u32(arg, READ_ONCE(v->yielded) ? KD_GRAPHICS : KD_TEXT);
+	case KDSETMODE:
+		return mode_set(v, arg);
+	}
+	return 1;
 }
 
 /* ---- screens ----------------------------------------------------------------------------------------------- */
@@ -196,7 +244,8 @@ static struct vt *vt_new(void)
 		return NULL;
 	spin_init(&v->lock, "vt");
 	v->draw.fn = draw;
-	v->console = (struct console){ .name = "tty1", .alias = "tty0", .major = TTY_MAJOR, .minor = 1, .write = vt_write };
+	v->console = (struct console){ .name = "tty1", .alias = "tty0", .major = TTY_MAJOR, .minor = 1, .write = vt_write,
+				       .ioctl = vt_ioctl };
 	return v;
 }
 
@@ -243,16 +292,5 @@ void screen_unregister(struct screen *s)
 	mutex_lock(&screens);
 	if (vt && vt->screen == s)
 		vt->screen = NULL;
-	mutex_unlock(&screens);
-}
-
-void screen_yield(struct screen *s, bool yielded)
-{
-	mutex_lock(&screens);
-	if (vt && vt->screen == s) {
-		vt->yielded = yielded;
-		memset(vt->shown, 0xff, (size_t)vt->columns * vt->rows * sizeof(*vt->shown));
-		work_queue(&vt->draw);
-	}
 	mutex_unlock(&screens);
 }

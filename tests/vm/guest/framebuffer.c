@@ -1,9 +1,11 @@
 /*
- * /dev/fb0 as a program draws on it: what the mode says, a mapping of the memory, what is written is what is read.
+ * /dev/fb0 as a program draws on it: what the mode says, a mapping of the memory, what is written is what is read; and
+ * how it has the console keep its letters back.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fb.h>
+#include <linux/kd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,26 @@
 #include <unistd.h>
 
 #define CHECK(c) do { if (!(c)) { printf("line %d: %s: %s\n", __LINE__, #c, strerror(errno)); exit(1); } } while (0)
+
+static void console_modes(void)
+{
+	int screen = open("/dev/tty0", O_RDWR | O_NOCTTY), other = open("/dev/ttyAMA0", O_RDWR | O_NOCTTY), mode = -1;
+	char keyboard = 0;
+
+	CHECK(screen >= 0 && other >= 0);
+	CHECK(!ioctl(screen, KDGKBTYPE, &keyboard) && keyboard == KB_101);
+	CHECK(!ioctl(screen, KDGETMODE, &mode) && mode == KD_TEXT);
+	CHECK(!ioctl(screen, KDSETMODE, KD_GRAPHICS));
+	CHECK(!ioctl(screen, KDGETMODE, &mode) && mode == KD_GRAPHICS);
+	CHECK(ioctl(screen, KDSETMODE, 17) == -1 && errno == EINVAL);
+	CHECK(ioctl(screen, KDGETMODE, NULL) == -1 && errno == EFAULT);
+	CHECK(ioctl(other, KDGETMODE, &mode) == -1 && errno == ENOTTY);
+	CHECK(!ioctl(screen, KDSETMODE, KD_TEXT));
+	CHECK(!ioctl(screen, KDGETMODE, &mode) && mode == KD_TEXT);
+	CHECK(!setuid(1000));
+	CHECK(ioctl(screen, KDSETMODE, KD_GRAPHICS) == -1 && errno == EPERM);
+	CHECK(!ioctl(screen, KDGETMODE, &mode) && mode == KD_TEXT);
+}
 
 int main(void)
 {
@@ -39,6 +61,7 @@ int main(void)
 	CHECK(pwrite(fd, row, 1, f.smem_len) == -1 && errno == ENOSPC);
 	CHECK(pread(fd, row, 1, f.smem_len) == 0);
 	CHECK(mmap(NULL, f.smem_len + 65536, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED && errno == EINVAL);
+	console_modes();
 	puts("ok");
 	return 0;
 }
