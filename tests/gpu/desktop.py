@@ -61,8 +61,8 @@ class Desktop:
         panes = Panes(self)
         panes.do("open 0 shm 8 8 ff010203")
         panes.leave()
-        rows = [3 * ((FIRST + y) * WIDTH + FIRST) for y in range(8)]
-        return self.when(lambda screen: not any(b"\1\2\3" in screen.pixels[at:at + 3 * 8] for at in rows), "a window stays")
+        return self.when(lambda screen: not any(b"\1\2\3" in screen.row(FIRST, FIRST + y, 8) for y in range(8)),
+                         "a window stays")
 
     def when(self, right, what):
         """The display's picture as soon as it is right; frames come when bwm draws them."""
@@ -141,6 +141,11 @@ class Screen:
 
     def copy(self):
         return Screen(self.width, self.height, bytearray(self.pixels))
+
+    def row(self, x, y, width):
+        """So many pixels from there on."""
+        at = 3 * (y * self.width + x)
+        return self.pixels[at:at + 3 * width]
 
     def below(self, height):
         """The rows from there on."""

@@ -159,6 +159,8 @@ bool win_screen_current(const struct win *screen)
 {
 	int width, height;
 
-	return !kms_display_size(screen->texture.device, &width, &height) && width == screen->texture.width &&
+	struct win_device *device = screen->texture.device;
+
+	return !device->shower->display_size(device, &width, &height) && width == screen->texture.width &&
 		height == screen->texture.height;
 }

@@ -29,6 +29,7 @@ static int device_start(struct win_device *device, enum win_drawing how)
 	int error = how == WIN_SOFTWARE ? -ENODEV : virgl_open(device);
 
 	device->path = &virgl_path;
+	device->shower = &kms_shower;
 	if (error && how != WIN_GPU) {
 		device->path = &software_path;
 		error = 0;
@@ -49,6 +50,14 @@ static int device_try(struct win_device *device, const char *path, enum win_draw
 	return error;
 }
 
+/* No card: what firmware shows on will do. */
+static int framebuffer_start(struct win_device *device)
+{
+	device->path = &software_path;
+	device->shower = &fbdev_shower;
+	return fbdev_open(device);
+}
+
 int win_open(struct win_device **result, const char *path, enum win_drawing how)
 {
 	struct win_device *device = calloc(1, sizeof *device);
@@ -66,6 +75,8 @@ int win_open(struct win_device **result, const char *path, enum win_drawing how)
 		}
 		if (error == -ENOENT)
 			error = -ENODEV;
+		if (error == -ENODEV && how != WIN_GPU)
+			error = framebuffer_start(device);
 	}
 	if (error) {
 		free(device);
@@ -92,6 +103,7 @@ void win_close(struct win_device *device)
 	prover_destroy(device);
 	atlas_destroy(device);
 	virgl_close(device);
+	fbdev_close(device);
 	if (device->fd >= 0)
 		close(device->fd);
 	free(device);
@@ -160,12 +172,12 @@ int win_create_screen(struct win_device *device, struct win **result)
 	struct win *win;
 	int width, height, error;
 
-	error = kms_display_size(device, &width, &height);
+	error = device->shower ? device->shower->display_size(device, &width, &height) : -ENODEV;
 	if (!error)
 		error = win_create_kind(device, TEXTURE_SCREEN, width, height, NULL, NULL, &win);
 	if (error)
 		return error;
-	error = kms_show(win);
+	error = device->shower->show(win);
 	if (error) {
 		win_destroy(win);
 		return error;
@@ -181,7 +193,7 @@ void win_destroy(struct win *win)
 	if (device->drawing == win)
 		win_end_frame(win);
 	if (win->framebuffer)
-		kms_hide(win);
+		device->shower->hide(win);
 	device->path->texture_destroy(&win->texture);
 	free(win);
 }
@@ -257,7 +269,7 @@ int win_end_parts(struct win *win, const struct win_part *parts, int count)
 	device->drawing = NULL;
 	win_keep(win, device->path->frame_end(&win->texture));
 	if (win->framebuffer && !win->error)
-		win_keep(win, kms_flush(win, parts, count));
+		win_keep(win, device->shower->flush(win, parts, count));
 	return win->error;
 }
 

@@ -59,7 +59,7 @@ static int find_display(int fd, struct display *d)
 	return found ? 0 : -ENODEV;
 }
 
-int kms_display_size(struct win_device *device, int *width, int *height)
+static int display_size(struct win_device *device, int *width, int *height)
 {
 	struct display d;
 	int error = find_display(device->fd, &d);
@@ -79,7 +79,7 @@ static int refresh_of(const drmModeModeInfo *mode)
 	return pixels ? (int)((uint64_t)mode->clock * 1000000 / pixels) : 0;
 }
 
-int kms_show(struct win *win)
+static int show(struct win *win)
 {
 	struct texture *t = &win->texture;
 	int fd = t->device->fd;
@@ -97,7 +97,7 @@ int kms_show(struct win *win)
 	return drmModeSetCrtc(fd, d.crtc, win->framebuffer, 0, 0, &d.connector, 1, &d.mode) ? -errno : 0;
 }
 
-int kms_flush(struct win *win, const struct win_part *parts, int count)
+static int flush(struct win *win, const struct win_part *parts, int count)
 {
 	drmModeClip clips[FLUSH_MOST];
 
@@ -113,7 +113,9 @@ int kms_flush(struct win *win, const struct win_part *parts, int count)
 	return count > 0 && drmModeDirtyFB(win->texture.device->fd, win->framebuffer, clips, (uint32_t)count) ? -errno : 0;
 }
 
-void kms_hide(struct win *win)
+static void hide(struct win *win)
 {
 	drmModeRmFB(win->texture.device->fd, win->framebuffer);
 }
+
+const struct shower kms_shower = { .display_size = display_size, .show = show, .flush = flush, .hide = hide };

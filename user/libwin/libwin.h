@@ -12,6 +12,7 @@
 #include "win.h"
 
 struct atlas;
+struct fbdev;
 struct prover;
 struct virgl;
 
@@ -81,6 +82,8 @@ struct path {
 struct win_device {
 	int                fd;          /* the card; -1: none, pictures are memory alone */
 	const struct path *path;
+	const struct shower *shower;    /* NULL: there is no display */
+	struct fbdev      *fbdev;       /* fbdev.c's; NULL: the display is a card's, or there is none */
 	struct virgl      *virgl;       /* virgl.c's; NULL when the CPU draws */
 	struct prover     *prover;      /* prove.c's; NULL until something is imported */
 	struct atlas      *atlas;       /* font.c's; NULL until there is a font */
@@ -91,7 +94,7 @@ struct win {
 	struct texture texture;
 	int            width, height;   /* that its user draws on: the texture's, or a part of it from the upper left */
 	int            error;           /* the first of this frame */
-	uint32_t       framebuffer;     /* the display's: KMS's name of it, 0 for other pictures */
+	uint32_t       framebuffer;     /* the display's: the shower's name of it, 0 for other pictures */
 	uint32_t       crtc;
 	int            refresh;         /* thousandths of a frame a second */
 };
@@ -112,13 +115,20 @@ int win_import_unproved(struct win_device *device, int fd, int width, int height
 /* software.c */
 extern const struct path software_path;
 
-/*
- * kms.c: the display's size, showing a texture of that size, telling of new pixels in these parts, and the end of it.
- */
-int kms_display_size(struct win_device *device, int *width, int *height);
-int kms_show(struct win *win);
-int kms_flush(struct win *win, const struct win_part *parts, int count);
-void kms_hide(struct win *win);
+/* A way to the display: its size, showing a texture of that size, telling of new pixels in these parts, the end of it. */
+struct shower {
+	int (*display_size)(struct win_device *device, int *width, int *height);
+	int (*show)(struct win *win);
+	int (*flush)(struct win *win, const struct win_part *parts, int count);
+	void (*hide)(struct win *win);
+};
+
+extern const struct shower kms_shower;      /* kms.c: a card's */
+
+/* fbdev.c: firmware's framebuffer, where there is no card: -ENODEV if there is none, or of an unknown kind. */
+int fbdev_open(struct win_device *device);
+void fbdev_close(struct win_device *device);
+extern const struct shower fbdev_shower;
 
 /* draw.c: a picture of this kind, of which only width, height, kind and device are set; draw a quad, keeping errors. */
 int win_create_kind(struct win_device *device, enum texture_kind kind, int width, int height,

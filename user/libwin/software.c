@@ -2,7 +2,8 @@
  * Drawing by the CPU, for cards that only show what is in memory: the same quads as the GPU's, pixel by pixel.
  *
  * A picture is plain memory; the display's is a dumb buffer of the card, mapped, so that showing a frame copies nothing
- * here. Blending is premultiplied source over destination, rounded to the nearest.
+ * here, and memory as others where there is no card. Blending is premultiplied source over destination, rounded to the
+ * nearest.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -66,7 +67,7 @@ fail:
 
 static int texture_create(struct texture *t)
 {
-	if (t->kind == TEXTURE_SCREEN)
+	if (t->kind == TEXTURE_SCREEN && t->device->fd >= 0)
 		return screen_create(t);
 	t->pitch = (uint32_t)t->width * (t->kind == TEXTURE_COVERAGE ? 1 : 4);
 	t->bytes = (size_t)t->pitch * (size_t)t->height;

@@ -4,6 +4,7 @@
  * A program opens the graphics card, makes pictures (a window's contents, an image, the display itself) and draws
  * frames into them. What is drawn is gathered and sent in one piece by win_end_frame(). On a card with VirGL nothing
  * of a frame is touched by the CPU; on any other the same calls draw into memory, and the display shows a dumb buffer.
+ * Without a card it is shown on the framebuffer that firmware left (UEFI's graphics output), if there is one.
  *
  * Coordinates are pixels from the upper left corner, y downwards; a pixel's centre lies at one half. Edges that do not
  * fall between pixels are smoothed. Colours are 0xAARRGGBB, not multiplied by their alpha, in the calls; pixels that
@@ -26,8 +27,8 @@ struct win_font;
 enum win_drawing { WIN_ANY, WIN_GPU, WIN_SOFTWARE };
 
 /*
- * Open a card: path, or with NULL the first that there is. -ENODEV: none that is asked for is there; else what open()
- * says. The device is the caller's until win_close(), before which all that was made of it is destroyed.
+ * Open a card: path, or with NULL the first that there is, or else firmware's framebuffer. -ENODEV: none that is asked
+ * for is there; else what open() says. The device is the caller's until win_close(), before which all that was made of it is destroyed.
  */
 int win_open(struct win_device **device, const char *path, enum win_drawing how);
 void win_close(struct win_device *device);
