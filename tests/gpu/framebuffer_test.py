@@ -2,35 +2,38 @@
 """The desktop on a machine without a graphics card: drawn by the CPU, on the framebuffer that UEFI left."""
 import os
 import re
+import subprocess
+import tempfile
+import time
 
-from desktop import FIRST, STEP, Desktop, Panes, Screen
-from gputest import main, only_ours
+from desktop import FIRST, STEP, TOP, Desktop, Panes, Screen, qemu
+from gputest import LIMIT, Vm, main, only_ours
 from vmtest import Person, _read
 
+SCREEN = ["-device", "ramfb", "-device", "virtio-keyboard-pci", "-device", "virtio-tablet-pci"]
 WIDTH, HEIGHT = 800, 600        # UEFI's choice
 WORK_HEIGHT = HEIGHT - 36       # above the task bar
 A, B = FIRST, FIRST + STEP
 
 
-class Framebuffer(Desktop):
-    """A machine that was started by UEFI and whose screen is memory; its picture is QEMU's."""
+def shown(vm):
+    """What is on the screen, whoever draws there, as QEMU has it."""
+    path = os.path.join(vm.dir, "screen.ppm")
+    vm.qmp("screendump", filename=path)
+    data = _read(path)
+    head = re.match(rb"P6\s+(\d+)\s+(\d+)\s+255\s", data)
+    return Screen(int(head[1]), int(head[2]), bytearray(data[head.end():]))
 
-    def __init__(self, programs=(), start=True):
-        super().__init__(gpu="none", uefi="acpi", programs=programs, start=start, args=[
-            "-device", "ramfb", "-device", "virtio-keyboard-pci", "-device", "virtio-tablet-pci"])
+
+class Framebuffer(Desktop):
+    """A machine that was started by UEFI and whose screen is memory."""
+
+    def __init__(self):
+        super().__init__(gpu="none", uefi="acpi", args=SCREEN)
 
     def picture(self):
         self.alive()
-        return self.shown()
-
-    def shown(self):
-        """What is on the screen, whoever draws there."""
-        path = os.path.join(self.vm.dir, "screen.ppm")
-        self.vm.qmp("screendump", filename=path)
-        data = _read(path)
-        head = re.match(rb"P6\s+(\d+)\s+(\d+)\s+255\s", data)
-        return Screen(int(head[1]), int(head[2]), bytearray(data[head.end():]))
-
+        return shown(self.vm)
 
     def shows(self, want, what):
         self.when(lambda screen: not want.differs(screen, height=WORK_HEIGHT), what)
@@ -79,6 +82,29 @@ def test_the_console_is_kept_back():
         d.vm.run("kill $bwm; wait $bwm")
         d.alive = lambda: None
         d.when(lambda screen: screen.row(0, 0, 8) == bytes((170, 0, 0)) * 8, "the console does not come back")
+
+
+def is_wallpaper(screen):
+    """Rows of one colour each, which changes from the top to the bottom."""
+    rows = [screen.row(0, y, 100) for y in range(WORK_HEIGHT)]
+    return all(row == row[:3] * 100 for row in rows) and len({bytes(row[:3]) for row in rows}) > 50
+
+
+def test_an_image():
+    """A disk with the desktop, as docs/platforms.md has it: UEFI starts it, and the desktop begins by itself."""
+    only_ours()
+    with tempfile.TemporaryDirectory() as at:
+        disk = os.path.join(at, "desktop.img")
+        subprocess.run([os.path.join(TOP, "tools", "mkdisk"), "--kernel", qemu.built("debug", "Image"), "--initramfs",
+                        qemu.built("initramfs.cpio.gz"), "--initramfs", qemu.built("desktop.cpio"), "--cmdline",
+                        "panic=-1", "--img", disk], check=True)
+        with Vm(uefi="acpi", net="none", mem="1G", disk=disk, args=SCREEN) as vm:
+            vm.boot()
+            assert vm.run("cat /proc/cmdline").split()[:2] == ["initrd=/initramfs.cpio.gz", "initrd=/desktop.cpio"]
+            end = time.monotonic() + LIMIT
+            while not is_wallpaper(shown(vm)):
+                assert time.monotonic() < end, vm.run("ps; dmesg | tail")
+                time.sleep(0.05)
 
 
 main()
