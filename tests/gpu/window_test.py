@@ -218,6 +218,25 @@ def titled(d, title):
     until(d.vm, f'set_title("{title}")')
 
 
+def test_the_bell():
+    """Who rings is seen: bterm is lighter meanwhile, and then as before."""
+    paper = (0x14, 0x18, 0x1c)
+    lighter = tuple(round(c + (255 - c) * 0x30 / 255) for c in paper)
+
+    def most(colour):
+        return lambda screen: sum(n for rgb, n in colours(screen).items() if all(
+            abs((rgb >> shift & 255) - c) <= 2 for shift, c in zip((16, 8, 0), colour))) > 200000
+
+    with Desktop(programs=[qemu.built("desktop-bin", "bterm")]) as d:
+        d.vm.run("bterm sh -c 'while :; do [ ! -e /tmp/ring ] || printf \"\\a\"; usleep 20000; done' & program=$!")
+        d.when(most(paper), "no terminal is shown")
+        d.vm.run(": >/tmp/ring")
+        d.when(most(lighter), "the bell is not seen")
+        d.vm.run("rm /tmp/ring")
+        d.when(most(paper), "the bell does not end")
+        d.vm.run("kill $program; wait $program || true")
+
+
 def test_bounce():
     """+ and - make it faster and slower, space stops it: then it draws no more. No pixel of it passes the CPU."""
     only_ours()     # /proc/gpu
