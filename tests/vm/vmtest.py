@@ -22,6 +22,7 @@ DUNLIN_TEST_KERNEL names another kernel to run the tests against: build/linux/Im
 `tools/setup linux` fetches, proves a test of what Linux has too; `make test-linux` does that with all of them.
 only_ours() skips the others there, and tests/run counts them.
 """
+import codecs
 import fcntl
 import json
 import os
@@ -76,6 +77,7 @@ class Console:
         threading.Thread(target=self._read, args=(read_fd,), daemon=True).start()
 
     def _read(self, fd):
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")      # a letter may come in two reads
         while True:
             try:
                 data = os.read(fd, 65536)
@@ -83,7 +85,7 @@ class Console:
                 data = b""
             with self._news:
                 if data:
-                    self.console += data.decode("utf-8", "replace").replace("\r", "")
+                    self.console += decoder.decode(data).replace("\r", "")
                 else:
                     self._eof = True
                 self._news.notify_all()
