@@ -84,7 +84,9 @@ def test_log_and_login():
         screen.type("stty size; tty\n")
         screen.wait(r"^37 100$")
         screen.press("ctrl", "c")
-        screen.type("cat\n")
+        # The shell reads without echo; what it prints as it starts cat says that it has given the terminal back.
+        screen.type("echo ready; cat\n")
+        screen.wait(r"^ready$")
         screen.type("first\n")
         screen.wait(r"^first\nfirst$")
         screen.press("ctrl", "d")
