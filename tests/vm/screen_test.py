@@ -106,7 +106,7 @@ def test_beside_a_serial_console():
         screen.wait(r"^\S* # *$")
         assert "running /init" not in screen.text()
         screen.type("echo one\n")
-        screen.wait(r"^one$")
+        screen.wait(r"^one\n\S* # *$")         # the shell's editor, which knows of arrows, has the terminal again
         screen.press("up")
         screen.press("ret")
         screen.wait(r"^one\n.* # echo one\none$")
