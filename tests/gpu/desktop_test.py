@@ -64,6 +64,7 @@ class Desktop(vmtest.Person):
         self.shown = socket.socket(socket.AF_UNIX)
         self.shown.settimeout(LIMIT)
         self.shown.connect(port)
+        vm.run("until grep -qsx test.scanout /sys/class/virtio-ports/*/name; do usleep 10000; done")
         vm.run("scanout --serve test.scanout & export XDG_RUNTIME_DIR=/tmp WAYLAND_DISPLAY=wayland-0")
         vm.run("bwm >/tmp/bwm.log 2>&1 & bwm=$!; (until [ -S /tmp/wayland-0 ]; do "
                "kill -0 $bwm || { cat /tmp/bwm.log; exit 1; }; sleep 0.05; done)")
@@ -109,6 +110,11 @@ class Desktop(vmtest.Person):
 
     def heard(self, name, what):
         return self.vm.wait(rf"^{name} {what}\n")
+
+    def bring(self, colour, box, x, y):
+        """Take the window with this box there, by its title; where it is then."""
+        self.drag(box[0] + 40, box[1] - TITLE // 2, x + 40, y - TITLE // 2)
+        return self.box(colour, (x, y, x + box[2] - box[0], y + box[3] - box[1]))
 
     def frame_button(self, box, which):
         """Click on a button of the frame around this window."""
@@ -171,8 +177,7 @@ def by_mouse(d):
     # The one below comes up when it is pressed, and hears of the press.
     blue = d.start("blue", BLUE, 300, 200)
     x, y = red[0] - 40, red[1] + 60
-    d.drag(blue[0] + 20, blue[1] - TITLE // 2, x + 20, y - TITLE // 2)
-    d.until(lambda p: (b := p.box(BLUE)) and b[0] == x and b[1] == y)
+    d.bring(BLUE, blue, x, y)
     d.until(lambda p: p.at(red[0] + 50, red[1] + 80) == BLUE)
     d.click(red[0] + 100, red[1] + 10)
     d.heard("red", f"button {LEFT} 1")
@@ -383,12 +388,8 @@ def pasted(d):
 
 
 def dragged(d):
-    red = d.start("red", RED)
-    d.drag(red[0] + 40, red[1] - TITLE // 2, 50, 40)
-    d.until(lambda p: (b := p.box(RED)) and b[0] < 50)
-    blue = d.start("blue", BLUE)
-    d.drag(blue[0] + 40, blue[1] - TITLE // 2, 350, 240)
-    d.until(lambda p: (b := p.box(BLUE)) and b[0] == 310)
+    d.bring(RED, d.start("red", RED), 10, 40 + TITLE // 2)
+    d.bring(BLUE, d.start("blue", BLUE), 310, 240 + TITLE // 2)
     d.point(340, 300)
     d.button("middle", True)
     d.point(60, 100)
@@ -400,12 +401,8 @@ def dragged(d):
 
 def popups(d):
     """A press outside of them ends them: on the wallpaper, on another client's window."""
-    red = d.start("red", RED)
-    d.drag(red[0] + 40, red[1] - TITLE // 2, 50, 40)
-    red = d.until(lambda p: (b := p.box(RED)) and b[0] < 50 and b)
-    blue = d.start("blue", BLUE)
-    d.drag(blue[0] + 40, blue[1] - TITLE // 2, 400, 240)
-    blue = d.until(lambda p: (b := p.box(BLUE)) and b[0] == 360 and b)
+    red = d.bring(RED, d.start("red", RED), 10, 40 + TITLE // 2)
+    blue = d.bring(BLUE, d.start("blue", BLUE), 360, 240 + TITLE // 2)
     for x, y in (5, 5), (blue[0] + 100, blue[1] + 100):
         d.click(red[0] + 20, red[1] + 20, "right")
         d.heard("red", "popup 1")
