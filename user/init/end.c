@@ -7,7 +7,7 @@
 #include <termios.h>
 
 #define SHUTDOWN_LIMIT	30000	/* ms for the table's shutdown commands together */
-#define TERM_LIMIT	2000	/* ms for programs to end before they are killed */
+#define TERM_LIMIT	10000	/* ms for programs to end before they are killed */
 #define KILL_LIMIT	2000	/* ms for those that are killed to be gone */
 
 bool ending;
