@@ -6,7 +6,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#define PEER_PATIENCE	5000	/* ms until a peer that says nothing counts as absent */
+#define PEER_PATIENCE	15000	/* ms until a peer that says nothing counts as absent */
 
 /* Wait until fd has one of these events or ms have passed (then false). */
 bool net_wait(int fd, short events, int ms);
