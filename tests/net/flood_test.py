@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """Floods: a million echoes with the event index on, and the guest as quick afterwards as before."""
-# limit: 1200
 import os
 import re
 

@@ -6,13 +6,13 @@ import re
 import shutil
 import subprocess
 
-from vmtest import TOP, Skip, Vm, main, only_ours
+from vmtest import LIMIT, TOP, Skip, Vm, main, only_ours
 
 
 def test_core_dumps():
     with Vm(net="none", guest=True, mem="192M") as vm:
         vm.boot()
-        out, status = vm.sh("/bin/cores", 300)
+        out, status = vm.sh("/bin/cores", 900)
         assert status == 0 and ", 0 failed" in out.splitlines()[-1], "\n".join(
             line for line in out.splitlines() if not line.startswith("ok "))
 
@@ -35,13 +35,13 @@ def test_a_debugger_reads_it():
     with Vm(net="none", guest=True, mem="192M") as vm:
         vm.boot()
         vm.run("cd /tmp && cores contents")
-        text = vm.run("gzip -c /tmp/cores/core | base64", 300)
+        text = vm.run("gzip -c /tmp/cores/core | base64", 900)
         path = os.path.join(vm.dir, "core")
         with open(path, "wb") as f:
             f.write(subprocess.run(["gzip", "-dc"], input=base64.b64decode(text), stdout=subprocess.PIPE, check=True).stdout)
         done = subprocess.run([gdb, "-nx", "-batch", "-ex", "info threads", "-ex", "p $_siginfo.si_signo", "-ex",
                                "info auxv", "-ex", "x/s (char *)$sp", program, path],
-                              capture_output=True, text=True, timeout=120)
+                              capture_output=True, text=True, timeout=LIMIT)
         out = done.stdout + done.stderr
         assert "Program terminated with signal SIGABRT" in out, out
         assert len(re.findall(r"(?m)^[* ] +\d+ +LWP \d+", out)) == 2, out

@@ -30,7 +30,7 @@ def test_chance():
     print(f"DUNLIN_SEED={SEED}")
     with Vm(net="none", guest=True, mem="256M") as vm:
         vm.boot()
-        out, status = vm.sh(f"SEED={SEED} COUNT=5000 /bin/elfmutants chance", 600)
+        out, status = vm.sh(f"SEED={SEED} COUNT=5000 /bin/elfmutants chance", 900)
         assert status == 0 and re.search(r"^1 passed, 0 failed$", out, re.M), f"DUNLIN_SEED={SEED}\n{out}"
         assert vm.run("echo $((6 * 7)) | cat") == "42\n"
 

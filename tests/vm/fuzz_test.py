@@ -1,5 +1,4 @@
 #!/usr/bin/env python3
-# limit: 1800
 """Any system call with any arguments, thousands of times: the machine goes on. DUNLIN_SEED chooses another run."""
 import os
 

@@ -109,7 +109,7 @@ def test_the_host_sees_the_picture():
 
 def checks(vm, program, **environment):
     words = "".join(f"{name}={value} " for name, value in environment.items())
-    out, status = vm.sh(f"{words}/bin/{program}", 600)
+    out, status = vm.sh(f"{words}/bin/{program}", 900)
     assert status == 0 and ", 0 failed" in out.splitlines()[-1], "\n".join(
         line for line in out.splitlines() if not line.startswith("ok ")) + "\n" + said(vm)
 

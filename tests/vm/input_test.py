@@ -68,7 +68,7 @@ def test_programs():
     """The whole of /dev/input/eventN, by a program that both kernels run."""
     with machine("keyboard-pci", "mouse-pci", "tablet-pci,serial=tablet") as vm:
         vm.boot()
-        out, status = vm.sh("/bin/inputs", 600)
+        out, status = vm.sh("/bin/inputs", 900)
         assert status == 0 and ", 0 failed" in out.splitlines()[-1], "\n".join(
             line for line in out.splitlines() if not line.startswith("ok "))
 

@@ -6,7 +6,7 @@ from vmtest import Vm, main
 def leaks(count, *names, debug=False):
     with Vm(net="none", guest=True, mem="128M", debug=debug) as vm:
         vm.boot()
-        out, status = vm.sh(f"COUNT={count} /bin/leaks {' '.join(names)}", 1000)
+        out, status = vm.sh(f"COUNT={count} /bin/leaks {' '.join(names)}", 3000)
         assert status == 0 and ", 0 failed" in out.splitlines()[-1], out
 
 

@@ -15,7 +15,7 @@ STORMS = "threads executions signals pipes descriptors_on_the_way terminals conn
 def checks(*names, **machine):
     with Vm(net="none", guest=True, **machine) as vm:
         vm.boot()
-        out, status = vm.sh(f"/bin/smp {' '.join(names)}", 600)
+        out, status = vm.sh(f"/bin/smp {' '.join(names)}", 900)
         assert status == 0 and ", 0 failed" in out.splitlines()[-1], out
 
 
@@ -61,7 +61,7 @@ def test_interfaces_count_exactly():
         vm.run("ip link set lo up")
         counted = "cd /sys/class/net/lo/statistics; echo $(cat tx_packets rx_packets tx_bytes rx_bytes tx_dropped)"
         before = [int(n) for n in vm.run(counted).split()]
-        out = vm.run("for cpu in 0 1 2 3; do taskset -c $cpu ping -A -q -c 500 -s 100 127.0.0.1 & done; wait", 300)
+        out = vm.run("for cpu in 0 1 2 3; do taskset -c $cpu ping -A -q -c 500 -s 100 127.0.0.1 & done; wait", 900)
         sent = [int(n) for n in re.findall(r"(\d+) packets transmitted, \d+ packets received", out)]
         assert len(sent) == 4 and min(sent) >= 500, out
         after, n = [int(n) for n in vm.run(counted).split()], 2 * sum(sent)
@@ -191,7 +191,7 @@ def test_storms():
     """Programs that take all there is, and leave the machine as they found it."""
     with Vm(net="none", guest=True, smp="4", mem="128M") as vm:
         vm.boot()
-        out, status = vm.sh(f"SEED={SEED} /bin/stress {STORMS}", 600)
+        out, status = vm.sh(f"SEED={SEED} /bin/stress {STORMS}", 900)
         assert status == 0 and ", 0 failed" in out.splitlines()[-1], f"DUNLIN_SEED={SEED}\n{out}"
 
 

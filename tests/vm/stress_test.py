@@ -14,7 +14,7 @@ def storms(*names, debug=True):
     with Vm(net="none", guest=True, mem="128M", debug=debug) as vm:
         vm.boot()
         print(f"DUNLIN_SEED={SEED}")
-        out, status = vm.sh(f"SEED={SEED} /bin/stress {' '.join(names)}", 600)
+        out, status = vm.sh(f"SEED={SEED} /bin/stress {' '.join(names)}", 900)
         assert status == 0 and ", 0 failed" in out.splitlines()[-1], f"DUNLIN_SEED={SEED}\n{out}"
 
 

@@ -6,7 +6,7 @@ from vmtest import Vm, main
 def checks(name):
     with Vm(net="none", guest=True, mem="256M") as vm:
         vm.boot()
-        out, status = vm.sh(f"/bin/{name}", 600)
+        out, status = vm.sh(f"/bin/{name}", 900)
         assert status == 0 and ", 0 failed" in out.splitlines()[-1], "\n".join(
             line for line in out.splitlines() if not line.startswith("ok "))
 

@@ -46,7 +46,7 @@ import linux  # noqa: E402
 import qemu  # noqa: E402
 
 BUSYBOX = os.path.join(TOP, "build", "pkg", "busybox-static", "bin", "busybox")
-LIMIT = 120         # seconds; a boot takes one or two on an idle machine
+LIMIT = 300         # seconds; a boot takes one or two on an idle machine
 
 
 class Skip(Exception):
