@@ -80,9 +80,9 @@ def test_log_and_login():
         screen.wait(r"^\[ +\d+\.\d+\] running /init")
         screen.wait(r"^\S* # *$")
         screen.type("echo Typed\n")
-        screen.wait(r"^Typed$")
+        screen.wait(r"^Typed\n\S* # *$")
         screen.type("stty size; tty\n")
-        screen.wait(r"^37 100$")
+        screen.wait(r"^37 100\n/dev/\S+\n\S* # *$")
         screen.press("ctrl", "c")
         # The shell reads without echo; what it prints as it starts cat says that it has given the terminal back.
         screen.type("echo ready; cat\n")
