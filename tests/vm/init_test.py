@@ -7,14 +7,18 @@ from vmtest import Vm, main, only_ours
 
 
 def test_shell_comes_back_after_a_pause():
-    """A shell that ends as soon as it began comes back at once, but if that goes on it is given time."""
+    """A shell that ends comes back; what ends as soon as it began, again and again, is given time."""
     with Vm(net="none") as vm:
-        times = []
-        for _ in range(4):
+        for _ in range(3):
             vm.prompt()
-            vm.send("echo up-$(cat /proc/uptime); exit\n")
-            times.append(float(vm.wait(r"^up-(\S+) ")[1]))
-        assert times[3] - times[1] > 1.5, times
+            vm.send("echo up-$$; exit\n")
+            vm.wait(r"^up-\d+\n")
+    # Two in a row that lived for less than a second: where the host is slow that takes some more.
+    with table("::respawn:/bin/sh -c 'read up rest </proc/uptime; echo up-$up'\n") as vm:
+        times = [float(vm.wait(r"^up-(\S+)\n")[1])]
+        while len(times) < 30 and (len(times) < 2 or times[-1] - times[-2] < 2):
+            times.append(float(vm.wait(r"^up-(\S+)\n")[1]))
+        assert times[-1] - times[-2] >= 2, times
 
 
 def test_nobody_stays_dead():
@@ -116,7 +120,7 @@ def test_services_come_back():
         vm.boot()
         vm.run(SLEEPERS)
         first = vm.run("until [ $(sleepers 1000) ] && [ $(sleepers 2000) ]; do :; done; sleepers 1000").strip()
-        vm.run("kill $(sleepers 2000) $(sleepers 1000)")
+        vm.run("kill $(sleepers 2000); while [ $(sleepers 2000) ]; do :; done; kill $(sleepers 1000)")
         vm.run(f"until p=$(sleepers 1000) && [ ${{p:-{first}}} != {first} ]; do :; done")
         assert vm.run("sleepers 2000") == ""
 
