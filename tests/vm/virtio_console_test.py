@@ -3,8 +3,9 @@
 import hashlib
 import re
 import tempfile
+import time
 
-from vmtest import Console, Vm, main, only_ours
+from vmtest import LIMIT, Console, Vm, main, only_ours
 
 
 class Host(Console):
@@ -13,6 +14,11 @@ class Host(Console):
     def __init__(self, vm, path):
         super().__init__()
         self.socket = vm.connect(path)
+        end = time.monotonic() + LIMIT
+        # The connection is there before QEMU has taken it, and the guest only then hears that somebody is.
+        while any(path in c["filename"] and "disconnected" in c["filename"] for c in vm.qmp("query-chardev")):
+            assert time.monotonic() < end, vm.tail()
+            time.sleep(0.01)
 
     def listen(self):
         self.socket.settimeout(None)
@@ -47,6 +53,7 @@ def test_console():
                 host.wait(r"^42$")
                 host.wait(r"^ttyAMA0 hvc0$")
                 host.wait(r"^/dev/console$")
+                host.prompt()
                 host.send("echo up; cat\n")
                 host.wait(r"^up$")        # from here on lines are echoed by the terminal
                 host.send("line one\n")
