@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHECK_LIMIT 100		/* seconds that a check may take */
+#define CHECK_LIMIT 300		/* seconds that a check may take */
 #define CHECKS_MAX 64
 
 #define EXPECT(c) do { if (!(c)) check_failed(__FILE__, __LINE__, #c); } while (0)
@@ -65,6 +65,21 @@ static inline void child_ok(pid_t pid)
 
 	SAME(waitpid(pid, &status, 0), pid);
 	SAME(status, 0);
+}
+
+/* Until a process sleeps. One that has said that it will, and has nothing else to wait for, does so there. */
+static inline void wait_asleep(pid_t pid)
+{
+	char path[64], state = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	while (state != 'S') {
+		FILE *f = fopen(path, "r");
+
+		EXPECT(f && fscanf(f, "%*d (%*[^)]) %c", &state) == 1);
+		fclose(f);
+		usleep(1000);
+	}
 }
 
 int main(int argc, char **argv)

@@ -498,6 +498,7 @@ static void much(void)
 
 CHECK(a_kill_ends_it)
 {
+	siginfo_t end;
 	struct stat st;
 	int status;
 	pid_t pid;
@@ -509,8 +510,10 @@ CHECK(a_kill_ends_it)
 		much();
 		abort();
 	}
-	while (stat("core", &st) && !waitpid(pid, &status, WNOHANG))
-		;
+	do {
+		end.si_pid = 0;
+		SAME(waitid(P_PID, pid, &end, WEXITED | WNOHANG | WNOWAIT), 0);
+	} while (!end.si_pid && stat("core", &st));
 	kill(pid, SIGKILL);
 	SAME(waitpid(pid, &status, 0), pid);
 	/* Was the dump whole by then? */

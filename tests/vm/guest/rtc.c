@@ -69,9 +69,9 @@ static void check_time(void)
 
 static void check_alarm(void)
 {
-	struct rtc_wkalrm w = { .enabled = 1, .time = broken_down(now() + 2) };
+	struct rtc_wkalrm w = { .enabled = 1, .time = broken_down(now() + 1000) };
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	time_t due = now() + 2;
+	time_t due;
 	unsigned long what = 0;
 	unsigned int small = 0;
 
@@ -81,6 +81,9 @@ static void check_alarm(void)
 	fcntl(fd, F_SETFL, 0);
 	CHECK(!ioctl(fd, RTC_WKALM_SET, &w));
 	CHECK(!ioctl(fd, RTC_WKALM_RD, &w) && w.enabled);
+	due = now() + 2;
+	w.time = broken_down(due);
+	CHECK(!ioctl(fd, RTC_WKALM_SET, &w));
 	CHECK(poll(&p, 1, -1) == 1 && p.revents == POLLIN);
 	CHECK(now() >= due - 1);
 	CHECK(read(fd, &what, sizeof(what)) == sizeof(what));

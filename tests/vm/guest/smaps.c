@@ -128,6 +128,7 @@ CHECK(all_together)
 		pause();
 	}
 	SAME(read(pipes[0], &c, 1), 1);
+	wait_asleep(pid);		/* until then there come pages */
 	sprintf(smaps, "/proc/%d/smaps", pid);
 	sprintf(rollup, "/proc/%d/smaps_rollup", pid);
 	f = fopen(rollup, "r");

@@ -390,7 +390,7 @@ CHECK(nobody_there_is_told)
 	SAME(send(c, "x", 1, 0), 1);
 	FAILS(recv(c, buf, 4, 0), ECONNREFUSED);
 	SAME(send(c, "x", 1, 0), 1);
-	SAME(poll(&f, 1, 1000), 1);
+	SAME(poll(&f, 1, -1), 1);
 	EXPECT(f.revents & POLLERR);
 	SAME(getsockopt(c, SOL_SOCKET, SO_ERROR, &error, &len), 0);
 	SAME(error, ECONNREFUSED);
@@ -425,7 +425,7 @@ static void nothing(int signo)
 CHECK(a_signal_ends_the_wait)
 {
 	struct sigaction a = { .sa_handler = nothing };
-	struct itimerval t = { .it_value.tv_usec = 50000 };
+	struct itimerval t = { { 0, 50000 }, { 0, 50000 } };	/* again and again: the first may come too early */
 	struct sockaddr_in name;
 	int s = udp_bound(INADDR_LOOPBACK, &name);
 	char buf[4];
@@ -536,10 +536,10 @@ CHECK(epoll_tells_of_datagrams)
 	SAME(epoll_ctl(ep, EPOLL_CTL_ADD, s, &e), 0);
 	SAME(epoll_wait(ep, &e, 1, 0), 0);
 	SAME(sendto(s, "x", 1, 0, (struct sockaddr *)&name, sizeof(name)), 1);
-	SAME(epoll_wait(ep, &e, 1, 1000), 1);
+	SAME(epoll_wait(ep, &e, 1, -1), 1);
 	SAME(epoll_wait(ep, &e, 1, 0), 0);		/* edges only */
 	SAME(sendto(s, "y", 1, 0, (struct sockaddr *)&name, sizeof(name)), 1);
-	SAME(epoll_wait(ep, &e, 1, 1000), 1);
+	SAME(epoll_wait(ep, &e, 1, -1), 1);
 	SAME(recv(s, buf, 4, 0), 1);
 }
 
@@ -642,7 +642,7 @@ CHECK(a_raw_socket_sees_the_echo)
 	struct icmphdr q = { .type = ICMP_ECHO, .un.echo = { htons(0x7788), htons(1) } };
 	int s = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
 	socklen_t len = sizeof(from);
-	struct timeval tv = { 5, 0 };
+	struct timeval tv = { 100, 0 };
 	uint8_t buf[200];
 	ssize_t n;
 
@@ -668,7 +668,7 @@ CHECK(a_header_of_ones_own)
 	struct { struct iphdr ip; char data[4]; } q = { .ip = { .version = 4, .ihl = 5, .ttl = 9, .protocol = 253 }, .data = "own" };
 	struct sockaddr_in lo = inet(INADDR_LOOPBACK, 0);
 	int out = socket(AF_INET, SOCK_RAW, IPPROTO_RAW), in = socket(AF_INET, SOCK_RAW, 253);
-	struct timeval tv = { 5, 0 };
+	struct timeval tv = { 100, 0 };
 	uint8_t buf[100];
 
 	q.ip.saddr = q.ip.daddr = htonl(INADDR_LOOPBACK);
@@ -692,7 +692,7 @@ CHECK(packet_sockets_see_frames_through_their_filter)
 	struct sockaddr_in a, b;
 	int p = socket(AF_PACKET, SOCK_DGRAM, htons(0x0800)), s = udp_bound(INADDR_LOOPBACK, &a), r = udp_bound(INADDR_LOOPBACK, &b);
 	socklen_t len = sizeof(from);
-	struct timeval tv = { 5, 0 };
+	struct timeval tv = { 100, 0 };
 	uint8_t buf[200];
 
 	EXPECT(p >= 0);

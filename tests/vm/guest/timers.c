@@ -82,7 +82,7 @@ CHECK(timerfd_shortest_interval_stops_nobody)
 CHECK(timerfd_absolute_and_past)
 {
 	int fd = timerfd_create(CLOCK_REALTIME, 0);
-	long long at = now_on(CLOCK_REALTIME) + 10000000;
+	long long at = now_on(CLOCK_REALTIME) + 10000000, n;
 
 	arm(fd, TFD_TIMER_ABSTIME, at, 0);
 	SAME(expiries(fd), 1);
@@ -90,8 +90,10 @@ CHECK(timerfd_absolute_and_past)
 	arm(fd, TFD_TIMER_ABSTIME, 1, 0);
 	SAME(expiries(fd), 1);
 	/* An interval counts from where it began. */
+	at = (now_on(CLOCK_REALTIME) - SEC) / HOUR + 1;
 	arm(fd, TFD_TIMER_ABSTIME, SEC, HOUR);
-	SAME(expiries(fd), (now_on(CLOCK_REALTIME) - SEC) / HOUR + 1);
+	n = expiries(fd);
+	EXPECT(n >= at && n <= (now_on(CLOCK_REALTIME) - SEC) / HOUR + 1);
 }
 
 CHECK(timerfd_is_set_again_and_off)
@@ -190,7 +192,7 @@ CHECK(absolute_timerfd_follows_the_clock)
 	SAME(poll(&(struct pollfd){ fd, POLLIN, 0 }, 1, -1), 1);
 	SAME(expiries(fd), 1);
 	/* And back: what would be due now is not. */
-	arm(fd, TFD_TIMER_ABSTIME, now_on(CLOCK_REALTIME) + SEC, 0);
+	arm(fd, TFD_TIMER_ABSTIME, now_on(CLOCK_REALTIME) + HOUR / 2, 0);
 	clock_move(-2 * HOUR);
 	SAME(timerfd_gettime(fd, &s), 0);
 	EXPECT(left(&s) > HOUR);
