@@ -84,6 +84,7 @@ def test_log_and_login():
         screen.type("stty size; tty\n")
         screen.wait(r"^37 100\n/dev/\S+\n\S* # *$")
         screen.press("ctrl", "c")
+        screen.wait(r"# \^C\n\S* # *$")
         # The shell reads without echo; what it prints as it starts cat says that it has given the terminal back.
         screen.type("echo ready; cat\n")
         screen.wait(r"^ready$")
