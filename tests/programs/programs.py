@@ -143,8 +143,9 @@ def archive(*packages, more=None):
     if os.path.exists(path):
         return path
     for old in glob.glob(f"{CACHE}/{name}-*"):
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(old)
+        if old != path:         # another test may have made it by now
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(old)
     files = _collect(packages)
     more = {**BASE, **(more or {})}
     a = cpio.Archive()
@@ -157,7 +158,7 @@ def archive(*packages, more=None):
     for place in sorted(more):
         a.file(place, more[place], 0o755)
     os.makedirs(CACHE, exist_ok=True)
-    with open(f"{path}.{os.getpid()}", "wb") as f:
+    with open(os.path.join(CACHE, f".{name}.{os.getpid()}"), "wb") as f:        # which nobody takes for an old one
         f.write(a.bytes())
     os.rename(f.name, path)
     return path
