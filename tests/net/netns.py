@@ -27,6 +27,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from vmtest import LIMIT, Hand, Skip, Vm, VmError, main, only_ours, qemu  # noqa: E402,F401
 
 PREFIX = "dunlin-test-"
+STATIC = "ip=10.77.0.2::10.77.0.1:255.255.255.0::eth0:off"      # the guest's address without DHCP
 _libc = ctypes.CDLL(None, use_errno=True)
 _count = 0
 os.environ["PATH"] += ":/usr/sbin:/sbin"
@@ -74,12 +75,13 @@ def _icmp(kind, ident, sequence, body):
 
 
 class Net:
-    """A namespace, a tap up at host_ip, and dnsmasq unless dhcp=False. queues: how many pairs of queues the tap has.
+    """A namespace, a tap up at host_ip, and dnsmasq unless dhcp=False. queues: how many pairs of queues the tap has;
+    room: for so many frames that the guest does not take yet.
 
     The guest gets guest_ip by DHCP. Names: host.test is the host, guest.test the guest.
     """
 
-    def __init__(self, dhcp=True, tap="tap0", mtu=1500, queues=1):
+    def __init__(self, dhcp=True, tap="tap0", mtu=1500, queues=1, room=1000):
         global _count
         reason = _why_not()
         if reason:
@@ -107,10 +109,12 @@ class Net:
             # What the host says by itself (router solicitations) would be counted as the guest's.
             self.sysctl("net.ipv6.conf.all.disable_ipv6", 1, may_fail=True)
             self.sysctl("net.ipv4.icmp_ratelimit", 0)
+            # A guest that is held up for seconds is asked for its link address until it answers.
+            self.sysctl(f"net.ipv4.neigh.{tap}.mcast_solicit", LIMIT)
             # Room on the sockets of a Bridge, so that it loses what it was told to and no more.
             self.sysctl("net.unix.max_dgram_qlen", 8192, may_fail=True)
             _ip("-n", self.name, "addr", "add", f"{self.host_ip}/{self.bits}", "dev", tap)
-            _ip("-n", self.name, "link", "set", tap, "mtu", str(mtu), "txqueuelen", "1000", "up")
+            _ip("-n", self.name, "link", "set", tap, "mtu", str(mtu), "txqueuelen", str(room), "up")
             if dhcp:
                 self.dnsmasq()
         except BaseException:
@@ -204,24 +208,57 @@ class Net:
                     except TimeoutError:
                         raise AssertionError(f"echo {n} of {count} ({size} bytes) is not answered") from None
                     payload = answer[(answer[0] & 15) * 4:]
-                    if payload[:1] == b"\0" and payload[4:6] == want[4:6]:
+                    if payload[:1] == b"\0" and payload[4:8] == want[4:8]:
                         break
                 assert payload == want, f"echo {n} of {count} comes back changed"
 
+    def reach(self):
+        """Until the guest answers. What is sent while its card or its link is away may be lost: echoes, again and again.
+
+        (busybox's ping must not give up at the very moment when an answer comes: its handler of the alarm prints, and waits
+        for itself if it came upon a print.)
+        """
+        end, ident = time.monotonic() + LIMIT, ~os.getpid() & 0xffff
+        with self.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as s:
+            s.settimeout(1)
+            s.connect((self.guest_ip, 0))
+            while time.monotonic() < end:
+                try:
+                    s.send(_icmp(8, ident, 0, b""))
+                    while True:
+                        answer = s.recv(65536)
+                        payload = answer[(answer[0] & 15) * 4:]
+                        if payload[:1] == b"\0" and payload[4:6] == struct.pack(">H", ident):
+                            return
+                except OSError:         # nothing has come, or nobody has the address yet
+                    time.sleep(0.05)
+        raise AssertionError("the guest does not answer")
+
+    def acquaint(self, vm, guest_mac="52:54:00:12:34:56"):
+        """Both sides know each other for good: no ARP from now on."""
+        mac = self.run("cat", f"/sys/class/net/{self.tap}/address").strip()
+        self.run("ip", "neigh", "replace", self.guest_ip, "lladdr", guest_mac, "dev", self.tap, "nud", "permanent")
+        vm.run(f"arp -s {self.host_ip} {mac}")
+
     # ---- peers --------------------------------------------------------------
 
-    def _ready(self, process, what, port, udp=False):
-        """Wait until somebody listens on the port; AssertionError with its log if it ends instead."""
-        end = time.monotonic() + LIMIT
-        table = "udp" if udp else "tcp"
-        while time.monotonic() < end:
-            if process.poll() is not None:
-                break
-            with self.inside(), open(f"/proc/thread-self/net/{table}") as f:
+    def _listens(self, table, port):
+        for family in ("", "6"):
+            with self.inside(), contextlib.suppress(FileNotFoundError), open(f"/proc/thread-self/net/{table}{family}") as f:
                 for line in f.readlines()[1:]:
                     local, state = line.split()[1], line.split()[3]
                     if int(local.split(":")[1], 16) == port and state in ("0A", "07"):
-                        return process
+                        return True
+        return False
+
+    def ready(self, process, what, port, udp=False):
+        """Wait until somebody listens on the port; AssertionError with its log if it ends instead."""
+        end = time.monotonic() + LIMIT
+        while time.monotonic() < end:
+            if process.poll() is not None:
+                break
+            if self._listens("udp" if udp else "tcp", port):
+                return process
             time.sleep(0.02)
         log = os.path.join(self.dir, what + ".log")
         said = open(log).read()[-1500:] if os.path.exists(log) else ""
@@ -229,7 +266,7 @@ class Net:
 
     def dnsmasq(self, *extra, lease="1h"):
         """DHCP for the guest and DNS for *.test."""
-        return self._ready(self.spawn(
+        return self.ready(self.spawn(
             "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--no-ping",
             "--log-facility=-", "--user=root", "--bind-interfaces", f"--interface={self.tap}", "--except-interface=lo",
             f"--dhcp-range={self.guest_ip},{self.guest_ip},{lease}", "--dhcp-authoritative",
@@ -255,11 +292,11 @@ class Net:
                 http {{ access_log {self.dir}/access.log; keepalive_requests 1000000; client_max_body_size 64m;
                 {temps} server {{ listen {self.host_ip}:{port}; root {self.www};
                 location /put/ {{ dav_methods PUT; create_full_put_path on; }} }} }}""")
-        return self._ready(self.spawn("nginx", "-c", conf, "-e", f"{self.dir}/nginx.log"), "nginx", port)
+        return self.ready(self.spawn("nginx", "-c", conf, "-e", f"{self.dir}/nginx.log"), "nginx", port)
 
     def iperf3(self, port=5201):
         self.need("iperf3")
-        return self._ready(self.spawn("iperf3", "-4", "-s", "-p", str(port)), "iperf3", port)
+        return self.ready(self.spawn("iperf3", "-4", "-s", "-p", str(port)), "iperf3", port)
 
     @staticmethod
     def need(program, package=None):

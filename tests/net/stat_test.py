@@ -2,11 +2,11 @@
 # quick
 """The network's counters in /proc/stat move by exactly what came over the wire, and an idle interface causes nothing."""
 import re
+import socket
 import time
 
-from netns import LIMIT, Net, Vm, main, only_ours
-
-STATIC = "ip=10.77.0.2::10.77.0.1:255.255.255.0::eth0:off"
+from frames import tcp
+from netns import LIMIT, STATIC, Net, Vm, main, only_ours
 
 
 def during(vm, action):
@@ -20,26 +20,19 @@ def during(vm, action):
     return {k: int(v) for k, v in re.findall(r"(?m)^(\w+) (-?\d+)$", out)}
 
 
-def quiet_net(net, vm):
-    """Both sides know each other for good: no ARP in between."""
-    mac = net.run("cat", f"/sys/class/net/{net.tap}/address").strip()
-    net.run("ip", "neigh", "replace", net.guest_ip, "lladdr", "52:54:00:12:34:56", "dev", net.tap, "nud", "permanent")
-    vm.run(f"arp -s {net.host_ip} {mac}")
-
-
 def test_packets_interrupts_and_polls():
     only_ours()
     with Net() as net, Vm(ns=net, append=STATIC, guest=True) as vm:
         vm.boot()
-        quiet_net(net, vm)
-        for n in (1, 40):
+        net.acquaint(vm)
+        for n in (1, 1, 1, 1, 40):
             irqs, wire = vm.interrupts(), net.link_stats()
             d = during(vm, lambda n=n: net.echo(n))
             assert d["net_rx_packets"] == n == net.link_stats()["received"] - wire["received"], d
             now = vm.interrupts()
             assert d["net_msi_irqs"] == sum(now[k] - irqs[k] for k in now if k.startswith("virtio0")), (d, irqs, now)
-            # One at a time: an interrupt and a poll each. (The host may send the next before the poll is over.)
-            assert n - n // 10 <= d["net_msi_irqs"] <= n, d
+            # One at a time: an interrupt and a poll each. (Of several the host may send the next before the poll is over.)
+            assert 1 <= d["net_msi_irqs"] <= n, d
             # A poll is an interrupt's, or the re-armed queue's that had work already.
             assert d["net_rx_polls"] == d["net_msi_irqs"] + d["net_rx_rearm_races"], d
             assert d["net_rx_timer_polls"] == 0, d
@@ -54,7 +47,7 @@ def test_timer_polls_without_interrupts():
     only_ours()
     with Net() as net, Vm(ns=net, append=f"{STATIC} pci=noirq", guest=True) as vm:
         vm.boot()
-        quiet_net(net, vm)
+        net.acquaint(vm)
         d = during(vm, lambda: net.echo(20))
         assert d["net_rx_packets"] == 20 and d["net_msi_irqs"] == 0 and d["net_rx_timer_polls"] > 0, d
         assert d["net_rx_polls"] == d["net_rx_timer_polls"] + d["net_rx_rearm_races"], d
@@ -74,8 +67,8 @@ def test_idle_interface():
     only_ours()
     with Net() as net, Vm(ns=net, append=STATIC, guest=True) as vm:
         vm.boot()
-        vm.run("ping -c 1 10.77.0.1")
-        quiet_net(net, vm)
+        vm.ping("10.77.0.1")
+        net.acquaint(vm)
         explained, *lines = vm.run("idle 3").splitlines()
         assert len(lines) == 1 and re.match(r"\d+ .*timer", lines[0]), lines
         assert int(lines[0].split()[0]) <= int(explained.split()[1]), (explained, lines)
@@ -85,7 +78,7 @@ def test_interface_counters():
     """/proc/net/dev and /sys agree with the other end of the wire."""
     with Net() as net, Vm(ns=net, append=STATIC) as vm:
         vm.boot()
-        quiet_net(net, vm)
+        net.acquaint(vm)
 
         def both():
             dev = re.search(r"eth0:(.*)", vm.run("cat /proc/net/dev"))[1].split()
@@ -108,10 +101,14 @@ def test_protocol_counters():
             rows = [line.split() for line in vm.run("cat /proc/net/snmp").splitlines()]
             return {a[0] + n: int(v) for a, b in zip(rows[::2], rows[1::2]) for n, v in zip(a[1:], b[1:])}
 
+        net.echo()
         before = snmp()
-        net.echo(10)
-        with net.socket() as s:
-            assert s.connect_ex((net.guest_ip, 9)) != 0
+        net.echo(9)
+        # (The host's own TCP would ask twice if the first answer is late.)
+        with net.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
+            s.bind((net.tap, 0))
+            s.send(tcp(net.host_ip, net.guest_ip, 40000, 9))
+        net.echo()
         after = snmp()
         moved = {k: v - before.get(k, 0) for k, v in after.items() if v != before.get(k, 0)}
         assert moved["Icmp:InEchos"] == moved["Icmp:OutEchoReps"] == 10, moved

@@ -5,13 +5,14 @@ import contextlib
 import hashlib
 import http.server
 import os
+import re
 import socket
 import sys
 import tempfile
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vm"))
-from vmtest import Vm, main, tool_run  # noqa: E402
+from vmtest import LIMIT, Vm, main, tool_run  # noqa: E402
 
 BODY = bytes(i % 251 for i in range(2 << 20))
 
@@ -47,16 +48,16 @@ def web_server():
         server.server_close()
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def forwarded(vm):
+    """The port of this machine that is the guest's: QEMU has taken one that was free."""
+    shown = vm.qmp("human-monitor-command", **{"command-line": "info usernet"})
+    return int(re.search(r"TCP\[HOST_FORWARD\] +\d+ +127\.0\.0\.1 +(\d+) ", shown)[1])
 
 
 def test_fetch_and_serve():
-    port = free_port()
-    with web_server() as web, Vm(net=f"user,hostfwd=tcp:127.0.0.1:{port}-:80", files={"www/page": BODY}) as vm:
+    with web_server() as web, Vm(net="user,hostfwd=tcp:127.0.0.1:0-:80", files={"www/page": BODY}) as vm:
         vm.boot()
+        port = forwarded(vm)
         assert "inet 10.0.2.15/24" in vm.run("ip addr show dev eth0")
         assert "nameserver 10.0.2.3" in vm.run("cat /etc/resolv.conf")
         want = hashlib.sha256(BODY).hexdigest()
@@ -64,10 +65,10 @@ def test_fetch_and_serve():
         text = "".join(f"{i}\n" for i in range(1, 60001)).encode()
         vm.run("seq 60000 >/tmp/text")
         assert vm.run(f"wget -q -O - --post-file=/tmp/text http://10.0.2.2:{web}/") == hashlib.sha256(text).hexdigest()
-        assert "1 packets received" in vm.run("ping -c 1 10.0.2.2")
+        assert "1 packets received" in vm.run("ping -c 1 -W 60 10.0.2.2")
         vm.run("httpd -p 80 -h /www")
         for _ in range(20):
-            with socket.create_connection(("127.0.0.1", port), 60) as s:
+            with socket.create_connection(("127.0.0.1", port), LIMIT) as s:
                 s.sendall(b"GET /page HTTP/1.0\r\n\r\n")
                 answer = b""
                 while data := s.recv(65536):

@@ -111,7 +111,7 @@ def test_forwarding():
         there = ["-N", "-o", "ExitOnForwardFailure=yes", "-L", f"{net.host_ip}:8080:127.0.0.1:8000",
                  "-R", f"127.0.0.1:8081:{net.host_ip}:80"]
         p = net.spawn(*login.command(*there, "")[len(net.prefix):-1])
-        net._ready(p, "ssh", 8080)
+        net.ready(p, "ssh", 8080)
         for _ in range(20):
             assert net.run("curl", "-sS", f"http://{net.host_ip}:8080/page") == "from the guest\n"
         login.vm.run("until netstat -ltn | grep -q 127.0.0.1:8081; do sleep 0.1; done")

@@ -35,7 +35,7 @@ SITE = """
 def serve(net, port, *command):
     """Start a server in the namespace and wait until it listens."""
     net.need(command[0])
-    return net._ready(net.spawn(*command), command[0], port)
+    return net.ready(net.spawn(*command), command[0], port)
 
 
 def pattern(size, salt=b""):
