@@ -43,7 +43,7 @@ class Bridge:
                        f"remote.type=unix,remote.path={base}.host")
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(self._reply)
-        self._socket.settimeout(30)
+        self._socket.settimeout(300)
         self._process = net.spawn(sys.executable, os.path.abspath(__file__), net.tap, base, str(seed))
         self._socket.recv(65536)        # it says hello once it is on the tap
         self.set(**conditions)

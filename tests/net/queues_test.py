@@ -165,6 +165,7 @@ def test_number_is_changed_under_traffic():
             assert status and "Invalid argument" in said, said
         # It is kept while the interface is down.
         vm.run("ip link set eth0 down; nettool channels eth0 3; ip link set eth0 up")
+        net.reach()
         net.echo(5)
         assert vm.run("nettool channels eth0") == "max 0 0 0 4 now 0 0 0 3\n"
 
@@ -185,6 +186,7 @@ def test_a_flow_stays_in_order():
         s.settimeout(LIMIT)
         s.setsockopt(socket.SOL_SOCKET, 33, 64 << 20)       # SO_RCVBUFFORCE
         vm.boot()
+        net.echo()          # both know each other: nothing waits for that, and is lost because it is too much
         tag = vm.start("nettool wander 10.77.0.1 9000 3000")
         seen = [int.from_bytes(s.recv(100), "big") for _ in range(sum(1 + i % 3 for i in range(3000)))]
         assert vm.finish(tag)[1] == 0

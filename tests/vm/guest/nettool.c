@@ -3,7 +3,7 @@
  *
  *	resolve NAME		getaddrinfo for any family: musl sends A and AAAA at once from one socket
  *	put IP PORT BYTES	sends a pattern by TCP and watches the congestion window (TCP_INFO) all the while
- *	recover IP PORT BYTES	the same, but ends as soon as the window has fallen and risen again
+ *	recover IP PORT BYTES	the same, but ends as soon as the other side has said a byte and the window has fallen and risen
  *	sink PORT		takes one TCP connection, reads it to the end, says how many bytes and their sum
  *	channels IF [COUNT]	how many pairs of queues a card can have and has (ethtool -l), after they are set (ethtool -L)
  *	wander IP PORT COUNT	sends so many numbered datagrams, each from another CPU than the one before
@@ -11,12 +11,14 @@
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -24,6 +26,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 static char buf[1 << 16];
@@ -62,9 +65,13 @@ static struct sockaddr_in address(const char *ip, const char *port)
 
 /*
  * The window over time. A fall is a new threshold together with something sent again: both stay to be seen however
- * seldom we look. The window has risen when it is a tenth above the threshold.
+ * seldom we look. The window has risen when it is a tenth above the threshold. It was held when we or the other side
+ * could not do anything for so long that it may have looked like a loss.
  */
-struct window { unsigned int first, peak, ssthresh, retransmitted, falls, rises; int lowered, falling; };
+struct window { unsigned int first, peak, ssthresh, retransmitted, falls, rises, held; int lowered, falling; long looked_ms; };
+
+#define LOOK_MS 10
+#define HELD_MS 100	/* half of the shortest time after which anything is sent again */
 
 static void window_note(struct window *w, const struct tcp_info *info)
 {
@@ -92,6 +99,29 @@ static void window_note(struct window *w, const struct tcp_info *info)
 	}
 }
 
+static void look(int fd, struct window *w)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+	struct timespec t;
+	long ms;
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
+		exit(fail("TCP_INFO"));
+	window_note(w, &info);
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	ms = t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	w->held += (w->looked_ms && ms - w->looked_ms > HELD_MS) || info.tcpi_last_ack_recv > HELD_MS;
+	w->looked_ms = ms;
+}
+
+/* Wait for the connection to be writable or readable, and look all the while. */
+static void ready_wait(int fd, struct window *w, short what)
+{
+	while (!poll(&(struct pollfd){ .fd = fd, .events = what }, 1, LOOK_MS))
+		look(fd, w);
+}
+
 static int put(const char *ip, const char *port, long bytes, int until_risen)
 {
 	struct sockaddr_in a = address(ip, port);
@@ -100,10 +130,11 @@ static int put(const char *ip, const char *port, long bytes, int until_risen)
 	struct tcp_info info;
 	socklen_t len;
 	long sent = 0;
+	int told = 0;
 
 	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)))
 		return fail("connect");
-	while (sent < bytes && !(until_risen && w.rises)) {
+	while (sent < bytes && !(until_risen && told && w.rises && !w.falling)) {
 		size_t n = 8192, done = 0;
 
 		if ((long)n > bytes - sent)
@@ -111,26 +142,29 @@ static int put(const char *ip, const char *port, long bytes, int until_risen)
 		for (size_t i = 0; i < n; i++)
 			buf[i] = (sent + i) % 251;
 		while (done < n) {
-			ssize_t r = write(fd, buf + done, n - done);
+			ssize_t r = send(fd, buf + done, n - done, MSG_DONTWAIT);
 
-			if (r < 0)
-				return fail("write");
-			done += r;
+			if (r < 0 && errno != EAGAIN)
+				return fail("send");
+			if (r > 0)
+				done += r;
+			else
+				ready_wait(fd, &w, POLLOUT);
 		}
 		sent += n;
-		len = sizeof(info);
-		if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
-			return fail("TCP_INFO");
-		window_note(&w, &info);
+		look(fd, &w);
+		if (until_risen && !told)
+			told = recv(fd, buf, 1, MSG_DONTWAIT) == 1;
 	}
 	shutdown(fd, SHUT_WR);
+	ready_wait(fd, &w, POLLIN);
 	/* The other side closes when it has all. */
 	if (read(fd, buf, 1) != 0)
 		return fail("end of the connection");
 	len = sizeof(info);
 	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
-	printf("sent=%ld first=%u peak=%u falls=%u rises=%u retransmitted=%u mss=%u rtt_us=%u\n", sent, w.first, w.peak,
-	       w.falls, w.rises, info.tcpi_total_retrans, info.tcpi_snd_mss, info.tcpi_rtt);
+	printf("sent=%ld first=%u peak=%u falls=%u rises=%u held=%u retransmitted=%u mss=%u rtt_us=%u\n", sent, w.first, w.peak,
+	       w.falls, w.rises, w.held, info.tcpi_total_retrans, info.tcpi_snd_mss, info.tcpi_rtt);
 	return 0;
 }
 
