@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# limit: 2400
 """Interrupts that go where they are told: /proc/irq, and a card's moved from CPU to CPU in the middle of transfers."""
 import hashlib
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# limit: 2400
 """What each card has beside the ladder: filters, another address, large frames, counts, checksums."""
 import hashlib
 import socket

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# limit: 2400
 """Every way that the card's events can arrive, over both transports and both layouts of rings: each serves, and the counters say which it was."""
 import hashlib
 import re

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# limit: 2400
 """A card with several pairs of queues: each takes traffic on its CPU, flows stay in order, their number may change."""
 import concurrent.futures
 import hashlib

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# limit: 2400
 """A card's driver is taken from it and given back, by hand, in the middle of traffic, while another card goes on."""
 import hashlib
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# limit: 2400
 """Bulk transfers over a wire that loses, reorders, delays and duplicates: every byte arrives, and the window is seen to move."""
 import hashlib
 import queue
