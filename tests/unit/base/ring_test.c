@@ -4,6 +4,7 @@
  * sources: base/ring.c
  */
 #include <pthread.h>
+#include <sched.h>
 #include "unit.h"
 #include "base/ring.h"
 
@@ -62,11 +63,14 @@ static void *produce(void *arg)
 	u8 buf[33];
 
 	for (u32 sent = 0; sent < STREAM;) {
-		size_t n = MIN(sizeof(buf), (size_t)(STREAM - sent));
+		size_t n = MIN(sizeof(buf), (size_t)(STREAM - sent)), done;
 
 		for (size_t i = 0; i < n; i++)
 			buf[i] = (sent + i) * 7;
-		sent += ring_write(r, buf, n);
+		done = ring_write(r, buf, n);
+		sent += done;
+		if (!done)
+			sched_yield();		/* the other may be waiting for this CPU */
 	}
 	return NULL;
 }
@@ -86,6 +90,8 @@ TEST(one_producer_and_one_consumer_without_a_lock)
 		for (size_t i = 0; i < n; i++)
 			wrong += buf[i] != (u8)((got + i) * 7);
 		got += n;
+		if (!n)
+			sched_yield();
 	}
 	pthread_join(thread, NULL);
 	EXPECT_EQ(wrong, 0u);
