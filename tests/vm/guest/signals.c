@@ -246,6 +246,14 @@ CHECK(signals_interrupt_what_waits)
 	pester_end(pid);
 }
 
+static volatile int *shared;	/* set by the handler, for another process to see */
+
+static void note_and_tell(int sig, siginfo_t *info, void *context)
+{
+	note(sig, info, context);
+	*shared = 1;
+}
+
 CHECK(restarted_calls_go_on)
 {
 	int fds[2];
@@ -253,10 +261,14 @@ CHECK(restarted_calls_go_on)
 	char c;
 
 	EXPECT(pipe(fds) == 0);
-	on(SIGUSR1, note, SA_RESTART);
+	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	EXPECT(shared != MAP_FAILED);
+	on(SIGUSR1, note_and_tell, SA_RESTART);
 	pid = pester(SIGUSR1);
 	writer = fork();
 	if (writer == 0) {
+		while (!*shared)
+			usleep(1000);
 		usleep(20000);
 		_exit(write(fds[1], "x", 1) != 1);
 	}
