@@ -87,6 +87,8 @@ struct drm_file {
 	struct mutex lock;		/* "drm file": [F] */
 	struct drm_ids handles;		/* struct gpu_object, referenced [F] */
 	u32 context;			/* in the host; 0: none yet [F] */
+	char name[16];			/* of the program that made the context; set before the context's number is [S] */
+	u64 submits, transfers, bytes;	/* of the context, for /proc/gpu [a] */
 	struct spinlock event_lock;	/* thread kind: [e] */
 	struct list_node events;	/* struct drm_event_entry [e] */
 	u32 event_space;		/* bytes that more events may have [e] */

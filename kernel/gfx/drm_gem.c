@@ -4,7 +4,7 @@
  * context touch what that file has handles for, and nothing else.
  */
 #include "base/errno.h"
-#include "base/printf.h"
+#include "base/string.h"
 #include "gfx/drm.h"
 #include "mm/page.h"
 #include "sched/thread.h"
@@ -41,12 +41,13 @@ int drm_context_make(struct drm_file *f)
 
 	if (f->context)
 		return 0;
+	strlcpy(f->name, current()->name, sizeof(f->name));
 	mutex_lock(&dev->lock);
 	id = drm_ids_add(&dev->contexts, f);
 	mutex_unlock(&dev->lock);
 	if (!id)
 		return -ENOMEM;
-	err = dev->gpu->ops->context_create(dev->gpu, id, current()->name);
+	err = dev->gpu->ops->context_create(dev->gpu, id, f->name);
 	if (!err) {
 		f->context = id;
 		return 0;
@@ -215,6 +216,7 @@ static long create_dumb(struct drm_file *f, void *arg)
 	if (is_err(o))
 		return ptr_err(o);
 	o->pitch = pitch;
+	o->texel_bits = 32;
 	mutex_lock(&f->lock);
 	err = drm_handle_add(f, o, &d->handle);
 	mutex_unlock(&f->lock);

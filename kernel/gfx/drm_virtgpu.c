@@ -22,6 +22,7 @@
 #define HANDLES_INLINE	64u			/* more than most frames name */
 #define STREAM_MAX	(4u << 20)		/* sixteen times what Mesa fills; one piece of memory for the host */
 #define TARGET_2D	2u			/* PIPE_TEXTURE_2D */
+#define TEXEL_BITS_MAX	128ull			/* of all formats */
 
 static struct gpu_device *gpu_of(const struct drm_file *f) { return f->dev->gpu; }
 
@@ -82,6 +83,18 @@ static long get_caps(struct drm_file *f, void *arg)
 
 /* ---- resources -------------------------------------------------------------------------------------- */
 
+/* What the formats are is between the program and the host: a part of the size that it asks for, by which to count. */
+static u32 texel_bits(const struct drm_virtgpu_resource_create *c)
+{
+	u64 texels = 0, bits;
+
+	for (u32 level = 0; level <= MIN(c->last_level, 31u); level++)
+		texels += (u64)MAX(c->width >> level, 1u) * MAX(c->height >> level, 1u) * MAX(c->depth >> level, 1u);
+	texels *= MAX(c->array_size, 1u);
+	bits = 8ull * c->size / MAX(texels, 1ull);
+	return MIN(bits, TEXEL_BITS_MAX);
+}
+
 static long resource_create(struct drm_file *f, void *arg)
 {
 	struct drm_virtgpu_resource_create *c = arg;
@@ -101,6 +114,7 @@ static long resource_create(struct drm_file *f, void *arg)
 	if (is_err(o))
 		return ptr_err(o);
 	o->pitch = c->width * 4;
+	o->texel_bits = texel_bits(c);
 	mutex_lock(&f->lock);
 	err = drm_handle_add(f, o, &c->bo_handle);
 	mutex_unlock(&f->lock);
@@ -139,6 +153,16 @@ static long map(struct drm_file *f, void *arg)
 	return 0;
 }
 
+/* Pixels went between pages and host: no more of them than the object has. */
+static void transfer_count(struct drm_file *f, const struct gpu_object *o, const struct gpu_box *b)
+{
+	u64 bytes = MIN((u64)b->w * b->h * b->d * o->texel_bits / 8, o->size);
+
+	gpu_count(gpu_of(f), GPU_BYTES, bytes);
+	atomic_add_relaxed(&f->transfers, 1);
+	atomic_add_relaxed(&f->bytes, bytes);
+}
+
 /* The structures of both directions are alike. */
 static long transfer(struct drm_file *f, const struct drm_virtgpu_3d_transfer_to_host *a, bool to_host)
 {
@@ -161,6 +185,7 @@ static long transfer(struct drm_file *f, const struct drm_virtgpu_3d_transfer_to
 		err = gpu->ops->transfer(gpu, gpu->virgl ? f->context : 0, o, &t, to_host, &fence);
 	if (!err) {
 		gpu_object_fence(o, fence);
+		transfer_count(f, o, &t.box);
 		gpu->ops->kick(gpu);
 	}
 	gpu_object_put(o);
@@ -224,6 +249,8 @@ static long stream_send(struct drm_file *f, void *stream, u32 size, const u32 *h
 		kfree(stream);
 	else
 		err = gpu->ops->submit(gpu, f->context, stream, size, fence);
+	if (!err)
+		atomic_add_relaxed(&f->submits, 1);
 	for (u32 i = 0; i < count && !err; i++)
 		gpu_object_fence(drm_ids_get(&f->handles, handles[i]), *fence);
 	mutex_unlock(&f->lock);

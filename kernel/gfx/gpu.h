@@ -50,6 +50,7 @@ struct gpu_object {
 	u32 id;				/* the resource's in the host, unique while the object lives [S] */
 	bool dumb;			/* a plane picture: what is in the pages must be transferred to be seen [S] */
 	u32 pitch;			/* of a dumb one, bytes a row [S] */
+	u32 texel_bits;			/* what its program says that each texel takes [S] */
 	u32 name;			/* GEM_FLINK's; 0: it has none [K] */
 	u64 size;			/* bytes, whole pages [S] */
 	u64 fence;			/* the last that a command on it was given; 0: none was [a] */

@@ -51,11 +51,32 @@ static void counters_show(struct text_out *t)
 		    (unsigned long long)gpu_object_bytes(), contexts, framebuffers, atomic_load(&dev->changes));
 }
 
+/* A line for each, its program's name at the end. */
+static void contexts_show(struct text_out *t, struct drm_device *dev)
+{
+	mutex_lock(&dev->lock);
+	for (u32 i = 1; i <= dev->contexts.size; i++) {
+		const struct drm_file *f = drm_ids_get(&dev->contexts, i);
+
+		if (!f)
+			continue;
+		text_printf(t, "context %u submits %llu transfers %llu bytes %llu ", i,
+			    (unsigned long long)atomic_load_relaxed(&f->submits),
+			    (unsigned long long)atomic_load_relaxed(&f->transfers),
+			    (unsigned long long)atomic_load_relaxed(&f->bytes));
+		text_escaped(t, f->name);
+		text_printf(t, "\n");
+	}
+	mutex_unlock(&dev->lock);
+}
+
 static void gpu_show(struct text_out *t)
 {
 	mutex_lock(&first_lock);
-	if (first)
+	if (first) {
 		counters_show(t);
+		contexts_show(t, first->drm);
+	}
 	mutex_unlock(&first_lock);
 }
 

@@ -432,6 +432,39 @@ def test_the_cpu_copies_nothing():
         assert last["transfers"] - middle["transfers"] == 1, (middle, last)
 
 
+def by_program(d):
+    """{name: (submits, transfers, bytes)} of all contexts of the programs of that name."""
+    found = {}
+    for *numbers, name in re.findall(r"(?m)^context \d+ submits (\d+) transfers (\d+) bytes (\d+) (\S+)$",
+                                     d.vm.run("cat /proc/gpu")):
+        found[name] = tuple(a + int(b) for a, b in zip(found.get(name, (0, 0, 0)), numbers))
+    return found
+
+
+def test_who_copies():
+    """/proc/gpu tells programs apart: the GPU's clients copy nothing, bwm what shared memory's have damaged, and no more."""
+    only_ours()     # /proc/gpu
+    with Desktop() as d:
+        drawn, shared = Panes(d, 0), Panes(d, 1)
+        drawn.do("open 0 gpu 300 200 ffff0000")
+        shared.do("open 0 shm 200 150 ff00ff00")
+
+        def measure():
+            told = [by_program(d)]
+            drawn.do(*(f"redraw 0 ff{i:02x}4080" for i in range(10)))
+            told.append(by_program(d))
+            shared.do("part 0 10 20 30 40 ffffffff", "part 0 100 3 7 5 ff808080", "part 0 199 149 1 1 ff000000")
+            return [*told, by_program(d)]
+
+        first, then, last = d.of_one_minute(measure)
+        assert set(first) == {"bwm", "panes"}, first
+        assert then["panes"][0] >= first["panes"][0] + 10 and then["bwm"][0] > first["bwm"][0], (first, then)
+        assert all(then[name][1:] == first[name][1:] for name in first), (first, then)
+        assert last["panes"] == then["panes"], (then, last)
+        assert last["bwm"][1] == then["bwm"][1] + 3, (then, last)
+        assert last["bwm"][2] == then["bwm"][2] + 4 * (30 * 40 + 7 * 5 + 1), (then, last)
+
+
 def test_bad_clients():
     """Who does what is forbidden is told and ended; windows of others stay, and so does bwm."""
     with Desktop() as d:

@@ -201,7 +201,23 @@ def test_what_dies_leaves_nothing():
         all_goes(vm, *held)
         after = counts(vm)
         assert after["submits"] - before["submits"] == 21 and after["transfers"] - before["transfers"] == 1, after
-        assert after["bytes"] == before["bytes"] and after["errors"] == 0, after
+        assert after["bytes"] - before["bytes"] == 64 * 64 * 4 and after["errors"] == 0, after
+
+
+def test_interrupts_and_waits_are_counted():
+    """/proc/gpu has the card's interrupts, and of waits only those that had to sleep."""
+    only_ours()     # /proc/gpu
+    with virgl() as vm:
+        vm.boot()
+        checks(vm, "virgl many_frames")
+        all_goes(vm, "objects", "contexts")
+        before = counts(vm)
+        checks(vm, "virgl waits_for_what_is_done")
+        all_goes(vm, "objects", "contexts")
+        after = counts(vm)
+        assert after["fences_waited"] - before["fences_waited"] <= 1, (before, after)
+        lines = {name: n for name, n in vm.interrupts().items() if name.endswith(("-control", "-cursor"))}
+        assert after["interrupts"] == sum(lines.values()) > before["interrupts"] > 0 and len(lines) == 2, (before, after, lines)
 
 
 def test_a_thousand_clients():

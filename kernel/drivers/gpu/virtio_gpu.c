@@ -27,7 +27,6 @@
 #define EVENT_DISPLAY		1u
 
 enum { QUEUE_CONTROL, QUEUE_CURSOR };
-enum { VECTOR_CONFIG, VECTOR_CONTROL, VECTOR_CURSOR, VECTORS };
 
 /* ---- interrupts ------------------------------------------------------------------------------------- */
 
@@ -92,8 +91,10 @@ static int interrupts_attach(struct virtio_gpu *g)
 	bool own = pci->irq_count == VECTORS;
 	int err = 0;
 
-	for (u32 i = 0; i < pci->irq_count && !err; i++)
-		err = pci_irq_attach(pci, i, own ? vectors[i].handler : shared_irq, g, g->device->name);
+	for (u32 i = 0; i < pci->irq_count && !err; i++) {
+		snprintf(g->irq_name[i], sizeof(g->irq_name[i]), own ? "%s-%s" : "%s", g->name, vectors[i].name);
+		err = pci_irq_attach(pci, i, own ? vectors[i].handler : shared_irq, g, g->irq_name[i]);
+	}
 	return err;
 }
 

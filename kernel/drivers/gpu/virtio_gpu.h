@@ -32,6 +32,8 @@ enum {
 
 #define FLAG_FENCE	1u
 
+enum { VECTOR_CONFIG, VECTOR_CONTROL, VECTOR_CURSOR, VECTORS };
+
 struct gpu_header { le32 type, flags; le64 fence; le32 context; le32 padding; };
 struct gpu_le_rect { le32 x, y, width, height; };
 struct gpu_le_box { le32 x, y, z, w, h, d; };
@@ -86,6 +88,7 @@ struct gpu_command {
 struct virtio_gpu {
 	struct gpu_device dev;		/* what gfx/ sees */
 	char name[16];			/* the device's, which may go sooner [S] */
+	char irq_name[VECTORS][24];	/* [S] */
 	struct virtio_device *device;	/* not there any more once this is ended */
 	struct spinlock control_lock;	/* irq kind: [q] */
 	struct spinlock cursor_lock;	/* irq kind: [c] */

@@ -280,6 +280,18 @@ CHECK(many_frames)
 	all_is(&t, GREEN);
 }
 
+CHECK(waits_for_what_is_done)
+{
+	struct drm_virtgpu_execbuffer e = { 0 };
+	struct texture t;
+	int fd = open_render();
+
+	texture_make(fd, &t);
+	SAME(submit(fd, &e, 1, &t, RED), 0);
+	for (int i = 0; i < 1000; i++)
+		wait_for(fd, t.handle);
+}
+
 CHECK(programs_that_die)
 {
 	for (int i = 0; i < 20; i++) {
