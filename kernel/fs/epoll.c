@@ -121,7 +121,7 @@ static bool source_wake(struct waiter *w, u32 events)
 
 	if (events && !(events & wanted))
 		return false;
-	if (!(wanted & ~(u32)(OPTIONS | ALWAYS)))
+	if (!(wanted & ~(u32)OPTIONS))
 		return false;		/* a one-shot that has fired */
 	return item_ready(it);
 }

@@ -185,6 +185,24 @@ CHECK(epoll_levels_edges_and_once)
 	FAILS(epoll_ctl(ep, EPOLL_CTL_MOD, p[0], &e), ENOENT);
 }
 
+CHECK(epoll_tells_of_the_end_unasked)
+{
+	struct epoll_event e = { .events = 0, .data.u64 = 7 }, out[4];
+	int p[2], ep = epoll_create1(0), once = epoll_create1(0);
+
+	EXPECT(ep >= 0 && once >= 0 && pipe(p) == 0);
+	SAME(epoll_ctl(ep, EPOLL_CTL_ADD, p[0], &e), 0);
+	e.events = EPOLLIN | EPOLLONESHOT;
+	SAME(epoll_ctl(once, EPOLL_CTL_ADD, p[0], &e), 0);
+	SAME(write(p[1], "x", 1), 1);
+	SAME(epoll_wait(ep, out, 4, 0), 0);
+	SAME(epoll_wait(once, out, 4, 0), 1);
+	close(p[1]);
+	SAME(epoll_wait(ep, out, 4, 0), 1);
+	EXPECT(out[0].events == EPOLLHUP && out[0].data.u64 == 7);
+	SAME(epoll_wait(once, out, 4, 0), 0);
+}
+
 CHECK(a_waiter_is_woken)
 {
 	struct epoll_event e = { .events = EPOLLIN }, out;
