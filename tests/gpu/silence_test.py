@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """A GPU that falls silent while windows are composed: who waits for it has an error, and everything else goes on."""
 import os
+import re
 import subprocess
 import tempfile
 
 from bwm_test import A
 from desktop import Desktop, Panes
-from gputest import TOP, main
+from gputest import TOP, _read, host_errors, machine, main, only_ours, qemu
 
+LEAKS = qemu.built("guest", "gpuleaks")
+ROUNDS, WAITERS = 3, 6      # of tests/vm/guest/gpuleaks.c
 SOURCE = os.path.join(TOP, "tests", "gpu", "host", "silent.c")
 
 
@@ -74,6 +77,70 @@ def test_shared_memory_in_silence():
         silence.end()
         want.rect(A, A, 100, 80, 0xff0000ff)
         d.shows(want, "after the silence")
+
+
+class Sleepers:
+    """gpuleaks' killed_asleep: clients that sleep in EXECBUFFER and in WAIT, and are killed there."""
+
+    def __init__(self, vm, words=""):
+        self.vm, self.rounds = vm, 0
+        vm.run(f"mkfifo /tmp/sleepers; {words} gpuleaks killed_asleep </tmp/sleepers >/tmp/killed 2>&1 & killer=$!; "
+               "exec 9>/tmp/sleepers")
+
+    def until(self, line):
+        self.vm.run(f"(until [ $(grep -c '^{line}' /tmp/killed) -ge {self.rounds} ]; do "
+                    "kill -0 $killer || { cat /tmp/killed; exit 1; }; usleep 10000; done)", 240)
+
+    def round(self, silence):
+        """All of them are killed before the host speaks again."""
+        self.rounds += 1
+        self.until("ready")
+        silence.begin()
+        self.vm.run("echo >&9")
+        self.until("killed")
+        silence.end()
+        self.vm.run("echo >&9")
+
+    def end(self):
+        out = self.vm.run("wait $killer || true; cat /tmp/killed; exec 9>&-", 600)
+        assert out.endswith("1 passed, 0 failed\n"), out
+
+
+def test_killed_while_it_sleeps():
+    """Clients that are killed in EXECBUFFER and in WAIT leave nothing; each wait that had to sleep is counted."""
+    only_ours()     # /proc/gpu; Linux's wait for room in the queue does not end before the host takes something
+    with Silence() as silence, machine(programs=[LEAKS]) as vm:
+        vm.boot()
+        silence.started()
+        waited = re.search(r"(?m)^fences_waited (\d+)", vm.run("cat /proc/gpu"))
+        sleepers = Sleepers(vm, "COUNTED=1")
+        for _ in range(ROUNDS):
+            sleepers.round(silence)
+        sleepers.end()
+        now = re.search(r"(?m)^fences_waited (\d+)", vm.run("cat /proc/gpu"))
+        assert int(now[1]) >= int(waited[1]) + ROUNDS * WAITERS, (waited[0], now[0])
+        assert not host_errors(vm), host_errors(vm)
+
+
+def test_the_desktop_outlives_who_is_killed():
+    """While clients sleep in EXECBUFFER and in WAIT, and are killed there, it may have to wait; then it goes on."""
+    only_ours()
+    with Silence() as silence, Desktop(files={"bin/gpuleaks": _read(LEAKS)}) as d:
+        silence.started()
+        drawn, other = Panes(d, 0), Panes(d, 1)
+        drawn.do("open 0 gpu 300 200 ffff0000")
+        other.do("open 0 shm 100 80 ff00ff00")
+        before, sleepers = d.held(), Sleepers(d.vm)
+        want = d.empty.copy()
+        for colour in 0xff0000ff, 0xffffff00, 0xff00ffff:
+            sleepers.round(silence)
+            drawn.do(f"redraw 0 {colour:08x}", timeout=240)
+            other.do(f"fill 0 {colour ^ 0xffffff:08x}", timeout=240)
+            want.rect(A, A, 300, 200, colour)
+            want.rect(A + 32, A + 32, 100, 80, colour ^ 0xffffff)
+            d.shows(want, "after the silence")
+        sleepers.end()
+        d.holds_no_more_than(before)
 
 
 if __name__ == "__main__":

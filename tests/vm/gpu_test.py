@@ -224,7 +224,15 @@ def test_a_thousand_clients():
     """They come and go, and no page, no slab object, no context and no resource stays."""
     with virgl() as vm:
         vm.boot()
-        checks(vm, "gpuleaks")
+        checks(vm, "gpuleaks clients_come_and_go")
+        assert "context error" not in said(vm), said(vm)
+
+
+def test_clients_killed_at_any_moment():
+    """In the middle of EXECBUFFER, WAIT, and of making, writing to and closing resources: nothing of them stays."""
+    with virgl() as vm:
+        vm.boot()
+        checks(vm, "gpuleaks killed_at_any_moment")
         assert "context error" not in said(vm), said(vm)
 
 
