@@ -214,6 +214,23 @@ def test_places_by_the_cpu():
         places(d)
 
 
+def test_a_pointer_by_the_gpu():
+    """One that its client's GPU has drawn is seen, of whatever size; one in shared memory after it is on the plane."""
+    with Desktop() as d:
+        panes, person = Panes(d), Person(d.vm, WIDTH, HEIGHT)
+        panes.do("open 0 gpu 300 200 ffff0000")
+        want = d.empty.copy()
+        want.rect(A, A, 300, 200, 0xffff0000)
+        person.point(A + 50, A + 60)
+        for side, colour in (32, 0xff00ffff), (100, 0xffffff00), (64, 0xff0000ff):
+            panes.do(f"cursor {side} {side} 4 6 {colour:08x} gpu")
+            with_pointer = want.copy()
+            with_pointer.rect(A + 46, A + 54, side, side, colour)
+            d.shows(with_pointer, f"a pointer of {side} pixels")
+        panes.do("cursor 32 32 4 6 ff00ff00")
+        d.shows(want, "a pointer on the plane is none of the picture's")
+
+
 # What user/bwm/shell_parts.h says of frames, and user/btop/btop.c of its window.
 FRAME, FRAME_LIT, BTOP = 0xff2b3644, 0xff35567d, 0xff14181f
 BORDER, TITLE, FRAME_RADIUS, CONTENTS_RADIUS, BTOP_WIDTH, BTOP_HEIGHT = 4, 28, 9, 6, 400, 320

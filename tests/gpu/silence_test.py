@@ -2,12 +2,15 @@
 """A GPU that falls silent while windows are composed: who waits for it has an error, and everything else goes on."""
 import os
 import re
+import struct
 import subprocess
 import tempfile
 
 from bwm_test import A
-from desktop import Desktop, Panes
+from desktop import HEIGHT, WIDTH, Desktop, Panes
 from gputest import TOP, _read, host_errors, machine, main, only_ours, qemu
+from gpu_test import Viewer
+from vmtest import Person
 
 LEAKS = qemu.built("guest", "gpuleaks")
 ROUNDS, WAITERS = 3, 6      # of tests/vm/guest/gpuleaks.c
@@ -77,6 +80,50 @@ def test_shared_memory_in_silence():
         silence.end()
         want.rect(A, A, 100, 80, 0xff0000ff)
         d.shows(want, "after the silence")
+
+
+class Looker(Viewer):
+    """Somebody who is told of the pointer's picture, too (RFB's cursor with alpha)."""
+    CURSOR, SIZE = -314, -308
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.s.sendall(struct.pack(">BxHi", 2, 1, self.CURSOR))
+
+    def pointer(self):
+        """The next one: bytes, four a pixel."""
+        while True:
+            kind, count = struct.unpack(">BxH", self.read(4))
+            assert kind == 0, kind
+            for _ in range(count):
+                _, _, width, height, encoding = struct.unpack(">HHHHi", self.read(12))
+                if encoding == self.CURSOR:
+                    return self.read(4 + 4 * width * height)[4:]
+                assert encoding == self.SIZE, encoding
+                self.read(3 + 16 * self.read(1)[0])
+
+    def until(self, colour, side):
+        """It is a square of this colour."""
+        while (shown := self.pointer()) != b"".join(
+                (colour.to_bytes(4, "little") * side).ljust(64 * 4, b"\0") for _ in range(side)).ljust(64 * 64 * 4, b"\0"):
+            assert len(shown) == 64 * 64 * 4, len(shown)
+
+
+def test_a_pointer_in_silence():
+    """What a client's pointer is to look like meanwhile is seen when the card answers again."""
+    with tempfile.TemporaryDirectory() as at, Silence() as silence, Desktop(args=["-vnc", f"unix:{at}/vnc"]) as d:
+        silence.started()
+        looker, pane, person = Looker(f"{at}/vnc"), Panes(d), Person(d.vm, WIDTH, HEIGHT)
+        pane.do("open 0 shm 100 80 ff00ff00")
+        person.point(A + 50, A + 40)
+        pane.do("cursor 48 48 4 4 ff00ffff")
+        looker.until(0xff00ffff, 48)
+        pane.do("cursor 48 48 4 4 ff102030")        # in the same surface
+        looker.until(0xff102030, 48)
+        silence.begin()
+        pane.do("cursor 48 48 4 4 ffff00ff", timeout=240)
+        silence.end()
+        looker.until(0xffff00ff, 48)
 
 
 class Sleepers:

@@ -217,6 +217,7 @@ void compose_frame(struct output *o)
 	if (!o->screen)
 		return;
 	find_hidden(server);
+	shell_frame_begins(server);
 	if (o->damage.count > 0) {
 		wl_list_for_each(w, &server->windows, link)
 			w->drawn = window_visible(w) ? window_extents(w) : (rect) { 0 };

@@ -2,8 +2,10 @@
  * The pointer's look, on the card's cursor plane: moving it draws no frame. A card without one has it drawn above all.
  *
  * The plane shows a dumb buffer of the size that every card takes. bwm's own looks are drawn into it from rows of text;
- * a client's is its surface's picture, read once a commit. One that the plane cannot show as it is, larger or scaled or
- * of several surfaces, is drawn like a window, above all. Source: drm-kms(7), drmModeSetCursor2.
+ * a client's is its surface's picture, read once a frame at most. One that the plane cannot show as it is, larger or
+ * scaled or of several surfaces, and one that the GPU has drawn, is drawn like a window, above all. A look that cannot
+ * be had or shown now, because the card is not done with something, is tried again with the next frame; until then the
+ * one before stays. Source: drm-kms(7), drmModeSetCursor2.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -72,22 +74,28 @@ static bool is_composed(const struct cursor *c)
 	return c->shown && s && s->contents.image &&
 		(s->width > CURSOR_SIDE || s->height > CURSOR_SIDE || s->scale != 1 || s->transform || s->viewport.cropped ||
 		 s->width != win_width(s->contents.image) || s->height != win_height(s->contents.image) ||
-		 (s->contents.dmabuf && s->contents.dmabuf->inverted) || !wl_list_empty(&s->below) ||
-		 !wl_list_empty(&s->above));
+		 s->contents.dmabuf || !wl_list_empty(&s->below) || !wl_list_empty(&s->above));
 }
 
-/* A client's picture; nothing if it cannot be had. */
-static void surface_pixels(const struct surface *s, uint32_t *pixels)
+/* A client's picture, nothing if it has none; negative errno. */
+static int surface_pixels(const struct surface *s, uint32_t *pixels)
 {
 	struct win *image = s->contents.image;
 	size_t row = (size_t)s->width * sizeof *pixels;
-	uint32_t *all = image ? malloc((size_t)s->height * row) : NULL;
+	uint32_t *all;
+	int error;
 
 	memset(pixels, 0, CURSOR_SIDE * CURSOR_SIDE * sizeof *pixels);
-	if (all && !win_read(image, all))
-		for (int y = 0; y < s->height; y++)
-			memcpy(pixels + y * CURSOR_SIDE, all + y * s->width, row);
+	if (s->waiting.attached)
+		return -EBUSY;
+	if (!image)
+		return 0;
+	all = malloc((size_t)s->height * row);
+	error = all ? win_read(image, all) : -ENOMEM;
+	for (int y = 0; y < s->height && !error; y++)
+		memcpy(pixels + y * CURSOR_SIDE, all + y * s->width, row);
 	free(all);
+	return error;
 }
 
 /* ---- the plane ------------------------------------------------------------------------- */
@@ -141,21 +149,26 @@ static void place(const struct shell *shell, int *x, int *y)
 	*y = (int)py - shell->cursor.hot_y;
 }
 
-/* A card that takes the picture no more has it drawn from here on. */
-static void plane_show(struct shell *shell, const uint32_t *pixels)
+/* A card that is busy, or has no memory now, is one that can be asked again: the error. One that takes the picture no
+ * more has it drawn from here on. */
+static int plane_show(struct shell *shell, const uint32_t *pixels)
 {
 	struct cursor *c = &shell->cursor;
-	struct win *screen = shell->server->output.screen;
+	uint32_t crtc = win_screen_crtc(shell->server->output.screen), side = pixels ? CURSOR_SIDE : 0;
 	int x, y;
 
 	place(shell, &x, &y);
 	for (int row = 0; pixels && row < CURSOR_SIDE; row++)
 		memcpy((char *)c->pixels + (size_t)row * c->pitch, pixels + row * CURSOR_SIDE, CURSOR_SIDE * sizeof *pixels);
-	if (!drmModeSetCursor2(card(shell), win_screen_crtc(screen), pixels ? c->buffer : 0, pixels ? CURSOR_SIDE : 0,
-			       pixels ? CURSOR_SIDE : 0, c->hot_x, c->hot_y))
-		drmModeMoveCursor(card(shell), win_screen_crtc(screen), x, y);
-	else
-		plane_end(shell);
+	if (!drmModeSetCursor2(card(shell), crtc, pixels ? c->buffer : 0, side, side, c->hot_x, c->hot_y)) {
+		drmModeMoveCursor(card(shell), crtc, x, y);
+		return 0;
+	}
+	if (errno == EBUSY || errno == ENOMEM)
+		return -errno;
+	drmModeSetCursor(card(shell), crtc, 0, 0, 0);
+	plane_end(shell);
+	return 0;
 }
 
 /* ---- without a plane --------------------------------------------------------------------- */
@@ -173,39 +186,54 @@ static void drawn_move(struct shell *shell)
 	damage_add(shell->server, c->drawn);
 }
 
-static void drawn_show(struct shell *shell, const uint32_t *pixels)
+static int drawn_show(struct shell *shell, const uint32_t *pixels)
 {
 	struct cursor *c = &shell->cursor;
+	int error = c->picture ? 0 : win_create(shell->server->device, CURSOR_SIDE, CURSOR_SIDE, &c->picture);
 
-	if (!c->picture && win_create(shell->server->device, CURSOR_SIDE, CURSOR_SIDE, &c->picture))
-		return;
-	if (pixels)
-		win_write(c->picture, pixels);
+	return error || !pixels ? error : win_write(c->picture, pixels);
 }
 
 /* ---- what it looks like ------------------------------------------------------------------- */
 
-/* Bring the look to the display. */
+static int try_show(struct shell *shell, uint32_t *pixels)
+{
+	struct cursor *c = &shell->cursor;
+	int error = 0;
+
+	if (pixels && c->surface)
+		error = surface_pixels(c->surface, pixels);
+	else if (pixels)
+		shape_pixels(c->shape, pixels);
+	if (!error && c->buffer)
+		error = plane_show(shell, pixels);
+	if (!error && !c->buffer)
+		error = drawn_show(shell, pixels);
+	return error;
+}
+
+/* Bring the look to the display, or have it tried again. */
 static void show(struct shell *shell)
 {
 	struct cursor *c = &shell->cursor;
+	bool composed = is_composed(c);
 	uint32_t *pixels;
 
 	if (!shell->server->output.screen)
 		return;
-	pixels = c->shown && !is_composed(c) ? malloc(CURSOR_SIDE * CURSOR_SIDE * sizeof *pixels) : NULL;
-	if (c->shown && !is_composed(c) && !pixels)
-		return;
-	if (pixels && c->surface)
-		surface_pixels(c->surface, pixels);
-	else if (pixels)
-		shape_pixels(c->shape, pixels);
-	if (c->buffer)
-		plane_show(shell, pixels);
-	if (!c->buffer)
-		drawn_show(shell, pixels);
-	drawn_move(shell);
+	pixels = c->shown && !composed ? malloc(CURSOR_SIDE * CURSOR_SIDE * sizeof *pixels) : NULL;
+	c->due = (c->shown && !composed && !pixels) || try_show(shell, pixels);
+	if (c->due)
+		output_schedule(&shell->server->output);
+	else
+		drawn_move(shell);
 	free(pixels);
+}
+
+void cursor_frame(struct shell *shell)
+{
+	if (shell->cursor.due)
+		show(shell);
 }
 
 static void own_look(struct shell *shell, enum cursor_shape shape, bool shown)
@@ -239,8 +267,9 @@ static void cursor_committed(struct surface *s)
 	shell->cursor.hot_x -= s->dx;
 	shell->cursor.hot_y -= s->dy;
 	s->dx = s->dy = 0;
-	contents_take(s);
-	show(shell);
+	/* What of the picture is new is known when all of the commit is, and taken with the frame. */
+	shell->cursor.due = true;
+	output_schedule(&shell->server->output);
 }
 
 static void cursor_destroyed(struct surface *s)

@@ -419,6 +419,11 @@ void shell_scene_changed(struct server *server)
 		hover(shell, place_at(shell, (int)x, (int)y));
 }
 
+void shell_frame_begins(struct server *server)
+{
+	cursor_frame(server->shell);
+}
+
 void shell_output_changed(struct server *server)
 {
 	struct shell *shell = server->shell;

@@ -23,6 +23,8 @@ void shell_focus_changed(struct server *server);
 void shell_scene_changed(struct server *server);
 /* The display has another size, or is gone (0, 0). */
 void shell_output_changed(struct server *server);
+/* A frame is about to be drawn: what surfaces show has been taken. */
+void shell_frame_begins(struct server *server);
 /* A window came, has another title, state or place in the order; it or a popup goes: nothing of it is kept. */
 void shell_window_changed(struct window *w);
 void shell_forget_window(struct window *w);

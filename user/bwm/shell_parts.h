@@ -93,6 +93,7 @@ struct cursor {
 	struct surface   *surface;          /* a client's; NULL: bwm's own */
 	struct surface   *icon;             /* that is dragged */
 	bool              shown;
+	bool              due;              /* the look is not on the display yet: it is tried with the next frame */
 	int               hot_x, hot_y;
 	uint32_t          buffer;           /* the plane's, a dumb buffer; 0: there is no plane, it is drawn */
 	uint32_t         *pixels;
@@ -182,6 +183,8 @@ bool cursor_surface_set(struct shell *shell, struct wl_resource *by, struct wl_r
 	bool show);
 bool cursor_icon_set(struct shell *shell, struct wl_resource *by, struct wl_resource *surface);
 void cursor_moved(struct shell *shell);
+/* A frame begins. */
+void cursor_frame(struct shell *shell);
 /* The display is another: the plane is to be set again. */
 void cursor_output_changed(struct shell *shell);
 void cursor_draw(struct shell *shell, struct win *screen, rect part);

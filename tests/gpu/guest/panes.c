@@ -22,7 +22,7 @@
  *     menu N X Y W H COLOUR              a popup that is to be seen wholly wherever its window goes
  *     future N X Y W H COLOUR            a popup at that place of the window as it was asked to be last
  *     child N M W H COLOUR               a window in shared memory whose parent is M
- *     cursor W H X Y COLOUR              the pointer, once it is on a window: a picture, pointing at this place of it
+ *     cursor W H X Y COLOUR [gpu]        the pointer, once it is on a window: a picture, pointing at this place of it
  *     title N TEXT, maximise N, restore N, minimise N
  *     follow N COLOUR                    the size that the last configure asked for
  *     close N, cycle COUNT gpu|shm W H   open and close one so often
@@ -501,7 +501,7 @@ static void open_popup(struct pane *parent, int x, int y, int width, int height,
 	show(p, width, height, colour);
 }
 
-static void set_cursor(int width, int height, int x, int y, uint32_t colour)
+static void set_cursor(int width, int height, int x, int y, uint32_t colour, bool gpu)
 {
 	static struct pane cursor;     /* the same surface each time: toolkits have one for each pointer */
 	struct pane *p = &cursor, old = cursor;
@@ -511,6 +511,7 @@ static void set_cursor(int width, int height, int x, int y, uint32_t colour)
 			fail("pointer");
 	if (!p->surface)
 		p->surface = wl_compositor_create_surface(compositor);
+	p->gpu = gpu;
 	new_buffer(p, width, height, colour);
 	wl_surface_commit(p->surface);
 	wl_pointer_set_cursor(pointer, entered, p->surface, x, y);
@@ -760,8 +761,8 @@ static bool run(const char *line)
 		open_popup(p, x, y, w, h, colour, *line);
 	} else if (sscanf(line, "child %d %d %d %d %x", &n, &x, &w, &h, &colour) == 5) {
 		open_window(p, "shm", w, h, colour, &panes[x % PANES]);
-	} else if (sscanf(line, "cursor %d %d %d %d %x", &w, &h, &x, &y, &colour) == 5) {
-		set_cursor(w, h, x, y, colour);
+	} else if ((count = sscanf(line, "cursor %d %d %d %d %x %7s", &w, &h, &x, &y, &colour, kind)) >= 5) {
+		set_cursor(w, h, x, y, colour, count == 6);
 	} else if (sscanf(line, "follow %d %x", &n, &colour) == 2) {
 		show(p, p->asked_width, p->asked_height, colour);
 	} else if (sscanf(line, "maximise %d", &n) == 1) {
