@@ -7,7 +7,7 @@ import tempfile
 import golden
 from desktop import FIRST, FOOT, HEIGHT, STEP, WIDTH, WORK_HEIGHT, Desktop, Panes, Screen
 from gputest import linux_kernel, machine, main, only_ours, qemu
-from gpu_test import Viewer
+from gpu_test import Viewer, gpu_address
 from vmtest import Person
 
 FUZZ = qemu.built("gpu", "wlfuzz")
@@ -606,6 +606,18 @@ def test_the_display_changes_by_the_gpu():
     with tempfile.TemporaryDirectory() as at:
         with Desktop(args=["-vnc", f"unix:{at}/vnc"]) as d:
             display_changes(d, Viewer(f"{at}/vnc"), "gpu")
+
+
+def test_the_card_is_taken_away():
+    """It says so, and ends; its clients hear of it, and the machine goes on."""
+    only_ours()     # Linux's card tells nobody who only waits
+    with Desktop() as d:
+        panes = Panes(d)
+        panes.do("open 0 gpu 300 200 ffff0000", "open 1 shm 100 80 ff00ff00")
+        d.alive = lambda: None
+        d.vm.run(f"echo {gpu_address(d.vm)} >/sys/bus/pci/drivers/virtio-pci/unbind")
+        assert d.vm.run("wait $bwm || echo $?; cat /tmp/bwm.log") == "2\nbwm: the display's card: No such device\n"
+        assert not panes.refused("fill 1 ff0000ff").startswith("done")
 
 
 def test_no_card():

@@ -83,7 +83,7 @@ struct output {
 	bool                    armed;
 	uint64_t                last;           /* when the last frame was drawn: CLOCK_MONOTONIC, nanoseconds */
 	uint64_t                frames;         /* drawn since the start */
-	struct wl_event_source *timer_source, *hotplug_source;
+	struct wl_event_source *timer_source, *hotplug_source, *card_source;
 	int                     hotplug;        /* the netlink socket of the kernel's device events, -1: there is none */
 };
 
@@ -92,6 +92,7 @@ struct server {
 	struct wl_event_loop *loop;
 	struct win_device    *device;
 	struct output         output;
+	bool                  gone;             /* the card was taken away: this program ends */
 	int                   rate;             /* frames a second that were asked for; 0: the display's own */
 	struct wl_list        windows;          /* struct window by link, the lowest first; all, mapped or not */
 	struct window        *active;           /* who has the keyboard; NULL: nobody */

@@ -74,7 +74,7 @@ static int run(struct server *server, const char *name)
 	if (error)
 		return fail("socket", error);
 	wl_display_run(server->display);
-	return 0;
+	return server->gone ? fail("the display's card", -ENODEV) : 0;
 }
 
 static bool read_options(struct server *server, const char **name, int argc, char **argv)

@@ -283,6 +283,16 @@ static void hotplug_listen(struct output *o)
 	}
 }
 
+/* The card's file hangs up when it is taken away. */
+static int card_gone(int fd, uint32_t mask, void *data)
+{
+	struct server *server = data;
+
+	server->gone = true;
+	wl_display_terminate(server->display);
+	return 0;
+}
+
 int output_create(struct server *server)
 {
 	struct output *o = &server->output;
@@ -302,12 +312,16 @@ int output_create(struct server *server)
 	if (!o->timer_source || !o->global)
 		return -ENOMEM;
 	hotplug_listen(o);
+	/* Without it, of a file that does not tell, nothing is shown from then on. */
+	o->card_source = wl_event_loop_add_fd(server->loop, win_device_fd(server->device), 0, card_gone, server);
 	damage_all(server);
 	return 0;
 }
 
 void output_destroy(struct output *o)
 {
+	if (o->card_source)
+		wl_event_source_remove(o->card_source);
 	if (o->hotplug_source)
 		wl_event_source_remove(o->hotplug_source);
 	if (o->hotplug >= 0)
