@@ -9,6 +9,7 @@ import time
 
 from gputest import LIMIT, MODULES, USB_MODULES, Vm, VmError, _read, host_errors, main, qemu
 
+import texts
 import vmtest
 
 FILES = {"bin/wlclient": qemu.built("gpu", "wlclient"), "bin/scanout": qemu.built("user", "scanout"),
@@ -459,6 +460,48 @@ def test_idle():
 
 def test_idle_by_the_cpu():
     desktop(idle, "2d")
+
+
+FACE = texts.Face(qemu.built("pkg", "fonts-dejavu-core", "usr", "share", "fonts", "truetype", "dejavu", "DejaVuSans.ttf"), 17)
+STATUS, DIM = 130, 0x9aa7b5
+
+
+def load(picture):
+    """What the task bar tells of it."""
+    width = FACE.width("0.00")
+    x = SCREEN[0] - STATUS + (STATUS // 2 - width) / 2
+    base = SCREEN[1] - BAR + (BAR - FACE.ascent - FACE.descent) / 2 + FACE.ascent
+
+    def rgb(x, y):
+        return tuple(picture.data[3 * (y * picture.width + x):][:3])
+    # Each of the bar's rows is of one colour but for what stands on it.
+    return FACE.read(rgb, "0123456789.", x, base, DIM, lambda _, y: rgb(SCREEN[0] - STATUS + 2, y), 4)
+
+
+def loaded(d):
+    """The bar tells the load as the kernel has it when the clock's minute ends, or the clock is set."""
+    read = "cut -d ' ' -f 1 /proc/loadavg"
+    d.vm.run("busy=; for i in 1 2; do sh -c 'while :; do :; done' & busy=\"$busy $!\"; done")
+    d.vm.run(f"until case $({read}) in 0.[0-2]?) false ;; *) true ;; esac; do sleep 1; done", 300)
+    shown = clock(d.picture())
+    for hour in itertools.cycle(range(24)):
+        # It changes every five seconds, and only grows: if it is the same before and after, it was so in between.
+        before = d.vm.run(read)
+        d.vm.run(f"date -s '2027-01-15 {hour}:01:05'")
+        d.until(lambda p: clock(p) != shown)
+        shown = clock(d.picture())      # of which only a part may have been there
+        if d.vm.run(read) == before:
+            break
+    d.until(lambda p: load(p) == before.strip())
+    d.vm.run("kill $busy; wait $busy || true")
+
+
+def test_the_load_by_the_gpu():
+    desktop(loaded, "virgl")
+
+
+def test_the_load_by_the_cpu():
+    desktop(loaded, "2d")
 
 
 def clients(d):
