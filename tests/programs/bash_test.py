@@ -96,7 +96,7 @@ def test_pipes():
             raw $HOME
             $ coproc C { while read -r l; do echo "got $l"; done; exit 6; }; echo hello >&${C[1]}; read -r r <&${C[0]}; echo $r
             got hello
-            $ eval "exec ${C[1]}>&-"; wait $C_PID
+            $ p=$C_PID; eval "exec ${C[1]}>&-"; wait $p
             ? 6
             $ exec 5<>f; echo abc >&5; exec 5>&- 6<f; read -r -u 6 v; echo $v; { echo out; echo err >&2; } 2>&1 >/dev/null
             abc

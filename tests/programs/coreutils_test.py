@@ -161,7 +161,7 @@ def test_other_programs():
         transcript(vm, r"""
             $ cd /tmp; timeout 0.1 sleep 1000
             ? 124
-            $ timeout -s CONT -k 0.1 0.1 sleep 1000
+            $ timeout -s CONT -k 0.1 5 sleep 1000
             /.*Killed.*/
             ? 137
             $ timeout --preserve-status -s INT 0.1 sleep 1000; echo $?; timeout 100 false

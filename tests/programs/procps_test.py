@@ -5,7 +5,8 @@ from programs import Vm, archive, main, programs, transcript
 
 def procps(**vm):
     guest = programs("procps", "psmisc", "coreutils", "grep", "sed", "mawk", "ncurses-base", **vm)
-    guest.run("(exec -a my-sleeper sleep 100000) & P=$!; until grep -q my-sleeper /proc/$P/cmdline; do sleep 0.01; done")
+    guest.run("(exec -a my-sleeper sleep 100000) & P=$!; until grep -q my-sleeper /proc/$P/cmdline && "
+              "grep -q '^[0-9]* (sleep) S ' /proc/$P/stat; do sleep 0.01; done")
     return guest
 
 
