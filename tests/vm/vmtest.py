@@ -382,11 +382,11 @@ class Person:
         self.vm.qmp("input-send-event", events=list(events))
 
     def press(self, *names):
-        """These keys, all down and then up again the other way round: a chord, or one alone."""
-        for name in names:
-            self.do(key(name, True))
-        for name in reversed(names):
-            self.do(key(name, False))
+        """These keys, all down and then up again the other way round: a chord, or one alone.
+
+        At once: one that is held while this program waits for its turn would repeat.
+        """
+        self.do(*(key(name, True) for name in names), *(key(name, False) for name in reversed(names)))
 
     def key(self, name, down):
         self.do(key(name, bool(down)))
