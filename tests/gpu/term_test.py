@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# limit: 1800
 """user/bterm: what its screen holds and shows, keys, mouse, selection and history, with programs of Debian's in it."""
 import base64
 import gzip
@@ -452,14 +453,14 @@ def colours(t):
         printf 'Pl\033[31mred\033[1mB\033[0m\033[48;5;21;38;5;208mxy\033[0m\033[2;1H'
         printf '\033[38;2;18;200;99;48;2;90;0;80mtrue\033[0m'
         printf '\033[7mrev\033[0m\033[3;1H\033[4mund\033[21mdbl\033[0;9mstr\033[0m'
-        printf '\033[4;1H\033[94;103mbr\033[0mready\033[4;1H'
+        printf '\033[4;3Hready\033[4;1H\033[94;103mrr\033[0m'
         read -r x
         printf '\033[2;9HXYZ\033[2;1H'
         read -r x
         """)
     t.run("""
         start 12 4 10 /bin/sh /tmp/a
-        until ready
+        until rrready
         draw /tmp/blurred
         focus 1
         damaged /tmp/drawn
@@ -487,11 +488,11 @@ def colours(t):
         look.rect(2, col, FOREGROUND, y=look.base + 3, height=1)
     for col in range(6, 9):
         look.rect(2, col, FOREGROUND, y=math.floor(look.base * 0.7), height=1)
-    for col in 0, 1:
-        look.rect(3, col, 0xffffff00 if col else CURSOR)
-    look.text(3, 0, "b", BACKGROUND)
-    look.text(3, 1, "r", 0xff5c8cff)
-    look.text(3, 2, "ready")
+    for col in range(3):
+        look.rect(3, col, 0xffffff00 if col < 2 else CURSOR)
+    look.text(3, 0, "rr", 0xff5c8cff)
+    look.text(3, 2, "r", BACKGROUND)
+    look.text(3, 3, "eady")
     look.check(t, "/tmp/drawn")
 
 
@@ -500,7 +501,7 @@ def faces(t):
     t.put("/tmp/a", "stty -echo; printf 'is \\033[3mfgj_ \\033[1mMy\\033[0m a\u05d5b\u1d1bc\u2808\u27ffd'; read -r x")
     t.run("""
         start 20 2 10 /bin/sh /tmp/a
-        until is
+        until \u27ffd
         focus 1
         draw /tmp/drawn
         """)
@@ -642,7 +643,7 @@ def hostile(t):
         draw /tmp/drawn
         type \\n\\n
         ended
-        """)
+        """, timeout=5 * LIMIT)
     assert memory(t.vm) < 40 << 10, memory(t.vm)
 
 
@@ -656,7 +657,8 @@ def sizes(t):
         """)
     rng = random.Random(3)
     moves = "\n".join(f"size {rng.randrange(1, 60)} {rng.randrange(1, 30)}\nturn" for _ in range(150))
-    t.run(f"start 20 5 200 stty -echo; . /tmp/a\n{moves}\nsize 20 5\nuntil ok\ndraw /tmp/drawn")
+    t.run(f"start 20 5 200 stty -echo; . /tmp/a\n{moves}\nsize 20 5\nuntil ok\ndraw /tmp/drawn",
+          timeout=5 * LIMIT)
 
 
 def flood(t):
@@ -664,7 +666,7 @@ def flood(t):
     t.put("/tmp/a", "seq 1 100000; cat /proc/$PPID/status >/tmp/status; printf 'done\\n>'; read -r x")
     t.run(f"""
         start 80 24 10000 stty -echo; . /tmp/a
-        until done
+        until >
         show /tmp/shown
         key 41 {CTRL | SHIFT:x}
         key 43 {CTRL | SHIFT:x}
