@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# limit: 1800
 """user/bwm: windows on the display, pixel by pixel; clients that die, lie or flood; what is left behind: nothing."""
 import os
 import re
@@ -235,30 +236,37 @@ def test_a_pointer_by_the_gpu():
 FRAME, FRAME_LIT, BTOP = 0xff2b3644, 0xff35567d, 0xff14181f
 BORDER, TITLE, FRAME_RADIUS, CONTENTS_RADIUS, BTOP_WIDTH, BTOP_HEIGHT = 4, 28, 9, 6, 400, 320
 EDGE_SLACK = 48         # of a channel, where an arc goes through a pixel: it may be smoothed another way
+FRAMED = 80, 100        # the picture of a frame that is made, without its middle, which is the same all along
 
 
-def looks_framed(d, screen, colour):
-    """Whether btop's frame, and its window's corners in it, are as geometry has them; text and buttons are left out.
-
-    The frame's middle, which is the same all along, is left out of the picture that is made: near is what lies less than
-    half of that from the left or the top, and the rest is as far from the other side.
-    """
-    width, height = 80, 100
+def framed_pixel(screen, x, y):
+    """What is in that picture less than half of it from the left or the top is so on the display, the rest as far from the
+    other side."""
+    width, height = FRAMED
     outside = BTOP_WIDTH + 2 * BORDER - width, BTOP_HEIGHT + TITLE + BORDER - height
+    return screen.row(FIRST + x + (x >= width // 2) * outside[0], FIRST + y + (y >= height // 2) * outside[1], 1)
 
-    def place(x, y):
-        return 3 * ((FIRST + y + (y >= height // 2) * outside[1]) * WIDTH + FIRST + x + (x >= width // 2) * outside[0])
+
+def framed(d, colour):
+    """btop's frame, and its window's corners in it, as geometry has them."""
+    width, height = FRAMED
     want = golden.Picture(width, height)
-    want.pixels = [[tuple(c / 255 for c in d.empty.pixels[place(x, y):][:3]) + (1.0,) for x in range(width)]
+    want.pixels = [[tuple(c / 255 for c in framed_pixel(d.empty, x, y)) + (1.0,) for x in range(width)]
                    for y in range(height)]
     want.rounded(0, 0, width, height, FRAME_RADIUS, colour)
     want.rounded(BORDER, TITLE, width - 2 * BORDER, height - TITLE - BORDER, CONTENTS_RADIUS, BTOP)
+    return want
+
+
+def looks_framed(screen, want):
+    """Whether the display has this; text and buttons are left out."""
+    width, height = FRAMED
     for y in range(height):
         for x in range(width):
             if (9 <= x < width - 7 and 4 <= y < 24) or (14 <= x < width - 14 and 32 <= y < height - 8):
                 continue
             slack = EDGE_SLACK if want.edges[y][x] else 2
-            if any(abs(have - 255 * c) > slack for have, c in zip(screen.pixels[place(x, y):], want.pixels[y][x][:3])):
+            if any(abs(have - 255 * c) > slack for have, c in zip(framed_pixel(screen, x, y), want.pixels[y][x])):
                 return False
     return True
 
@@ -267,12 +275,13 @@ def frames(gpu):
     """A frame's corners are round, with the wallpaper around them, and so are its window's; who is not active is duller."""
     with Desktop(gpu=gpu, programs=[qemu.built("desktop-bin", "btop")]) as d:
         d.vm.run("btop & btop=$!")
-        d.when(lambda screen: looks_framed(d, screen, FRAME_LIT), "the active window's frame")
+        lit, dull = framed(d, FRAME_LIT), framed(d, FRAME)
+        d.when(lambda screen: looks_framed(screen, lit), "the active window's frame")
         panes = Panes(d)
         panes.do("open 0 shm 8 8 ffff0000")
-        d.when(lambda screen: looks_framed(d, screen, FRAME), "another window's frame")
+        d.when(lambda screen: looks_framed(screen, dull), "another window's frame")
         panes.leave()
-        d.when(lambda screen: looks_framed(d, screen, FRAME_LIT), "a frame that is lit again")
+        d.when(lambda screen: looks_framed(screen, lit), "a frame that is lit again")
         d.vm.run("kill $btop; wait $btop || true")
         d.shows(d.empty, "no window")
 
@@ -309,7 +318,6 @@ def test_by_hand():
         d.shows(want, "a popup")
         person.hold("alt")
         person.drag(A + 420, A + 120, WIDTH - 300, A + 120)
-        person.let_go("alt")
         want = empty.copy()
         want.rect(B, B, 300, 200, 0xff00ff00)
         want.rect(WIDTH - 320, A + 100, 300, 200, 0xff0000ff)
@@ -581,9 +589,9 @@ def display_changes(d, viewer, kind):
 
         def right(screen):
             panes.do(f"follow 0 ff{colour:06x}")
-            return (screen.width, screen.height) == (width, height) and \
+            return screen and (screen.width, screen.height) == (width, height) and \
                 not want.differs(screen, height=height - HEIGHT + WORK_HEIGHT)
-        d.when(right, f"{width}x{height}")
+        d.when(right, f"{width}x{height}", d.picture_if_any)    # there is none from one size to the other
 
     for n, size in enumerate(((480, 360), None, (480, 360), None, (640, 400), (400, 300))):
         viewer.resize(*size or (0, 0))
