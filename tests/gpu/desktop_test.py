@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# limit: 1800
 """The desktop as a person uses it: keys and pointer by QMP, windows of wlclient, and the picture that is then shown."""
 import itertools
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# limit: 1800
 """user/libwin's windows and the small programs over it, on bwm: what is shown, what events come, what is left."""
 import re
 import shlex
