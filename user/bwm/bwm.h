@@ -2,7 +2,8 @@
  * bwm, the window manager: a Wayland server that composes its clients' pictures on the display by libwin.
  *
  * main.c       the event loop: libwayland's, one poll; signals; the one place that knows all parts
- * output.c     the display: its size and rate, when a frame is drawn, wl_output, screens that come and go
+ * output.c     the display: its size and rate, wl_output, screens that come and go
+ * pace.c       when the next frame is due
  * compose.c    a frame: which parts of the display changed, and what is drawn there
  * client.c     what a client may have
  * contents.c   what a surface shows: shared memory, which is uploaded, and the GPU's buffers, used as they are
@@ -32,6 +33,7 @@
 
 #include "libwin/compose.h"
 #include "libwin/win.h"
+#include "pace.h"
 
 enum { LONGEST_SIDE = 16384 };      /* pixels: libwin's pictures, and so all that is shown */
 
@@ -81,7 +83,7 @@ struct output {
 	struct damage           damage;         /* since the last frame */
 	int                     timer;          /* a timerfd: when the next frame is due; armed only if one is wanted */
 	bool                    armed;
-	uint64_t                last;           /* when the last frame was drawn: CLOCK_MONOTONIC, nanoseconds */
+	struct pace             pace;
 	uint64_t                frames;         /* drawn since the start */
 	struct wl_event_source *timer_source, *hotplug_source, *card_source;
 	int                     hotplug;        /* the netlink socket of the kernel's device events, -1: there is none */

@@ -211,7 +211,7 @@ static void draw(struct output *o)
 void compose_frame(struct output *o)
 {
 	struct server *server = o->server;
-	uint32_t time = (uint32_t)(o->last / 1000000);
+	uint32_t time = (uint32_t)(o->pace.beat / 1000000);
 	struct window *w;
 
 	if (!o->screen)

@@ -2,8 +2,8 @@
  * The display: its picture, its wl_output, when a frame is due, and what happens when its size changes or it goes.
  *
  * A virtio-gpu has no vertical blank, so frames are paced by a timer of the display's refresh rate: the first thing
- * that changes after a rest is drawn at once, what follows not before the frame's time is over. Without a change the
- * timer is not set, and nothing wakes this program.
+ * that changes after a rest is drawn at once, what follows on the beat (pace.h). Without a change the timer is not set, and nothing
+ * wakes this program.
  */
 #include <errno.h>
 #include <limits.h>
@@ -115,7 +115,7 @@ uint64_t now_ns(void)
 
 void output_schedule(struct output *o)
 {
-	uint64_t due = o->last + 1000000000000u / (uint64_t)o->refresh;
+	uint64_t due = pace_due(&o->pace);
 	struct itimerspec when = { .it_value = { (time_t)(due / 1000000000u), (long)(due % 1000000000u) } };
 
 	if (o->armed || !o->screen)
@@ -148,7 +148,7 @@ static int timer_due(int fd, uint32_t mask, void *data)
 
 	if (read(fd, &times, sizeof times) == sizeof times) {
 		o->armed = false;
-		o->last = now_ns();
+		pace_frame(&o->pace, now_ns());
 		compose_frame(o);
 	}
 	return 0;
@@ -209,6 +209,7 @@ static int screen_open(struct output *o)
 	o->refresh = o->server->rate ? o->server->rate * 1000 : win_screen_refresh(o->screen);
 	if (o->refresh < 1)
 		o->refresh = REFRESH_UNKNOWN;
+	o->pace.period = 1000000000000u / (uint64_t)o->refresh;
 	return 0;
 }
 
