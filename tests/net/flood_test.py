@@ -2,8 +2,9 @@
 """Floods: a million echoes with the event index on, and the guest as quick afterwards as before."""
 import os
 import re
+import time
 
-from netns import Net, Vm, main, only_ours
+from netns import LIMIT, Net, Vm, main, only_ours
 
 COUNT = 100000 if os.environ.get("DUNLIN_TEST_KERNEL") else 1000000
 
@@ -16,16 +17,29 @@ def echo_cost(net, vm, n=300):
     return {k: after[k] - before[k] for k in ("net_msi_irqs", "net_rx_polls", "net_rx_packets", "context_switches")}
 
 
-def flood(net, count):
-    out = net.run("ping", "-f", "-q", "-c", str(count), net.guest_ip, timeout=1000)
-    assert f"{count} packets transmitted, {count} received" in out and " 0% packet loss" in out, out
+def icmp(vm):
+    """(echoes received, answers sent), as the guest counts them."""
+    names, values = (line.split() for line in vm.run("grep ^Icmp: /proc/net/snmp").splitlines())
+    counted = dict(zip(names, values))
+    return int(counted["InEchos"]), int(counted["OutEchoReps"])
+
+
+def flood(net, vm, count):
+    """Each is answered. ping leaves with the last answer that it wants (-w); what it has asked for meanwhile is counted."""
+    before = icmp(vm)
+    out = net.run("ping", "-f", "-q", "-c", str(count), "-w", "1000", net.guest_ip, timeout=1100)
+    asked, answered = map(int, re.search(r"(\d+) packets transmitted, (\d+) received", out).groups())
+    assert answered >= count and "errors" not in out, out
+    end = time.monotonic() + LIMIT
+    while (counted := [n - b for n, b in zip(icmp(vm), before)]) != [asked, asked]:
+        assert time.monotonic() < end, (out, counted)
 
 
 def test_a_million_echoes():
     """With the build that people run; the next test has lock checking on."""
     with Net() as net, Vm(ns=net, debug=False) as vm:
         vm.boot()
-        flood(net, COUNT)
+        flood(net, vm, COUNT)
         assert vm.run("echo alive") == "alive\n"
 
 
@@ -36,10 +50,11 @@ def test_as_quick_afterwards_as_before():
         vm.boot()
         net.echo(20)
         before = echo_cost(net, vm)
-        flood(net, 200000)
+        flood(net, vm, 200000)
         after = echo_cost(net, vm)
+        # No more than before, and than one for each. (When the host sends the next before a poll is over, it is fewer.)
         for k, v in before.items():
-            assert abs(after[k] - v) <= max(0.1 * v, 20), (before, after)
+            assert after[k] <= max(v, 300 * (k != "context_switches")) * 1.1 + 20, (before, after)
         assert 300 <= after["net_rx_packets"] <= 310 and after["net_msi_irqs"] <= 310, after
         assert vm.stat()["net_rx_timer_polls"] == 0
 
