@@ -452,7 +452,8 @@ class Hand(Bench):
     """A hand at the slot: it takes the card out, and nobody in the guest has been asked.
 
     QEMU has no command for that. But a slot whose power and indicator are off gives its card up at once, and they can be
-    switched off behind the guest's back.
+    switched off behind the guest's back. Between two instructions of the guest, wherever its CPUs are: QEMU does not
+    outlive a card that goes while a CPU's access to it is under way.
     """
     EXPRESS, SLOT_CONTROL, POWER_OFF = 0x10, 0x18, 0x0700
 
@@ -461,12 +462,20 @@ class Hand(Bench):
         self.port = ECAM + (place << 15)
         self.args += ["-device", f"pcie-root-port,id={name},chassis={place},slot={place},addr={place}"]
 
+    def reach(self, vm):
+        super().reach(vm)
+        self.vm = vm
+
     def pull(self):
         at = self.read(self.port + 0x34, 1)
         while self.read(self.port + at, 1) != self.EXPRESS:
             at = self.read(self.port + at + 1, 1)
         control = self.port + at + self.SLOT_CONTROL
+        runs = self.vm.qmp("query-status")["running"]
+        self.vm.qmp("stop")
         self.write(control, self.read(control, 2) | self.POWER_OFF, 2)
+        if runs:
+            self.vm.qmp("cont")
 
 
 def tool(name, *args, stdin="", timeout=LIMIT, env=None):
