@@ -97,12 +97,31 @@ printf '\033[6n'; IFS= read -r -d R answer; printf '\033[13;1H%s' "${answer#?}";
     assert rest == {"cursor": "12 5 1 3", "title": "A title ä", "history": "0", "alternate": "0"}, rest
 
 
+def pieces(t):
+    """What comes in two reads is what it is in one: letters at each of their bytes, sequences, and what is no letter."""
+    whole = [("\u00e4", 1), ("\u2502", 1), ("\u2502", 2), ("\U0001f600", 1), ("\U0001f600", 2), ("\U0001f600", 3)]
+    parts = [(c.encode()[:at], c.encode()[at:], c) for c, at in whole]
+    parts += [(b"\xe2\x94", b"z", "\ufffdz"), (b"\xf0", b"\xc3\xa4", "\ufffd\u00e4"), (b"\033[1", b";31mred", "red")]
+
+    def octal(data):
+        return "".join(f"\\{c:03o}" for c in data)
+
+    t.put("/tmp/a", "stty -echo\n" + "".join(
+        f"printf '\\033[m\\033[{row}H{row}: {octal(first)}'; read -r x; printf '{octal(second)}end{row}'; read -r x\n"
+        for row, (first, second, _) in enumerate(parts, 1)))
+    t.run(f"start 20 {len(parts)} 100 /bin/sh /tmp/a\n" + "".join(
+        f"until {row}:\ntype \\n\nuntil end{row}\nshow /tmp/{row}\ntype \\n\n" for row in range(1, len(parts) + 1)))
+    for row, (_, _, text) in enumerate(parts, 1):
+        rows, _ = t.rows(f"/tmp/{row}")
+        assert rows[row - 1] == f"{row}: {text}end{row}", (row, rows)
+
+
 def test_screen():
-    terminals(sequences)
+    terminals(sequences, pieces)
 
 
 def test_screen_on_linux():
-    terminals(sequences, kernel=linux_kernel())
+    terminals(sequences, pieces, kernel=linux_kernel())
 
 
 # ---- keys, mouse, pasting ----------------------------------------------------------

@@ -8,6 +8,7 @@
 
 #include "history.h"
 #include "screen.h"
+#include "utf8.h"
 
 enum { TITLE_BYTES = 256 };
 
@@ -24,6 +25,8 @@ struct screen {
 	bool           alternate;
 	int            mouse;
 	struct cursor  cursor;
+	char           begun[UTF8_MOST];    /* a letter whose rest has not come */
+	size_t         begun_count;
 	const struct screen_events *events;
 	void          *user;
 };
@@ -323,9 +326,37 @@ void screen_free(struct screen *s)
 	free(s);
 }
 
+/* What goes on with the letter that was begun; how many bytes are its. One that does not go on is none: U+FFFD. */
+static size_t finish_letter(struct screen *s, const char *bytes, size_t count)
+{
+	size_t taken = 0;
+
+	while (s->begun_count && taken < count) {
+		bool more = (bytes[taken] & 0xc0) == 0x80;
+
+		if (more)
+			s->begun[s->begun_count++] = bytes[taken++];
+		else
+			s->begun_count = utf8_put(s->begun, 0xfffd);
+		if (more && utf8_unfinished(s->begun, s->begun_count))
+			continue;
+		vterm_input_write(s->vterm, s->begun, s->begun_count);
+		s->begun_count = 0;
+	}
+	return taken;
+}
+
+/* libvterm 0.1 forgets the beginning of a letter that stands at the end of what it is given, behind others. */
 void screen_write(struct screen *s, const char *bytes, size_t count)
 {
-	vterm_input_write(s->vterm, bytes, count);
+	size_t taken = finish_letter(s, bytes, count);
+	size_t begun = utf8_unfinished(bytes + taken, count - taken);
+
+	vterm_input_write(s->vterm, bytes + taken, count - taken - begun);
+	if (begun) {
+		memcpy(s->begun, bytes + count - begun, begun);
+		s->begun_count = begun;
+	}
 	vterm_screen_flush_damage(s->vts);
 }
 

@@ -49,4 +49,17 @@ static inline uint32_t utf8_take(const char **text)
 	return code;
 }
 
+/* How many bytes at the end are the beginning of a letter whose rest may follow; 0: none. */
+static inline size_t utf8_unfinished(const char *bytes, size_t count)
+{
+	for (size_t n = 1; n <= count && n < UTF8_MOST; n++) {
+		unsigned char c = (unsigned char)bytes[count - n];
+		size_t whole = c < 0xc0 || c >= 0xf8 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+
+		if ((c & 0xc0) != 0x80)
+			return whole > n ? n : 0;
+	}
+	return 0;
+}
+
 #endif
