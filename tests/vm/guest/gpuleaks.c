@@ -84,7 +84,8 @@ static void settle(const char *before)
 	EXPECT(!"all is gone");
 }
 
-CHECK(clients_come_and_go)
+/* So many turns leave as much as the first twenty did, and no object of the card's. */
+static void leaves_nothing(void (*turn)(int i), int count)
 {
 	char before[256];
 
@@ -92,13 +93,18 @@ CHECK(clients_come_and_go)
 	held(before, sizeof(before));	/* nobody is there yet */
 	crowded();
 	for (int i = 0; i < 20; i++)
-		client(i);
+		turn(i);
 	settle(before);
 	counts_begin();
-	for (int i = 0; i < 1000; i++)
-		client(i);
+	for (int i = 0; i < count; i++)
+		turn(i);
 	counts_same(differ_by_more);
 	settle(before);
+}
+
+CHECK(clients_come_and_go)
+{
+	leaves_nothing(client, 1000);
 }
 
 /* ---- killed in the middle of a call ------------------------------------------------------------------ */
@@ -172,14 +178,6 @@ static int more_is_held(const struct counts *a, const struct counts *b)
 	return a->free_kb - b->free_kb > COMMANDS * 4 || a->caches != b->caches;
 }
 
-static volatile unsigned int *calls_new(int count)
-{
-	void *p = mmap(NULL, count * sizeof(unsigned int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	EXPECT(p != MAP_FAILED);
-	return p;
-}
-
 static void end(pid_t pid)
 {
 	int status;
@@ -190,17 +188,19 @@ static void end(pid_t pid)
 }
 
 /* One of each kind at once; killed one after the other, each within some milliseconds of work. */
-static void killed_soon(volatile unsigned int *calls)
+static void killed_soon(int turn)
 {
+	volatile unsigned int calls = 0;	/* each counts its own; nobody looks */
 	pid_t pids[KINDS];
 	char ready[KINDS];
 	int p[2];
 
+	(void)turn;
 	EXPECT(pipe(p) == 0);
 	for (int i = 0; i < KINDS; i++) {
 		pids[i] = fork_or_end();
 		if (!pids[i])
-			call_for_ever(i, p[1], -1, calls);
+			call_for_ever(i, p[1], -1, &calls);
 	}
 	close(p[1]);
 	for (int i = 0; i < KINDS; i++)
@@ -214,24 +214,19 @@ static void killed_soon(volatile unsigned int *calls)
 
 CHECK(killed_at_any_moment)
 {
-	volatile unsigned int *calls = calls_new(1);
-	char before[256];
-
-	alarm(0);
-	held(before, sizeof(before));
-	crowded();
-	for (int i = 0; i < 20; i++)
-		killed_soon(calls);
-	settle(before);
-	counts_begin();
-	for (int i = 0; i < 150; i++)
-		killed_soon(calls);
-	counts_same(differ_by_more);
-	settle(before);
+	leaves_nothing(killed_soon, 150);
 }
 
 #define SLEEPERS 6		/* of a kind */
 #define ROUNDS 3
+
+static volatile unsigned int *calls_new(void)
+{
+	void *p = mmap(NULL, 2 * SLEEPERS * sizeof(unsigned int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	EXPECT(p != MAP_FAILED);
+	return p;
+}
 
 /* Does it sleep in the call in which it was before, and is after we have looked? */
 static int sleeps_in_call(pid_t pid, const volatile unsigned int *calls)
@@ -301,7 +296,7 @@ static void sleepers_killed(volatile unsigned int *calls)
 /* A line of standard input after each of its own. COUNTED: nobody else does anything, and what is held is counted. */
 CHECK(killed_asleep)
 {
-	volatile unsigned int *calls = calls_new(2 * SLEEPERS);
+	volatile unsigned int *calls = calls_new();
 	char before[256];
 
 	alarm(0);
