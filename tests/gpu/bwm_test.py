@@ -282,7 +282,7 @@ def frames(gpu):
         d.when(lambda screen: looks_framed(screen, dull), "another window's frame")
         panes.leave()
         d.when(lambda screen: looks_framed(screen, lit), "a frame that is lit again")
-        d.vm.run("kill $btop; wait $btop || true")
+        d.vm.run("kill $btop; wait $btop || [ $? = 143 ]")
         d.shows(d.empty, "no window")
 
 

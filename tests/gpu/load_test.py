@@ -105,14 +105,14 @@ def test_processors_and_memory():
             screen = d.when(lambda screen: reader.value(screen, f"CPU {cpu}") >= 90, f"CPU {cpu} is busy")
             y = reader.lines(screen, f"CPU {cpu}")[0][0] + TALL // 2
             assert red in screen.pixels[3 * y * screen.width:3 * (y + 1) * screen.width]
-            d.vm.run("kill $busy; wait $busy || true")
+            d.vm.run("kill $busy; wait $busy || [ $? = 143 ]")
             d.when(lambda screen: 0 <= reader.value(screen, f"CPU {cpu}") < 50, f"CPU {cpu} is idle again")
         before = reader.value(d.picture(), "in use")
         d.vm.run("dd if=/dev/zero of=/tmp/large bs=1M count=200")
         d.when(lambda screen: abs(reader.value(screen, "in use") - before - 200) < 40, "memory in use")
         d.vm.run("rm /tmp/large")
         d.when(lambda screen: abs(reader.value(screen, "in use") - before) < 40, "memory that is free again")
-        d.vm.run("kill $btop; wait $btop || true")
+        d.vm.run("kill $btop; wait $btop || [ $? = 143 ]")
 
 
 def test_network_and_frames():
@@ -128,7 +128,7 @@ def test_network_and_frames():
         d.when(lambda screen: traffic(screen) == [0, 0] and reader.value(screen, "interrupts") == 0, "no traffic")
         d.vm.run("(while :; do wget -q -O /dev/null http://10.0.2.2:9/; done) >/dev/null 2>&1 & busy=$!")
         d.when(lambda screen: min(traffic(screen)) > 0 and reader.value(screen, "interrupts") > 0, "traffic")
-        d.vm.run("kill $busy; wait $busy || true")
+        d.vm.run("kill $busy; wait $busy || [ $? = 143 ]")
         d.when(lambda screen: traffic(screen) == [0, 0] and reader.value(screen, "interrupts") == 0, "no traffic any more")
         screen = d.picture()
         assert reader.value(screen, "interrupts", 1) > 0        # all of the machine's
