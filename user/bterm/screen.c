@@ -332,14 +332,13 @@ static size_t finish_letter(struct screen *s, const char *bytes, size_t count)
 	size_t taken = 0;
 
 	while (s->begun_count && taken < count) {
-		bool more = (bytes[taken] & 0xc0) == 0x80;
-
-		if (more)
+		if ((bytes[taken] & 0xc0) == 0x80) {
 			s->begun[s->begun_count++] = bytes[taken++];
-		else
+			if (utf8_unfinished(s->begun, s->begun_count))
+				continue;
+		} else {
 			s->begun_count = utf8_put(s->begun, 0xfffd);
-		if (more && utf8_unfinished(s->begun, s->begun_count))
-			continue;
+		}
 		vterm_input_write(s->vterm, s->begun, s->begun_count);
 		s->begun_count = 0;
 	}
