@@ -174,8 +174,10 @@ struct contents {
 
 /* What an attached buffer is: false, the client being told, for one that cannot be shown. */
 bool contents_buffer_size(struct surface *s, struct wl_resource *buffer, int *width, int *height);
-/* Show s->waiting's buffer: the GPU's at once; shared memory's pixels are taken later, or now by contents_take(),
-   but for those that the card refuses: they wait, the buffer with them, for the next frame. */
+/*
+ * Show s->waiting's buffer: the GPU's at once; shared memory's pixels are taken later, or now by contents_take(), but
+ * for those that the card refuses: they wait, the buffer with them, for the next frame.
+ */
 void contents_attach(struct surface *s);
 void contents_take(struct surface *s);
 void contents_clear(struct surface *s);

@@ -149,8 +149,10 @@ static void place(const struct shell *shell, int *x, int *y)
 	*y = (int)py - shell->cursor.hot_y;
 }
 
-/* A card that is busy, or has no memory now, is one that can be asked again: the error. One that takes the picture no
- * more has it drawn from here on. */
+/*
+ * A card that is busy, or has no memory now, is one that can be asked again: the error. One that takes the picture no
+ * more has it drawn from here on.
+ */
 static int plane_show(struct shell *shell, const uint32_t *pixels)
 {
 	struct cursor *c = &shell->cursor;

@@ -2,8 +2,8 @@
  * The display: its picture, its wl_output, when a frame is due, and what happens when its size changes or it goes.
  *
  * A virtio-gpu has no vertical blank, so frames are paced by a timer of the display's refresh rate: the first thing
- * that changes after a rest is drawn at once, what follows on the beat (pace.h). Without a change the timer is not set, and nothing
- * wakes this program.
+ * that changes after a rest is drawn at once, what follows on the beat (pace.h). Without a change the timer is not set,
+ * and nothing wakes this program.
  */
 #include <errno.h>
 #include <limits.h>

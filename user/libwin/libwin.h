@@ -115,7 +115,9 @@ int win_import_unproved(struct win_device *device, int fd, int width, int height
 /* software.c */
 extern const struct path software_path;
 
-/* A way to the display: its size, showing a texture of that size, telling of new pixels in these parts, the end of it. */
+/*
+ * A way to the display: its size, showing a texture of that size, telling of new pixels in these parts, the end of it.
+ */
 struct shower {
 	int (*display_size)(struct win_device *device, int *width, int *height);
 	int (*show)(struct win *win);

@@ -28,7 +28,8 @@ enum win_drawing { WIN_ANY, WIN_GPU, WIN_SOFTWARE };
 
 /*
  * Open a card: path, or with NULL the first that there is, or else firmware's framebuffer. -ENODEV: none that is asked
- * for is there; else what open() says. The device is the caller's until win_close(), before which all that was made of it is destroyed.
+ * for is there; else what open() says. The device is the caller's until win_close(), before which all that was made of
+ * it is destroyed.
  */
 int win_open(struct win_device **device, const char *path, enum win_drawing how);
 void win_close(struct win_device *device);
